@@ -1,0 +1,61 @@
+/**
+ * The cache: latest prices with fan-out to every subscriber, rate limits, and single-use tickets.
+ *
+ * It decides nothing: all of it can be rebuilt from the log or asked for again.
+ */
+import type { Price, Quantity } from '#domain/data/decimal.ts';
+import type { EventId, Symbol } from '#domain/data/identifiers.ts';
+
+export interface CachedPrice {
+  readonly symbol: Symbol;
+  /** Of the last trade. */
+  readonly price: Price;
+  readonly bid: Price | null;
+  readonly bidSize: Quantity | null;
+  readonly ask: Price | null;
+  readonly askSize: Quantity | null;
+  /** Of the last trade. */
+  readonly size: Quantity | null;
+  /** Of the session so far. */
+  readonly volume: Quantity | null;
+  /** The symbol's own, without gaps. */
+  readonly sequence: number;
+  readonly eventId: EventId;
+  readonly feedTimestampMs: number;
+}
+
+export interface PriceCache {
+  /** Stores and publishes. A price whose sequence is not above the stored one is ignored. */
+  put(prices: readonly CachedPrice[]): Promise<void>;
+  get(symbol: Symbol): Promise<CachedPrice | null>;
+  all(): Promise<readonly CachedPrice[]>;
+  /** Market time of a simulated or replayed feed: the latest event's time; `null` before the first. */
+  latestFeedTimestampMs(): Promise<number | null>;
+  /** Calls `listener` with every price that `put` accepted, in order per symbol. */
+  subscribe(listener: (prices: readonly CachedPrice[]) => void): Promise<() => Promise<void>>;
+}
+
+export type RateDecision =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'limited'; readonly retryAfterMs: number };
+
+export interface RateLimits {
+  /** Takes one from the bucket of `key`, which refills at `limit` per `windowMs` and holds `limit`. */
+  take(key: string, limit: number, windowMs: number): Promise<RateDecision>;
+}
+
+export interface Tickets {
+  /** Keeps `value` under an unguessable `ticket` for `lifetimeMs`. */
+  put(ticket: string, value: string, lifetimeMs: number): Promise<void>;
+  /** Gives the value once; `null` when unknown, expired or used. */
+  redeem(ticket: string): Promise<string | null>;
+}
+
+export interface Cache {
+  readonly prices: PriceCache;
+  readonly rateLimits: RateLimits;
+  readonly tickets: Tickets;
+  /** Throws an `OperatingError` when the cache cannot be reached. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

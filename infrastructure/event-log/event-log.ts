@@ -1,0 +1,126 @@
+/**
+ * The event log: topics of partitions of records, in order, durable, with transactions and consumer groups.
+ *
+ * Semantics are Kafka's, so that the embedded log (SQLite) and Kafka are interchangeable:
+ * - a record's place is (topic, partition, offset); offsets grow by one (compaction may leave holes);
+ * - `append` and `commit` resolve only when the records are durable; readers see committed records only;
+ * - a transaction covers records of several topics and a group's positions, all or nothing;
+ * - opening a producer under a transactional id fences the former one: its commits answer `fenced`;
+ * - within a group every partition has one member at a time.
+ *
+ * Failures are `OperatingError`s: `LOG_UNAVAILABLE` and `LOG_FULL` (retry: nothing was written),
+ * `LOG_OUTCOME_UNKNOWN` (unknown: it may have been written), `LOG_CLOSED` (never), `LOG_UNKNOWN_TOPIC` (never),
+ * `LOG_RECORD_TOO_LARGE` (never).
+ */
+export type Cleanup =
+  | { readonly kind: 'retain'; readonly retentionMs: number | 'forever' }
+  /** Only the last record of a key stays; a record with a null value (a tombstone) goes after `tombstoneMs`. */
+  | { readonly kind: 'compact'; readonly tombstoneMs: number };
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly cleanup: Cleanup;
+  /** Whether batches of this topic are sealed in `log_seals`. Compacted topics are not. */
+  readonly sealed: boolean;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** `offset` is that of the next record to read. */
+export interface Position extends TopicPartition {
+  readonly offset: number;
+}
+
+export interface NewRecord {
+  readonly topic: string;
+  /** Without one, the key decides (Kafka's murmur2 partitioner). */
+  readonly partition?: number;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+}
+
+export interface LogRecord extends TopicPartition {
+  readonly offset: number;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  /** Wall clock of the append, ms. Never an input to a trading decision. */
+  readonly appendedAtMs: number;
+}
+
+export type CommitOutcome =
+  | { readonly kind: 'committed'; readonly positions: readonly Position[] }
+  | { readonly kind: 'fenced' };
+
+export interface Transaction {
+  readonly records: readonly NewRecord[];
+  readonly consumed?: { readonly group: string; readonly positions: readonly Position[] };
+}
+
+export interface TransactionalProducer {
+  readonly transactionalId: string;
+  /** All or nothing. On `fenced` the caller must stop: another owner has taken over. */
+  commit(transaction: Transaction): Promise<CommitOutcome>;
+  close(): Promise<void>;
+}
+
+export interface ConsumerSpec {
+  /** `null`: no group; this consumer reads every partition and commits nothing. */
+  readonly group: string | null;
+  readonly topics: readonly string[];
+  /** Where to begin in a partition without a committed position. A list of positions is for groupless readers. */
+  readonly start: 'earliest' | 'latest' | readonly Position[];
+}
+
+export type Polled =
+  /** Ordered within each partition. */
+  | { readonly kind: 'records'; readonly records: readonly LogRecord[] }
+  | { readonly kind: 'assigned'; readonly partitions: readonly Position[] }
+  /** `lost`: another member may already own them, so nothing of them can be committed any more. */
+  | { readonly kind: 'revoked'; readonly partitions: readonly TopicPartition[]; readonly lost: boolean }
+  /** The signal was aborted or the consumer closed. */
+  | { readonly kind: 'ended' };
+
+export interface Consumer {
+  /** Waits for something to report. At most one call at a time. The first answer of a consumer is `assigned`. */
+  poll(options: { readonly maxRecords: number; readonly signal: AbortSignal }): Promise<Polled>;
+  /** Moves the group's positions forward, durably. Refuses positions of partitions not assigned. */
+  commit(positions: readonly Position[]): Promise<void>;
+  /** The next poll of this partition begins at `offset`. */
+  seek(position: Position): void;
+  /** Stops (or resumes) fetching a partition, for back-pressure. */
+  pause(partition: TopicPartition): void;
+  resume(partition: TopicPartition): void;
+  close(): Promise<void>;
+}
+
+export interface PartitionExtent extends TopicPartition {
+  /** Of the first record that is still there. */
+  readonly firstOffset: number;
+  /** Of the next record to be written. */
+  readonly nextOffset: number;
+}
+
+export interface EventLog {
+  /** Creates what is missing. A topic that exists with another partition count is an error (`LOG_TOPIC_MISMATCH`). */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
+  topics(): Promise<readonly TopicSpec[]>;
+  /** Which partition a key goes to. */
+  partitionFor(topic: string, key: string): number;
+  /** Appends outside a transaction; all of them or none. Concurrent calls share one sync. */
+  append(records: readonly NewRecord[]): Promise<readonly Position[]>;
+  /** Fences the former holder of `transactionalId`. */
+  openProducer(transactionalId: string): Promise<TransactionalProducer>;
+  openConsumer(spec: ConsumerSpec): Promise<Consumer>;
+  /** Committed records from `offset` on, at most `maxRecords`; empty at the end. */
+  read(from: Position, maxRecords: number): Promise<readonly LogRecord[]>;
+  extents(topic: string): Promise<readonly PartitionExtent[]>;
+  groups(): Promise<readonly string[]>;
+  committedPositions(group: string): Promise<readonly Position[]>;
+  /** Removes what retention allows, sealed ranges only. Called by a background loop; returns records removed. */
+  expire(nowMs: number): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,44 @@
+/** The portfolio store: one item per account, written only over an older version. */
+import type { Money, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+
+export interface Holding {
+  readonly quantity: Quantity;
+  /** Total cost of the quantity held; the average cost is this over the quantity. */
+  readonly costBasis: Money;
+  readonly realisedProfit: Money;
+}
+
+export interface Portfolio {
+  readonly userId: AccountId;
+  readonly name: string;
+  readonly cashBalance: Money;
+  /** Part of the cash that open orders have reserved. */
+  readonly cashReserved: Money;
+  /** Holdings with a quantity of zero are kept while they carry realised profit. */
+  readonly holdings: ReadonlyMap<Symbol, Holding>;
+  /** Shares that open sell orders have reserved. */
+  readonly sharesReserved: ReadonlyMap<Symbol, Quantity>;
+  /** Market time, ms. */
+  readonly lastUpdatedTimestampMs: number;
+  /** The account's sequence after the event that led here. */
+  readonly version: number;
+  /** Of the account's state at that version; the same version with another hash is an alarm. */
+  readonly stateHash: string;
+}
+
+export type PutOutcome =
+  | { readonly kind: 'written' }
+  /** The stored version is this one (with the same hash) or newer; nothing changed. */
+  | { readonly kind: 'not-newer'; readonly storedVersion: number }
+  /** The stored item has the same version and another hash. */
+  | { readonly kind: 'conflict'; readonly storedHash: string };
+
+export interface PortfolioStore {
+  /** One outcome per item, in order. Items of one call are independent. Cash and quantities below zero are refused by assertion. */
+  put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]>;
+  get(userId: AccountId): Promise<Portfolio | null>;
+  /** Pages through all accounts, ordered by id, for verification. */
+  list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,113 @@
+/**
+ * What the services keep in the relational database, as the interfaces they use. One set of Kysely queries
+ * implements them for every dialect.
+ */
+import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+
+export interface ApiKey {
+  readonly keyId: string;
+  readonly accountId: AccountId;
+  /** SHA-256 of the secret, hexadecimal. The secret has 256 random bits, so a slow hash would add nothing. */
+  readonly secretHash: string;
+  /** Wall clock, ms. */
+  readonly createdAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+export interface ApiKeyStore {
+  add(key: ApiKey): Promise<void>;
+  find(keyId: string): Promise<ApiKey | null>;
+  /** `false` when there is no such active key. */
+  revoke(keyId: string, atMs: number): Promise<boolean>;
+  listFor(accountId: AccountId): Promise<readonly ApiKey[]>;
+}
+
+export type OrderStatus =
+  | 'ACCEPTED' | 'NEW' | 'PARTIALLY_FILLED'
+  | 'FILLED' | 'CANCELED' | 'EXPIRED' | 'REPLACED' | 'REJECTED' | 'DENIED';
+
+export interface IndexedOrder {
+  readonly orderId: OrderId;
+  readonly userId: AccountId;
+  readonly symbol: Symbol;
+  readonly side: 'BUY' | 'SELL';
+  readonly type: 'MARKET' | 'LIMIT';
+  readonly timeInForce: 'DAY' | 'GTC';
+  readonly quantity: Quantity | null;
+  readonly notional: Money | null;
+  readonly limitPrice: Price | null;
+  readonly clientOrderId: string | null;
+  readonly status: OrderStatus;
+  readonly filledQuantity: Quantity;
+  readonly averageFillPrice: Price | null;
+  readonly reason: string | null;
+  /** Of the body that was accepted, for idempotency. */
+  readonly bodyDigest: string;
+  /** Market time, ms. */
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** The account's sequence of the last update applied; 0 while only accepted. An older one never overwrites. */
+  readonly accountSequence: number;
+}
+
+export interface OrderIndex {
+  /** Upserts by order id; a row whose `accountSequence` is not above the stored one changes nothing. */
+  put(orders: readonly IndexedOrder[]): Promise<void>;
+  get(orderId: OrderId): Promise<IndexedOrder | null>;
+  getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]>;
+  /** Newest first by (createdAt, orderId). `after` is the last order of the page before. */
+  list(query: {
+    readonly userId: AccountId;
+    readonly status?: 'open' | 'closed' | OrderStatus;
+    readonly symbol?: Symbol;
+    readonly after?: OrderId;
+    readonly limit: number;
+  }): Promise<readonly IndexedOrder[]>;
+}
+
+export interface StatementLine {
+  readonly entryId: string;
+  readonly accountId: AccountId;
+  /** The account's sequence. */
+  readonly sequence: number;
+  readonly kind: 'OPENED' | 'DEPOSIT' | 'WITHDRAWAL' | 'WITHDRAWAL_DENIED' | 'DEPOSIT_DENIED' | 'FILL' | 'FEE';
+  /** The command or order that led to it. */
+  readonly reference: string;
+  readonly symbol: Symbol | null;
+  readonly cashChange: Money;
+  readonly quantityChange: Quantity | null;
+  readonly price: Price | null;
+  readonly cashAfter: Money;
+  /** Market time, ms. */
+  readonly atMs: number;
+  readonly note: string | null;
+}
+
+export interface StatementStore {
+  /** A repeat by `entryId` changes nothing. */
+  append(lines: readonly StatementLine[]): Promise<void>;
+  findByReference(accountId: AccountId, reference: string): Promise<StatementLine | null>;
+  /** In sequence order; `from` inclusive, `to` exclusive, ms; `afterSequence` pages. */
+  list(query: { readonly accountId: AccountId; readonly fromMs?: number; readonly toMs?: number; readonly afterSequence?: number; readonly limit: number }): Promise<readonly StatementLine[]>;
+}
+
+export interface AccountRecord {
+  readonly accountId: AccountId;
+  readonly name: string;
+  /** Wall clock, ms. */
+  readonly createdAtMs: number;
+}
+
+export interface AccountDirectory {
+  put(account: AccountRecord): Promise<void>;
+  list(after: AccountId | null, limit: number): Promise<readonly AccountRecord[]>;
+}
+
+export interface RelationalStores {
+  readonly apiKeys: ApiKeyStore;
+  readonly orders: OrderIndex;
+  readonly statements: StatementStore;
+  readonly accounts: AccountDirectory;
+  close(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/** Trade analytics: executed trades in columns; volume, VWAP and bars, exact to the last digit. */
+import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
+
+export interface AnalyticsTrade {
+  readonly eventId: EventId;
+  readonly userId: AccountId;
+  readonly symbol: Symbol;
+  readonly side: 'BUY' | 'SELL';
+  readonly quantity: Quantity;
+  readonly executionPrice: Price;
+  /** Market time, ms. */
+  readonly executionTimestampMs: number;
+}
+
+export interface TimeRange {
+  /** Inclusive, ms. */
+  readonly startMs: number;
+  /** Exclusive, ms. */
+  readonly endMs: number;
+}
+
+export interface SymbolVolume {
+  readonly symbol: Symbol;
+  readonly volume: Quantity;
+  readonly trades: number;
+}
+
+export interface TradeBar {
+  /** Left edge, ms. */
+  readonly startMs: number;
+  readonly open: Price;
+  readonly high: Price;
+  readonly low: Price;
+  readonly close: Price;
+  readonly volume: Quantity;
+  readonly trades: number;
+}
+
+export interface TradeAnalytics {
+  /** Stores trades by event id; a repeat changes nothing. */
+  append(trades: readonly AnalyticsTrade[]): Promise<void>;
+  /** Per symbol, ordered by symbol. */
+  volume(range: TimeRange, symbol?: Symbol): Promise<readonly SymbolVolume[]>;
+  /** Volume-weighted average price, rounded half to even to nine places; `null` without trades. */
+  vwap(range: TimeRange, symbol: Symbol): Promise<Price | null>;
+  /** Bars of `intervalMs`, left edges, oldest first, at most `limit`; empty intervals are left out. */
+  bars(range: TimeRange, symbol: Symbol, intervalMs: number, limit: number): Promise<readonly TradeBar[]>;
+  /** Sums over everything, for verification: per account and symbol, net quantity and net notional (exact products rounded per trade). */
+  totals(): Promise<readonly { readonly userId: AccountId; readonly symbol: Symbol; readonly bought: Quantity; readonly sold: Quantity; readonly notionalBought: Money; readonly notionalSold: Money }[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,49 @@
+/** Trade history: every executed or failed trade, found by filter and free text, paged by cursor. */
+import type { Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, EventId, ExecutionId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+
+export type TradeStatus = 'EXECUTED' | 'FAILED_INSUFFICIENT_FUNDS' | 'FAILED_INSUFFICIENT_SHARES' | 'FAILED_OTHER';
+
+export interface TradeDocument {
+  readonly eventId: EventId;
+  readonly orderId: OrderId;
+  readonly userId: AccountId;
+  readonly symbol: Symbol;
+  readonly quantity: Quantity;
+  readonly side: 'BUY' | 'SELL';
+  readonly status: TradeStatus;
+  readonly executionPrice: Price | null;
+  readonly executionId: ExecutionId | null;
+  /** Market time, ms. */
+  readonly executionTimestampMs: number;
+  readonly failureReason: string | null;
+}
+
+export interface TradeQuery {
+  readonly userId: AccountId;
+  readonly symbol?: Symbol;
+  readonly status?: TradeStatus;
+  /** Inclusive, ms. */
+  readonly startMs?: number;
+  /** Exclusive, ms. */
+  readonly endMs?: number;
+  /** Words, all of which must occur in the failure reason, symbol, side or status. Never query syntax. */
+  readonly text?: string;
+  readonly limit: number;
+  readonly pageToken?: string;
+}
+
+export type TradePage =
+  | { readonly kind: 'page'; readonly trades: readonly TradeDocument[]; readonly nextPageToken: string | null; readonly totalCount: number }
+  /** The token is not one of ours, or belongs to another query. */
+  | { readonly kind: 'bad-page-token' };
+
+export interface TradeHistory {
+  /** Stores documents by event id; a repeat changes nothing. */
+  index(trades: readonly TradeDocument[]): Promise<void>;
+  /** Newest first (time, then event id). */
+  search(query: TradeQuery): Promise<TradePage>;
+  /** All documents in event-id order after `after`, for verification. */
+  scan(after: EventId | null, limit: number): Promise<readonly TradeDocument[]>;
+  close(): Promise<void>;
+}
