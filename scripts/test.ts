@@ -1,0 +1,54 @@
+/**
+ * `npm test`: the checks, then every test but the end-to-end ones, then those. What tests need beside the packages is
+ * set up first; what cannot be had is named with the command that would provide it, and with CI=true that fails.
+ * Under CI a skipped test fails too, since a skip looks like a pass to whoever reads only the last line.
+ */
+
+import { runChecks } from './check.ts';
+import { provideChromium } from './chromium.ts';
+import { requireNode } from './require-node.ts';
+import { addTotals, runTests, testFiles } from './test-runner.ts';
+
+requireNode();
+const underCi = process.env['CI'] === 'true';
+const startedAt = performance.now();
+const missing: string[] = [];
+
+let totals = await runChecks();
+
+const chromium = await provideChromium((sentence) => console.log(`  ${sentence}`));
+if (chromium.kind === 'ready') {
+  process.env['TRADEHALL_TEST_CHROMIUM'] = chromium.executable;
+  console.log(`✓ Chromium for page tests: ${chromium.executable}`);
+} else {
+  missing.push(`Chromium, for page tests: ${chromium.reason}. To provide it: ${chromium.command}`);
+}
+
+const isHouse = (path: string): boolean => path.startsWith('tests/house/');
+const isEndToEnd = (path: string): boolean => path.startsWith('tests/e2e/');
+totals = addTotals(
+  totals,
+  await runTests({
+    title: 'tests',
+    files: testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path)),
+    concurrency: 2,
+    timeoutMs: 240_000,
+  }),
+);
+totals = addTotals(
+  totals,
+  await runTests({
+    title: 'end to end',
+    files: testFiles('tests/e2e/**/*.test.ts'),
+    concurrency: 1,
+    timeoutMs: 420_000,
+  }),
+);
+
+for (const what of missing) console.log(`${underCi ? '✗' : '!'} missing: ${what}`);
+const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+console.log(`\nall together, in ${seconds} s:`);
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+const skipsCount = underCi && totals.skipped > 0;
+if (skipsCount) console.log('✗ with CI=true a skipped test is a failure');
+process.exitCode = totals.failed > 0 || skipsCount || (underCi && missing.length > 0) ? 1 : 0;
