@@ -2,7 +2,11 @@
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, ExecutionId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 
-export type TradeStatus = 'EXECUTED' | 'FAILED_INSUFFICIENT_FUNDS' | 'FAILED_INSUFFICIENT_SHARES' | 'FAILED_OTHER';
+export type TradeStatus =
+  | 'EXECUTED'
+  | 'FAILED_INSUFFICIENT_FUNDS'
+  | 'FAILED_INSUFFICIENT_SHARES'
+  | 'FAILED_OTHER';
 
 export interface TradeDocument {
   readonly eventId: EventId;
@@ -34,7 +38,12 @@ export interface TradeQuery {
 }
 
 export type TradePage =
-  | { readonly kind: 'page'; readonly trades: readonly TradeDocument[]; readonly nextPageToken: string | null; readonly totalCount: number }
+  | {
+      readonly kind: 'page';
+      readonly trades: readonly TradeDocument[];
+      readonly nextPageToken: string | null;
+      readonly totalCount: number;
+    }
   /** The token is not one of ours, or belongs to another query. */
   | { readonly kind: 'bad-page-token' };
 

@@ -1,0 +1,193 @@
+/**
+ * The portfolio store on one SQLite file.
+ *
+ * It is a projection, but its consumer commits its position in the log after `put`, so a write that a power cut
+ * takes back would leave a hole that nobody fills. Every call is therefore one transaction, synced before it
+ * returns; callers batch, and the batch shares the sync.
+ */
+import assert from 'node:assert/strict';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Money, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import {
+  guardSqlite,
+  inTransaction,
+  openSqliteFile,
+  type SqliteFormat,
+} from '#infrastructure/common/sqlite-file.ts';
+import type { Holding, Portfolio, PortfolioStore, PutOutcome } from '../portfolios.ts';
+
+export interface SqlitePortfoliosOptions {
+  /** A path, or `:memory:`. */
+  readonly path: string;
+}
+
+/** Amounts are counts of 10⁻⁹ units: columns as 64-bit integers, inside JSON as text. Times are ms. */
+const FORMAT: SqliteFormat = {
+  name: 'The portfolio store',
+  applicationId: 0x74_68_70_66,
+  steps: [
+    `CREATE TABLE trading_portfolios (
+       user_id TEXT PRIMARY KEY NOT NULL,
+       version INTEGER NOT NULL,
+       state_hash TEXT NOT NULL,
+       name TEXT NOT NULL,
+       cash_balance INTEGER NOT NULL CHECK (cash_balance >= 0),
+       cash_reserved INTEGER NOT NULL CHECK (cash_reserved >= 0),
+       holdings TEXT NOT NULL,
+       shares_reserved TEXT NOT NULL,
+       last_updated_ms INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID`,
+  ],
+};
+
+const CACHE_KIB = 8 * 1024;
+export const LIST_LIMIT_MAX = 10_000;
+
+export async function openSqlitePortfolios(options: SqlitePortfoliosOptions): Promise<PortfolioStore> {
+  return new SqlitePortfolios(options.path);
+}
+
+class SqlitePortfolios implements PortfolioStore {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #write: StatementSync;
+  readonly #readHead: StatementSync;
+  readonly #read: StatementSync;
+  readonly #readPage: StatementSync;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openSqliteFile({ path, format: FORMAT, cacheKib: CACHE_KIB });
+    this.#write = this.#database.prepare(
+      `INSERT INTO trading_portfolios (user_id, version, state_hash, name, cash_balance, cash_reserved,
+                                       holdings, shares_reserved, last_updated_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (user_id) DO UPDATE SET
+         version = excluded.version, state_hash = excluded.state_hash, name = excluded.name,
+         cash_balance = excluded.cash_balance, cash_reserved = excluded.cash_reserved,
+         holdings = excluded.holdings, shares_reserved = excluded.shares_reserved,
+         last_updated_ms = excluded.last_updated_ms
+       WHERE excluded.version > trading_portfolios.version`,
+    );
+    this.#readHead = this.#database.prepare(
+      'SELECT version, state_hash FROM trading_portfolios WHERE user_id = ?',
+    );
+    this.#read = this.#database.prepare('SELECT * FROM trading_portfolios WHERE user_id = ?');
+    this.#readPage = this.#database.prepare(
+      'SELECT * FROM trading_portfolios WHERE user_id > ? ORDER BY user_id LIMIT ?',
+    );
+    this.#read.setReadBigInts(true);
+    this.#readPage.setReadBigInts(true);
+  }
+
+  async put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]> {
+    for (const portfolio of portfolios) assertPossible(portfolio);
+    return this.#guard(() =>
+      inTransaction(this.#database, () => portfolios.map((portfolio) => this.#putOne(portfolio))),
+    );
+  }
+
+  async get(userId: AccountId): Promise<Portfolio | null> {
+    const row = this.#guard(() => this.#read.get(userId));
+    return row === undefined ? null : toPortfolio(row);
+  }
+
+  async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {
+    assert(
+      Number.isInteger(limit) && limit >= 1 && limit <= LIST_LIMIT_MAX,
+      'a page has 1 to 10,000 portfolios',
+    );
+    return this.#guard(() => this.#readPage.all(after ?? '', limit)).map(toPortfolio);
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #putOne(portfolio: Portfolio): PutOutcome {
+    const { changes } = this.#write.run(
+      portfolio.userId,
+      portfolio.version,
+      portfolio.stateHash,
+      portfolio.name,
+      portfolio.cashBalance,
+      portfolio.cashReserved,
+      writeHoldings(portfolio.holdings),
+      writeQuantities(portfolio.sharesReserved),
+      portfolio.lastUpdatedTimestampMs,
+    );
+    if (changes > 0) return { kind: 'written' };
+    const stored = this.#readHead.get(portfolio.userId);
+    assert(stored !== undefined, 'a write that met no older version met some version');
+    const storedVersion = Number(stored['version']);
+    const storedHash = String(stored['state_hash']);
+    return storedVersion === portfolio.version && storedHash !== portfolio.stateHash
+      ? { kind: 'conflict', storedHash }
+      : { kind: 'not-newer', storedVersion };
+  }
+
+  #guard<T>(work: () => T): T {
+    return guardSqlite(FORMAT.name, this.#path, work);
+  }
+}
+
+function assertPossible(portfolio: Portfolio): void {
+  const { userId } = portfolio;
+  assert(
+    Number.isSafeInteger(portfolio.version) && portfolio.version >= 0,
+    `${userId}: a version counts from 0`,
+  );
+  assert(portfolio.cashBalance >= 0n, `${userId}: no execution may make cash negative`);
+  assert(portfolio.cashReserved >= 0n, `${userId}: reserved cash is never negative`);
+  for (const [symbol, holding] of portfolio.holdings) {
+    assert(holding.quantity >= 0n, `${userId}: no execution may make the holding of ${symbol} negative`);
+  }
+  for (const [symbol, quantity] of portfolio.sharesReserved) {
+    assert(quantity >= 0n, `${userId}: reserved shares of ${symbol} are never negative`);
+  }
+}
+
+type StoredHolding = readonly [quantity: string, costBasis: string, realisedProfit: string];
+
+function writeHoldings(holdings: ReadonlyMap<Symbol, Holding>): string {
+  const stored: Record<string, StoredHolding> = {};
+  for (const [symbol, holding] of holdings) {
+    stored[symbol] = [String(holding.quantity), String(holding.costBasis), String(holding.realisedProfit)];
+  }
+  return JSON.stringify(stored);
+}
+
+function writeQuantities(quantities: ReadonlyMap<Symbol, Quantity>): string {
+  const stored: Record<string, string> = {};
+  for (const [symbol, quantity] of quantities) stored[symbol] = String(quantity);
+  return JSON.stringify(stored);
+}
+
+function toPortfolio(row: Record<string, unknown>): Portfolio {
+  const holdings = new Map<Symbol, Holding>();
+  const storedHoldings: Record<string, StoredHolding> = JSON.parse(String(row['holdings']));
+  for (const [symbol, [quantity, costBasis, realisedProfit]] of Object.entries(storedHoldings)) {
+    holdings.set(symbol as Symbol, {
+      quantity: BigInt(quantity) as Quantity,
+      costBasis: BigInt(costBasis) as Money,
+      realisedProfit: BigInt(realisedProfit) as Money,
+    });
+  }
+  const sharesReserved = new Map<Symbol, Quantity>();
+  const storedReserved: Record<string, string> = JSON.parse(String(row['shares_reserved']));
+  for (const [symbol, quantity] of Object.entries(storedReserved)) {
+    sharesReserved.set(symbol as Symbol, BigInt(quantity) as Quantity);
+  }
+  return {
+    userId: String(row['user_id']) as AccountId,
+    name: String(row['name']),
+    cashBalance: BigInt(String(row['cash_balance'])) as Money,
+    cashReserved: BigInt(String(row['cash_reserved'])) as Money,
+    holdings,
+    sharesReserved,
+    lastUpdatedTimestampMs: Number(row['last_updated_ms']),
+    version: Number(row['version']),
+    stateHash: String(row['state_hash']),
+  };
+}

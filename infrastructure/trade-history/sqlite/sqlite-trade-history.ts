@@ -1,0 +1,213 @@
+/**
+ * Trade history on one SQLite file: a table, an index that answers filters and counts by itself, and FTS5 for
+ * words.
+ *
+ * The full-text table is contentless and keeps no positions: it only answers which rows have all of the words.
+ * The account is one of a row's words, so that a search never walks other accounts' rows.
+ */
+import assert from 'node:assert/strict';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, EventId, ExecutionId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import {
+  guardSqlite,
+  inTransaction,
+  openSqliteFile,
+  type SqliteFormat,
+} from '#infrastructure/common/sqlite-file.ts';
+import type { TradeDocument, TradeHistory, TradePage, TradeQuery, TradeStatus } from '../trade-history.ts';
+import { readPageToken, writePageToken } from './page-token.ts';
+import { searchWords } from './search-words.ts';
+
+export interface SqliteTradeHistoryOptions {
+  /** A path, or `:memory:`. */
+  readonly path: string;
+}
+
+/** Prices and quantities are counts of 10⁻⁹ units in 64-bit integers. Times are ms. */
+const FORMAT: SqliteFormat = {
+  name: 'The trade history',
+  applicationId: 0x74_68_74_68,
+  steps: [
+    `CREATE TABLE trading_trades (
+       id INTEGER PRIMARY KEY,
+       event_id TEXT NOT NULL UNIQUE,
+       order_id TEXT NOT NULL,
+       user_id TEXT NOT NULL,
+       symbol TEXT NOT NULL,
+       quantity INTEGER NOT NULL,
+       side TEXT NOT NULL,
+       status TEXT NOT NULL,
+       execution_price INTEGER,
+       execution_id TEXT,
+       execution_ms INTEGER NOT NULL,
+       failure_reason TEXT
+     ) STRICT;
+     CREATE INDEX trading_trades_of_user ON trading_trades (user_id, execution_ms DESC, event_id DESC, symbol, status);
+     CREATE VIRTUAL TABLE trading_trades_words USING fts5 (words, content = '', detail = none, columnsize = 0, tokenize = 'ascii');`,
+  ],
+};
+
+const CACHE_KIB = 16 * 1024;
+export const PAGE_LIMIT_MAX = 10_000;
+export const SEARCH_WORDS_MAX = 32;
+
+export async function openSqliteTradeHistory(options: SqliteTradeHistoryOptions): Promise<TradeHistory> {
+  return new SqliteTradeHistory(options.path);
+}
+
+class SqliteTradeHistory implements TradeHistory {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #insertWords: StatementSync;
+  readonly #scan: StatementSync;
+  /** By SQL: few shapes, since only the set of filters varies. */
+  readonly #searches = new Map<string, StatementSync>();
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openSqliteFile({ path, format: FORMAT, cacheKib: CACHE_KIB });
+    this.#insert = this.#database.prepare(
+      `INSERT INTO trading_trades (event_id, order_id, user_id, symbol, quantity, side, status,
+                                   execution_price, execution_id, execution_ms, failure_reason)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
+    );
+    this.#insertWords = this.#database.prepare(
+      'INSERT INTO trading_trades_words (rowid, words) VALUES (?, ?)',
+    );
+    this.#scan = this.#database.prepare(
+      'SELECT * FROM trading_trades WHERE event_id > ? ORDER BY event_id LIMIT ?',
+    );
+    this.#scan.setReadBigInts(true);
+  }
+
+  async index(trades: readonly TradeDocument[]): Promise<void> {
+    if (trades.length === 0) return;
+    this.#guard(() =>
+      inTransaction(this.#database, () => {
+        for (const trade of trades) this.#indexOne(trade);
+      }),
+    );
+  }
+
+  async search(query: TradeQuery): Promise<TradePage> {
+    requireLimit(query.limit);
+    const cursor = query.pageToken === undefined ? null : readPageToken(query, query.pageToken);
+    if (cursor === null && query.pageToken !== undefined) return { kind: 'bad-page-token' };
+    const words = query.text === undefined ? [] : searchWords(query.text);
+    assert(words.length <= SEARCH_WORDS_MAX, 'the caller refuses searches of more than 32 words');
+
+    const filters = new Filters().add('user_id = ?', query.userId);
+    if (query.symbol !== undefined) filters.add('symbol = ?', query.symbol);
+    if (query.status !== undefined) filters.add('status = ?', query.status);
+    if (query.startMs !== undefined) filters.add('execution_ms >= ?', query.startMs);
+    if (query.endMs !== undefined) filters.add('execution_ms < ?', query.endMs);
+    if (words.length > 0) {
+      const match = [userWord(query.userId), ...words].map((word) => `"${word}"`).join(' AND ');
+      filters.add('id IN (SELECT rowid FROM trading_trades_words WHERE trading_trades_words MATCH ?)', match);
+    }
+
+    return this.#guard(() => {
+      const count = this.#prepare(`SELECT count(*) AS count FROM trading_trades WHERE ${filters.sql}`).get(
+        ...filters.values,
+      );
+      const totalCount = Number(count?.['count']);
+      if (cursor !== null)
+        filters.add('(execution_ms, event_id) < (?, ?)', cursor.executionTimestampMs, cursor.eventId);
+      const rows = this.#prepare(
+        `SELECT * FROM trading_trades WHERE ${filters.sql} ORDER BY execution_ms DESC, event_id DESC LIMIT ?`,
+      ).all(...filters.values, query.limit + 1);
+      const trades = rows.slice(0, query.limit).map(toTrade);
+      const last = trades.at(-1);
+      const nextPageToken =
+        rows.length > query.limit && last !== undefined ? writePageToken(query, last) : null;
+      return { kind: 'page', trades, nextPageToken, totalCount };
+    });
+  }
+
+  async scan(after: EventId | null, limit: number): Promise<readonly TradeDocument[]> {
+    requireLimit(limit);
+    return this.#guard(() => this.#scan.all(after ?? '', limit)).map(toTrade);
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #indexOne(trade: TradeDocument): void {
+    const { changes, lastInsertRowid } = this.#insert.run(
+      trade.eventId,
+      trade.orderId,
+      trade.userId,
+      trade.symbol,
+      trade.quantity,
+      trade.side,
+      trade.status,
+      trade.executionPrice,
+      trade.executionId,
+      trade.executionTimestampMs,
+      trade.failureReason,
+    );
+    if (changes === 0) return;
+    const text = `${trade.symbol} ${trade.side} ${trade.status} ${trade.failureReason ?? ''}`;
+    this.#insertWords.run(lastInsertRowid, [userWord(trade.userId), ...searchWords(text)].join(' '));
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#searches.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      statement.setReadBigInts(true);
+      this.#searches.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #guard<T>(work: () => T): T {
+    return guardSqlite(FORMAT.name, this.#path, work);
+  }
+}
+
+class Filters {
+  readonly #conditions: string[] = [];
+  readonly values: SQLInputValue[] = [];
+
+  add(condition: string, ...values: readonly SQLInputValue[]): this {
+    this.#conditions.push(condition);
+    this.values.push(...values);
+    return this;
+  }
+
+  get sql(): string {
+    return this.#conditions.join(' AND ');
+  }
+}
+
+/** The account as one word. A reason that contains it matches no more: rows are filtered by account as well. */
+function userWord(userId: AccountId): string {
+  return `user${searchWords(userId).join('')}`;
+}
+
+function requireLimit(limit: number): void {
+  assert(Number.isInteger(limit) && limit >= 1 && limit <= PAGE_LIMIT_MAX, 'a page has 1 to 10,000 trades');
+}
+
+function toTrade(row: Record<string, unknown>): TradeDocument {
+  const price = row['execution_price'];
+  const executionId = row['execution_id'];
+  const failureReason = row['failure_reason'];
+  return {
+    eventId: String(row['event_id']) as EventId,
+    orderId: String(row['order_id']) as OrderId,
+    userId: String(row['user_id']) as AccountId,
+    symbol: String(row['symbol']) as Symbol,
+    quantity: BigInt(String(row['quantity'])) as Quantity,
+    side: row['side'] as TradeDocument['side'],
+    status: row['status'] as TradeStatus,
+    executionPrice: price === null ? null : (BigInt(String(price)) as Price),
+    executionId: executionId === null ? null : (String(executionId) as ExecutionId),
+    executionTimestampMs: Number(row['execution_ms']),
+    failureReason: failureReason === null ? null : String(failureReason),
+  };
+}
