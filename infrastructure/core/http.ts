@@ -25,9 +25,24 @@ export interface HttpRequest<Params = unknown, Query = unknown, Body = unknown> 
 }
 
 export type HttpResult =
-  | { readonly kind: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly kind: 'text'; readonly status: number; readonly contentType: string; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly kind: 'problem'; readonly problem: Problem; readonly headers?: Readonly<Record<string, string>> };
+  | {
+      readonly kind: 'json';
+      readonly status: number;
+      readonly body: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'text';
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'problem';
+      readonly problem: Problem;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 export interface FieldError {
   /** A dotted path into the body, or the name of a parameter or header. */

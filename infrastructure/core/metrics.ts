@@ -12,5 +12,10 @@ export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Counter;
   gauge(name: string, help: string, labelNames?: readonly string[]): Gauge;
   /** Buckets are upper bounds in the unit that `name` ends with. */
-  histogram(name: string, help: string, buckets: readonly number[], labelNames?: readonly string[]): Histogram;
+  histogram(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labelNames?: readonly string[],
+  ): Histogram;
 }

@@ -32,7 +32,10 @@ interface Declaration {
   readonly secret?: boolean;
 }
 
-function declare<Value>(declaration: Declaration, parse: (text: string) => ParsedOption<Value>): Option<Value> {
+function declare<Value>(
+  declaration: Declaration,
+  parse: (text: string) => ParsedOption<Value>,
+): Option<Value> {
   return {
     name: declaration.name,
     defaultText: declaration.default,
@@ -53,7 +56,11 @@ export function integerOption(
   return declare(declaration, (text) => {
     const value = Number(text);
     if (!INTEGER.test(text) || value < minimum || value > maximum) {
-      return { kind: 'refused', rule: 'integer', message: `must be a whole number from ${minimum} to ${maximum}` };
+      return {
+        kind: 'refused',
+        rule: 'integer',
+        message: `must be a whole number from ${minimum} to ${maximum}`,
+      };
     }
     return { kind: 'value', value };
   });

@@ -6,8 +6,9 @@
  * releases everything and is safe after a failed start. A background loop that hits a bug calls
  * `ServiceContext.crash`, which ends the process: the next start recovers in the ordinary way.
  */
-import type { Logger } from './log.ts';
+
 import type { Route, SocketRoute } from './http.ts';
+import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Runtime } from './runtime.ts';
 

@@ -1,0 +1,44 @@
+/**
+ * The outside half of configuration: the environment and the configuration file. The only place that reads the
+ * environment.
+ */
+import { readFileSync } from 'node:fs';
+import { OperatingError } from './operating-error.ts';
+
+/** The process's environment, as it is now. */
+export function readEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+/** Throws an `OperatingError` (`CONFIG_UNREADABLE`) that says what is wrong with the file. */
+export function readConfigurationFile(path: string): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason';
+    throw new OperatingError('CONFIG_UNREADABLE', `--config: ${path} cannot be read (${reason}).`, {
+      retry: 'never',
+      cause,
+    });
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new OperatingError(
+      'CONFIG_UNREADABLE',
+      `--config: ${path} is not JSON: ${(cause as Error).message}.`,
+      {
+        retry: 'never',
+        cause,
+      },
+    );
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new OperatingError('CONFIG_UNREADABLE', `--config: ${path} must hold one JSON object of options.`, {
+      retry: 'never',
+    });
+  }
+  return parsed as Record<string, unknown>;
+}

@@ -1,0 +1,148 @@
+/**
+ * The data folder: one folder, one running instance, one format version.
+ *
+ * The lock is a transaction held open on a small SQLite file: the operating system drops it with the process,
+ * however that ends, so a stale lock cannot be. `format.json` says which version wrote the folder.
+ */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { OperatingError } from './operating-error.ts';
+
+/** Raised with every change that an older program could not read; `upgrade` then knows how to get there. */
+export const DATA_FORMAT = 1;
+
+const FORMAT_FILE = 'format.json';
+const LOCK_FILE = 'lock.sqlite';
+const HOLDER_FILE = 'holder.pid';
+const SQLITE_BUSY = 5;
+
+export interface DataFolder {
+  /** Absolute. */
+  readonly path: string;
+  file(name: string): string;
+  /** Gives the lock back. */
+  release(): void;
+}
+
+function unusable(path: string, reason: string, cause?: unknown): OperatingError {
+  return new OperatingError('DATA_FOLDER_UNUSABLE', `The data folder ${path} ${reason}`, {
+    retry: 'never',
+    cause,
+  });
+}
+
+function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'may not be written by this user: change its owner or mode, or choose another with --data.',
+  EPERM: 'may not be written by this user: change its owner or mode, or choose another with --data.',
+  EROFS: 'is on a read-only file system: choose another with --data.',
+  ENOSPC: 'is on a full disk: free some space, or choose another with --data.',
+  ENOTDIR: 'is not a folder: choose another with --data.',
+  EEXIST: 'is not a folder: choose another with --data.',
+};
+
+function writable<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    const code = errnoOf(cause);
+    throw unusable(path, REASONS[code] ?? `cannot be used (${code}).`, cause);
+  }
+}
+
+function holderOf(path: string): string {
+  try {
+    return ` (process ${readFileSync(join(path, HOLDER_FILE), 'utf8').trim()})`;
+  } catch {
+    return ''; // Only a hint for the sentence; without it the sentence is still true.
+  }
+}
+
+function takeLock(path: string): DatabaseSync {
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(join(path, LOCK_FILE), { timeout: 0 });
+  } catch (cause) {
+    throw unusable(path, 'cannot be locked: its lock file cannot be opened for writing.', cause);
+  }
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+    return database;
+  } catch (cause) {
+    database.close();
+    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
+      throw new OperatingError(
+        'DATA_FOLDER_IN_USE',
+        `The data folder ${path} is in use by another instance${holderOf(path)}: stop that one, or choose another folder with --data.`,
+        { retry: 'never', cause },
+      );
+    }
+    throw unusable(path, `cannot be locked (${(cause as Error).message}): it must be writable.`, cause);
+  }
+}
+
+function checkFormat(path: string): void {
+  const file = join(path, FORMAT_FILE);
+  if (!existsSync(file)) {
+    const temporary = `${file}.tmp`;
+    writeFileSync(temporary, `${JSON.stringify({ format: DATA_FORMAT })}\n`);
+    renameSync(temporary, file);
+    return;
+  }
+  let format: unknown;
+  try {
+    format = (JSON.parse(readFileSync(file, 'utf8')) as { format?: unknown }).format;
+  } catch (cause) {
+    throw unusable(path, `has an unreadable ${FORMAT_FILE}: restore the folder from a backup.`, cause);
+  }
+  if (format === DATA_FORMAT) return;
+  if (typeof format !== 'number' || !Number.isInteger(format) || format < 1) {
+    throw unusable(path, `has no version in its ${FORMAT_FILE}: restore the folder from a backup.`);
+  }
+  throw unusable(
+    path,
+    format > DATA_FORMAT
+      ? `was written by a newer version (format ${format}, this one knows ${DATA_FORMAT}): run that version or a later one.`
+      : `has format ${format}, which this version cannot upgrade: run the last version that could, first.`,
+  );
+}
+
+/** Creates what is missing (0700), takes the lock, checks the format. Throws an `OperatingError` with a sentence. */
+export function openDataFolder(path: string): DataFolder {
+  const absolute = resolve(path);
+  writable(absolute, () => mkdirSync(absolute, { recursive: true, mode: 0o700 }));
+  if (!statSync(absolute).isDirectory())
+    throw unusable(absolute, 'is not a folder: choose another with --data.');
+  const lock = takeLock(absolute);
+  try {
+    writable(absolute, () => {
+      writeFileSync(join(absolute, HOLDER_FILE), `${process.pid}\n`);
+      chmodSync(join(absolute, HOLDER_FILE), 0o600);
+    });
+    checkFormat(absolute);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return {
+    path: absolute,
+    file: (name) => join(absolute, name),
+    release: () => {
+      rmSync(join(absolute, HOLDER_FILE), { force: true });
+      lock.close();
+    },
+  };
+}

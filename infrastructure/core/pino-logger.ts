@@ -1,0 +1,81 @@
+/**
+ * The production `Logger`: pino, on standard error.
+ *
+ * JSON for machines, one line per entry; on a terminal, plain lines for people. Fields that carry secrets are
+ * removed by name wherever they stand within the first levels of an entry.
+ */
+import { type DestinationStream, type Logger as PinoInstance, pino, stdSerializers } from 'pino';
+import type { Logger } from './log.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogFormat = 'json' | 'text';
+
+const SECRET_NAMES = [
+  'secret',
+  'secretHash',
+  'authorization',
+  'password',
+  'ticket',
+  'token',
+  'authToken',
+  'apiKey',
+  '["apca-api-secret-key"]',
+  '["sec-websocket-protocol"]',
+];
+
+function redactedPaths(): string[] {
+  return SECRET_NAMES.flatMap((name) => {
+    const member = name.startsWith('[') ? name : `.${name}`;
+    return [name, `*${member}`, `*.*${member}`];
+  });
+}
+
+function wrap(instance: PinoInstance): Logger {
+  return {
+    debug: (fields, message) => instance.debug(fields, message),
+    info: (fields, message) => instance.info(fields, message),
+    warn: (fields, message) => instance.warn(fields, message),
+    error: (fields, message) => instance.error(fields, message),
+    child: (fields) => wrap(instance.child(fields)),
+  };
+}
+
+const HIDDEN_IN_TEXT = new Set(['level', 'time', 'msg']);
+
+/** One entry as a person reads it: time, level where it matters, the sentence, then the fields. */
+export function renderText(line: string): string {
+  const entry: Record<string, unknown> = JSON.parse(line);
+  const fields = Object.entries(entry)
+    .filter(([name]) => !HIDDEN_IN_TEXT.has(name))
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const level = entry['level'] === 'info' ? '' : `${String(entry['level']).toUpperCase()} `;
+  const tail = fields.length === 0 ? '' : `  (${fields.join(' ')})`;
+  return `${String(entry['time']).slice(11, 19)} ${level}${String(entry['msg'])}${tail}\n`;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Takes whole lines. */
+  write(text: string): void;
+}
+
+export function createLogger(options: LoggerOptions): Logger {
+  const destination: DestinationStream = {
+    write: (line) => options.write(options.format === 'json' ? line : renderText(line)),
+  };
+  return wrap(
+    pino(
+      {
+        level: options.level,
+        base: null,
+        timestamp: () => `,"time":"${new Date().toISOString()}"`,
+        formatters: { level: (label) => ({ level: label }) },
+        serializers: { error: stdSerializers.errWithCause, cause: stdSerializers.errWithCause },
+        redact: { paths: redactedPaths(), censor: '[secret]' },
+      },
+      destination,
+    ),
+  );
+}
