@@ -1,0 +1,141 @@
+/**
+ * The envelope that every event wears on every topic, as JSON in UTF-8.
+ *
+ * ```
+ * {eventType, eventId, cause, eventTimestamp, ingestTimestamp?, sourceService, schemaVersion, sequence?,
+ *  payload, traceContext?}
+ * ```
+ * `cause` is null on what comes from outside. A reader ignores fields that it does not know and every 1.x
+ * version is readable, since fields are only ever added. The trace context is for tracing alone: a broken one
+ * never makes a record unreadable.
+ */
+import { type FieldReader, isWireObject, type WireObject } from './field-reader.ts';
+import { formatTimestamp } from './timestamp.ts';
+
+export const SCHEMA_VERSION = '1.0';
+export const MAX_RECORD_BYTES = 1_048_576;
+export const MAX_ID_LENGTH = 200;
+const MAX_SERVICE_LENGTH = 100;
+const KNOWN_VERSION = /^1\.[0-9]{1,4}$/;
+
+/** What an encoder is told besides the event itself. */
+export interface EventContext {
+  readonly sourceService: string;
+  /** W3C. */
+  readonly traceparent?: string;
+}
+
+export interface EnvelopeFields {
+  readonly eventType: string;
+  readonly eventId: string;
+  readonly cause: string | null;
+  readonly timeMs: number;
+  /** Wall clock, ms. */
+  readonly ingestTimeMs: number | null;
+  readonly sequence: number | null;
+}
+
+export interface OpenedEnvelope extends EnvelopeFields {
+  /** As written, so that a payload's own copy can be compared without being parsed again. */
+  readonly eventTimestamp: unknown;
+  readonly payload: WireObject;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
+
+/** `text` as a JSON string. */
+export function quote(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+export function toBytes(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** `payload` is JSON already. */
+export function encodeEnvelope(fields: EnvelopeFields, payload: string, context: EventContext): Uint8Array {
+  const { ingestTimeMs, sequence } = fields;
+  return encoder.encode(
+    `{"eventType":"${fields.eventType}","eventId":${quote(fields.eventId)},` +
+      `"cause":${fields.cause === null ? 'null' : quote(fields.cause)},` +
+      `"eventTimestamp":"${formatTimestamp(fields.timeMs)}",` +
+      (ingestTimeMs === null ? '' : `"ingestTimestamp":"${formatTimestamp(ingestTimeMs)}",`) +
+      `"sourceService":${quote(context.sourceService)},"schemaVersion":"${SCHEMA_VERSION}",` +
+      (sequence === null ? '' : `"sequence":${sequence},`) +
+      `"payload":${payload}` +
+      (context.traceparent === undefined
+        ? '}'
+        : `,"traceContext":{"traceparent":${quote(context.traceparent)}}}`),
+  );
+}
+
+/** JSON in UTF-8, an object, of bounded size; `null` with an issue noted when it is not. */
+export function parseWireObject(bytes: Uint8Array, reader: FieldReader): WireObject | null {
+  if (bytes.length > MAX_RECORD_BYTES) {
+    reader.issue('', 'maxBytes', `must have at most ${MAX_RECORD_BYTES} bytes`);
+    return null;
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const utf8 = error instanceof SyntaxError;
+    reader.issue('', utf8 ? 'json' : 'utf8', utf8 ? 'must be JSON' : 'must be UTF-8');
+    return null;
+  }
+  if (isWireObject(parsed)) return parsed;
+  reader.issue('', 'type', 'must be a JSON object');
+  return null;
+}
+
+/** Reads the envelope; leaves `reader.base` at `payload.`. `null` when there is no envelope to read at all. */
+export function openEnvelope(bytes: Uint8Array, reader: FieldReader): OpenedEnvelope | null {
+  const record = parseWireObject(bytes, reader);
+  if (record === null) return null;
+  const version = record['schemaVersion'];
+  if (version !== SCHEMA_VERSION && !(typeof version === 'string' && KNOWN_VERSION.test(version))) {
+    reader.issue('schemaVersion', 'enum', 'must be 1.0 or a later 1.x');
+  }
+  reader.text(record['sourceService'], 'sourceService', MAX_SERVICE_LENGTH);
+  const eventTimestamp = record['eventTimestamp'];
+  const ingestTimestamp = record['ingestTimestamp'];
+  const sequence = record['sequence'];
+  const cause = record['cause'];
+  const opened: OpenedEnvelope = {
+    eventType: reader.text(record['eventType'], 'eventType', MAX_ID_LENGTH),
+    eventId: reader.text(record['eventId'], 'eventId', MAX_ID_LENGTH),
+    cause: cause === null || cause === undefined ? null : reader.text(cause, 'cause', MAX_ID_LENGTH),
+    timeMs: reader.timestampMs(eventTimestamp, 'eventTimestamp'),
+    ingestTimeMs:
+      ingestTimestamp === undefined || ingestTimestamp === null
+        ? null
+        : reader.timestampMs(ingestTimestamp, 'ingestTimestamp'),
+    sequence: sequence === undefined || sequence === null ? null : reader.integer(sequence, 'sequence', 1),
+    eventTimestamp,
+    payload: reader.object(record['payload'], 'payload'),
+  };
+  reader.base = 'payload.';
+  return opened;
+}
+
+/** Notes an issue when the payload's own time is missing or another than the envelope's. */
+export function requireSameTime(
+  value: unknown,
+  name: string,
+  envelope: OpenedEnvelope,
+  reader: FieldReader,
+): void {
+  if (value === envelope.eventTimestamp) return;
+  if (reader.timestampMs(value, name) !== envelope.timeMs) {
+    reader.issue(name, 'equal', 'must be the time that eventTimestamp gives');
+  }
+}
+
+/** Notes an issue for an envelope field that this kind of event cannot do without. */
+export function requirePresent<T>(value: T | null, field: string, placeholder: T, reader: FieldReader): T {
+  if (value !== null) return value;
+  reader.envelopeIssue(field, 'required', 'is required');
+  return placeholder;
+}

@@ -1,0 +1,324 @@
+/** The outputs of execution on the wire: `trade_executed`, `order_updates`, `ledger_entries`, `venue_commands`. */
+
+import { formatDecimal, type Money } from './decimal.ts';
+import type { Decoded } from './decoded.ts';
+import {
+  type EventContext,
+  encodeEnvelope,
+  MAX_ID_LENGTH,
+  type OpenedEnvelope,
+  openEnvelope,
+  quote,
+  requirePresent,
+  requireSameTime,
+} from './event-envelope.ts';
+import { FieldReader, type WireObject } from './field-reader.ts';
+import { type CommandId, type EventId, type ExecutionId, parseAccountId } from './identifiers.ts';
+import { formatTimestamp } from './timestamp.ts';
+import { TOPIC, type TopicName } from './topics.ts';
+import type {
+  LedgerEntry,
+  OrderUpdate,
+  Posting,
+  SystemAccount,
+  TradeExecuted,
+  TradeOutcome,
+  TradingOutput,
+  VenueCommand,
+} from './trading-events.ts';
+
+const MAX_REASON_LENGTH = 500;
+const MAX_CLIENT_ORDER_ID_LENGTH = 128;
+const MAX_POSTINGS = 10_000;
+const SIDES = ['BUY', 'SELL'] as const;
+const TIMES_IN_FORCE = ['DAY', 'GTC'] as const;
+const ORDER_TYPES = ['MARKET', 'LIMIT'] as const;
+const SYSTEM_ACCOUNTS: readonly SystemAccount[] = ['outside', 'venue', 'fees', 'clearing'];
+const TRADE_STATUSES = [
+  'EXECUTED',
+  'FAILED_INSUFFICIENT_FUNDS',
+  'FAILED_INSUFFICIENT_SHARES',
+  'FAILED_OTHER',
+] as const;
+const ORDER_STATUSES: readonly OrderUpdate['status'][] = [
+  'NEW',
+  'PARTIALLY_FILLED',
+  'FILLED',
+  'CANCELED',
+  'EXPIRED',
+  'REJECTED',
+  'DENIED',
+];
+const UPDATES: readonly OrderUpdate['update'][] = [
+  'new',
+  'partial_fill',
+  'fill',
+  'canceled',
+  'expired',
+  'rejected',
+  'denied',
+  'cancel_rejected',
+  'duplicate_conflict',
+];
+const ENTRY_KINDS: readonly LedgerEntry['kind'][] = [
+  'OPENED',
+  'DEPOSIT',
+  'DEPOSIT_DENIED',
+  'WITHDRAWAL',
+  'WITHDRAWAL_DENIED',
+  'FILL',
+  'FEE',
+];
+const VENUE_COMMANDS = ['place', 'cancel'] as const;
+
+const TOPIC_OF = {
+  TradeExecuted: TOPIC.tradeExecuted,
+  OrderUpdate: TOPIC.orderUpdates,
+  LedgerEntry: TOPIC.ledgerEntries,
+  VenueCommand: TOPIC.venueCommands,
+} as const;
+
+export function topicOfOutput(output: TradingOutput): TopicName {
+  return TOPIC_OF[output.type];
+}
+
+function outcomeToWire(outcome: TradeOutcome): string {
+  if (outcome.status !== 'EXECUTED') {
+    return `"status":"${outcome.status}","failureReason":${quote(outcome.failureReason)}`;
+  }
+  return (
+    `"status":"EXECUTED","executionId":${quote(outcome.executionId)},` +
+    `"executionPrice":"${formatDecimal(outcome.executionPrice)}","fee":"${formatDecimal(outcome.fee)}"` +
+    (outcome.priceEventId === null ? '' : `,"priceEventId":${quote(outcome.priceEventId)}`) +
+    (outcome.priceTimestampMs === null
+      ? ''
+      : `,"priceTimestamp":"${formatTimestamp(outcome.priceTimestampMs)}"`)
+  );
+}
+
+function tradeToWire(trade: TradeExecuted): string {
+  return (
+    `{"orderId":"${trade.orderId}","userId":"${trade.accountId}","symbol":"${trade.symbol}",` +
+    `"quantity":"${formatDecimal(trade.quantity)}","side":"${trade.side}",` +
+    `"executionTimestamp":"${formatTimestamp(trade.timeMs)}",${outcomeToWire(trade.outcome)}}`
+  );
+}
+
+function updateToWire(update: OrderUpdate): string {
+  const {
+    symbol,
+    side,
+    orderType,
+    timeInForce,
+    quantity,
+    limitPrice,
+    clientOrderId,
+    averageFillPrice,
+    reason,
+  } = update;
+  return (
+    `{"orderId":"${update.orderId}","userId":"${update.accountId}","update":"${update.update}",` +
+    `"status":"${update.status}",` +
+    (symbol === null ? '' : `"symbol":"${symbol}",`) +
+    (side === null ? '' : `"side":"${side}",`) +
+    (orderType === null ? '' : `"type":"${orderType}",`) +
+    (timeInForce === null ? '' : `"timeInForce":"${timeInForce}",`) +
+    (quantity === null ? '' : `"quantity":"${formatDecimal(quantity)}",`) +
+    (limitPrice === null ? '' : `"limitPrice":"${formatDecimal(limitPrice)}",`) +
+    (clientOrderId === null ? '' : `"clientOrderId":${quote(clientOrderId)},`) +
+    (averageFillPrice === null ? '' : `"averageFillPrice":"${formatDecimal(averageFillPrice)}",`) +
+    (reason === null ? '' : `"reason":${quote(reason)},`) +
+    `"filledQuantity":"${formatDecimal(update.filledQuantity)}"}`
+  );
+}
+
+function postingToWire(posting: Posting): string {
+  const amount = formatDecimal(posting.amount as Money);
+  return `{"account":"${posting.account}","asset":"${posting.asset}","amount":"${amount}"}`;
+}
+
+function entryToWire(entry: LedgerEntry): string {
+  return (
+    `{"userId":"${entry.accountId}","kind":"${entry.kind}","reference":${quote(entry.reference)},` +
+    `"postings":[${entry.postings.map(postingToWire).join(',')}],` +
+    (entry.symbol === null ? '' : `"symbol":"${entry.symbol}",`) +
+    (entry.price === null ? '' : `"price":"${formatDecimal(entry.price)}",`) +
+    (entry.note === null ? '' : `"note":${quote(entry.note)},`) +
+    `"cashAfter":"${formatDecimal(entry.cashAfter)}"}`
+  );
+}
+
+function venueCommandToWire(command: VenueCommand): string {
+  return (
+    `{"command":"${command.command}","orderId":"${command.orderId}","userId":"${command.accountId}",` +
+    `"symbol":"${command.symbol}","side":"${command.side}","quantity":"${formatDecimal(command.quantity)}"` +
+    (command.limitPrice === null ? '}' : `,"limitPrice":"${formatDecimal(command.limitPrice)}"}`)
+  );
+}
+
+function payloadToWire(output: TradingOutput): string {
+  switch (output.type) {
+    case 'TradeExecuted':
+      return tradeToWire(output);
+    case 'OrderUpdate':
+      return updateToWire(output);
+    case 'LedgerEntry':
+      return entryToWire(output);
+    case 'VenueCommand':
+      return venueCommandToWire(output);
+  }
+}
+
+export function encodeTradingOutput(output: TradingOutput, context: EventContext): Uint8Array {
+  return encodeEnvelope(
+    {
+      eventType: output.type,
+      eventId: output.eventId,
+      cause: output.cause,
+      timeMs: output.timeMs,
+      ingestTimeMs: output.ingestTimeMs,
+      sequence: output.sequence,
+    },
+    payloadToWire(output),
+    context,
+  );
+}
+
+/** Opens the envelope, lets `read` read the payload over what all outputs share, and gives what came of it. */
+function decodeOutput<Output extends TradingOutput>(
+  bytes: Uint8Array,
+  type: Output['type'],
+  read: (
+    base: Omit<OutputBase, 'type'> & { readonly type: Output['type'] },
+    payload: WireObject,
+    reader: FieldReader,
+    envelope: OpenedEnvelope,
+  ) => Output,
+): Decoded<Output> {
+  const reader = new FieldReader();
+  const envelope = openEnvelope(bytes, reader);
+  if (envelope === null) return reader.unreadable();
+  if (envelope.eventType !== type) reader.envelopeIssue('eventType', 'enum', `must be ${type}`);
+  const base = {
+    type,
+    eventId: envelope.eventId as EventId,
+    cause: requirePresent(envelope.cause, 'cause', '', reader) as CommandId,
+    accountId: reader.accountId(envelope.payload['userId'], 'userId'),
+    sequence: requirePresent(envelope.sequence, 'sequence', 1, reader),
+    timeMs: envelope.timeMs,
+    ingestTimeMs: requirePresent(envelope.ingestTimeMs, 'ingestTimestamp', 0, reader),
+  };
+  const value = read(base, envelope.payload, reader, envelope);
+  return reader.failed ? reader.unreadable() : { kind: 'decoded', value };
+}
+
+type OutputBase = Pick<
+  TradeExecuted,
+  'type' | 'eventId' | 'cause' | 'accountId' | 'sequence' | 'timeMs' | 'ingestTimeMs'
+>;
+
+function readOutcome(payload: WireObject, reader: FieldReader): TradeOutcome {
+  const status = reader.oneOf(payload['status'], 'status', TRADE_STATUSES);
+  if (status !== 'EXECUTED') {
+    return {
+      status,
+      failureReason: reader.text(payload['failureReason'], 'failureReason', MAX_REASON_LENGTH),
+    };
+  }
+  const priceTimestamp = payload['priceTimestamp'];
+  return {
+    status,
+    executionId: reader.text(payload['executionId'], 'executionId', MAX_ID_LENGTH) as ExecutionId,
+    executionPrice: reader.price(payload['executionPrice'], 'executionPrice'),
+    fee: reader.nonNegativeMoney(payload['fee'], 'fee'),
+    priceEventId: reader.optionalText(
+      payload['priceEventId'],
+      'priceEventId',
+      MAX_ID_LENGTH,
+    ) as EventId | null,
+    priceTimestampMs:
+      priceTimestamp === undefined || priceTimestamp === null
+        ? null
+        : reader.timestampMs(priceTimestamp, 'priceTimestamp'),
+  };
+}
+
+export function decodeTradeExecuted(bytes: Uint8Array): Decoded<TradeExecuted> {
+  return decodeOutput<TradeExecuted>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
+    requireSameTime(payload['executionTimestamp'], 'executionTimestamp', envelope, reader);
+    return {
+      ...base,
+      orderId: reader.orderId(payload['orderId'], 'orderId'),
+      symbol: reader.symbol(payload['symbol'], 'symbol'),
+      side: reader.oneOf(payload['side'], 'side', SIDES),
+      quantity: reader.quantity(payload['quantity'], 'quantity'),
+      outcome: readOutcome(payload, reader),
+    };
+  });
+}
+
+export function decodeOrderUpdate(bytes: Uint8Array): Decoded<OrderUpdate> {
+  return decodeOutput<OrderUpdate>(bytes, 'OrderUpdate', (base, payload, reader) => ({
+    ...base,
+    update: reader.oneOf(payload['update'], 'update', UPDATES),
+    orderId: reader.orderId(payload['orderId'], 'orderId'),
+    status: reader.oneOf(payload['status'], 'status', ORDER_STATUSES),
+    symbol: reader.optionalSymbol(payload['symbol'], 'symbol'),
+    side: reader.optionalOneOf(payload['side'], 'side', SIDES),
+    orderType: reader.optionalOneOf(payload['type'], 'type', ORDER_TYPES),
+    timeInForce: reader.optionalOneOf(payload['timeInForce'], 'timeInForce', TIMES_IN_FORCE),
+    quantity: reader.optionalQuantity(payload['quantity'], 'quantity'),
+    limitPrice: reader.optionalPrice(payload['limitPrice'], 'limitPrice'),
+    clientOrderId: reader.optionalText(payload['clientOrderId'], 'clientOrderId', MAX_CLIENT_ORDER_ID_LENGTH),
+    filledQuantity: reader.quantity(payload['filledQuantity'], 'filledQuantity'),
+    averageFillPrice: reader.optionalPrice(payload['averageFillPrice'], 'averageFillPrice'),
+    reason: reader.optionalText(payload['reason'], 'reason', MAX_REASON_LENGTH),
+  }));
+}
+
+function readPosting(value: unknown, index: number, reader: FieldReader): Posting {
+  reader.index = index;
+  const posting = reader.object(value, '');
+  const account = posting['account'];
+  const system = SYSTEM_ACCOUNTS.find((known) => known === account);
+  const owner = system ?? (typeof account === 'string' ? parseAccountId(account) : null);
+  if (owner === null)
+    reader.issue('account', 'account', `must be an account id or ${SYSTEM_ACCOUNTS.join(', ')}`);
+  return {
+    account: owner ?? 'outside',
+    asset: reader.symbol(posting['asset'], 'asset'),
+    amount: reader.money(posting['amount'], 'amount'),
+  };
+}
+
+export function decodeLedgerEntry(bytes: Uint8Array): Decoded<LedgerEntry> {
+  return decodeOutput<LedgerEntry>(bytes, 'LedgerEntry', (base, payload, reader) => {
+    const items = reader.list(payload['postings'], 'postings', MAX_POSTINGS);
+    reader.base = 'payload.postings.';
+    const postings = items.map((item, index) => readPosting(item, index, reader));
+    reader.base = 'payload.';
+    reader.index = null;
+    return {
+      ...base,
+      kind: reader.oneOf(payload['kind'], 'kind', ENTRY_KINDS),
+      reference: reader.text(payload['reference'], 'reference', MAX_ID_LENGTH),
+      postings,
+      symbol: reader.optionalSymbol(payload['symbol'], 'symbol'),
+      price: reader.optionalPrice(payload['price'], 'price'),
+      cashAfter: reader.money(payload['cashAfter'], 'cashAfter'),
+      note: reader.optionalText(payload['note'], 'note', MAX_REASON_LENGTH),
+    };
+  });
+}
+
+export function decodeVenueCommand(bytes: Uint8Array): Decoded<VenueCommand> {
+  return decodeOutput<VenueCommand>(bytes, 'VenueCommand', (base, payload, reader) => ({
+    ...base,
+    command: reader.oneOf(payload['command'], 'command', VENUE_COMMANDS),
+    orderId: reader.orderId(payload['orderId'], 'orderId'),
+    symbol: reader.symbol(payload['symbol'], 'symbol'),
+    side: reader.oneOf(payload['side'], 'side', SIDES),
+    quantity: reader.quantity(payload['quantity'], 'quantity'),
+    limitPrice: reader.optionalPrice(payload['limitPrice'], 'limitPrice'),
+  }));
+}
