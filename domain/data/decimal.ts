@@ -2,7 +2,8 @@
  * Exact decimals with nine places: prices, quantities and money.
  *
  * A value is a signed 64-bit integer count of 10⁻⁹ units, held in a branded `bigint`. Products pass through
- * 128 bits and are rounded half to even; a result outside 64 bits is refused, never wrapped.
+ * 128 bits and are rounded half to even once; a result outside 64 bits is refused, never wrapped. Functions named
+ * `try…` answer `'overflow'`; the others throw `DecimalOverflow`.
  */
 declare const unit: unique symbol;
 type Scaled<Name extends string> = bigint & { readonly [unit]: Name };
@@ -24,3 +25,196 @@ export const MIN_SCALED = -(2n ** 63n);
 
 export const ZERO_MONEY = 0n as Money;
 export const ZERO_QUANTITY = 0n as Quantity;
+
+/** A result that does not fit 64 bits. A bug where a caller had to check first. */
+export class DecimalOverflow extends RangeError {
+  override readonly name = 'DecimalOverflow';
+}
+
+export type DecimalRule =
+  /** Digits, at most one point with digits on both sides; no exponent, `+`, leading zeros, `-0` or spaces. */
+  | 'decimal_format'
+  /** At most nine decimals. */
+  | 'decimal_places'
+  /** Within ± 9,223,372,036.854775807. */
+  | 'decimal_range'
+  /** Prices, quantities and rates have no sign. */
+  | 'decimal_sign';
+
+export type ParsedDecimal<D extends Decimal> =
+  | { readonly kind: 'decimal'; readonly value: D }
+  | { readonly kind: 'refused'; readonly rule: DecimalRule; readonly message: string };
+
+/** The longest text worth looking at: sign, 10 digits, point, 9 digits, and room to say "too many decimals". */
+const MAX_TEXT_LENGTH = 64;
+const DECIMAL = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
+
+/** Not negative; zero is a price here (a door that needs more asks for more). */
+export function parsePrice(text: string): ParsedDecimal<Price> {
+  return parseDecimal<Price>(text, 'unsigned');
+}
+
+/** Not negative. */
+export function parseQuantity(text: string): ParsedDecimal<Quantity> {
+  return parseDecimal<Quantity>(text, 'unsigned');
+}
+
+/** May be negative (a loss, a posting). */
+export function parseMoney(text: string): ParsedDecimal<Money> {
+  return parseDecimal<Money>(text, 'signed');
+}
+
+/** Not negative. */
+export function parseRate(text: string): ParsedDecimal<Rate> {
+  return parseDecimal<Rate>(text, 'unsigned');
+}
+
+function parseDecimal<D extends Decimal>(text: string, sign: 'signed' | 'unsigned'): ParsedDecimal<D> {
+  const match = text.length <= MAX_TEXT_LENGTH ? DECIMAL.exec(text) : null;
+  if (match === null) {
+    return refused('decimal_format', 'must be a decimal such as "12.5": digits, and a point between digits');
+  }
+  const [, minus = '', whole = '', fraction = ''] = match;
+  if (fraction.length > DECIMAL_PLACES) {
+    return refused('decimal_places', `must have at most ${DECIMAL_PLACES} decimals`);
+  }
+  const magnitude = BigInt(whole + fraction.padEnd(DECIMAL_PLACES, '0'));
+  if (minus !== '' && magnitude === 0n) return refused('decimal_format', 'zero is written without a sign');
+  if (minus !== '' && sign === 'unsigned') return refused('decimal_sign', 'must not be negative');
+  const value = minus === '' ? magnitude : -magnitude;
+  if (!fits(value)) return refused('decimal_range', `must be within ±${formatScaled(MAX_SCALED)}`);
+  return { kind: 'decimal', value: value as D };
+}
+
+function refused(rule: DecimalRule, message: string) {
+  return { kind: 'refused', rule, message } as const;
+}
+
+/** Canonical: no exponent, no trailing zeros, no point without decimals. */
+export function formatDecimal(value: Decimal): string {
+  return formatScaled(value);
+}
+
+/** The same for a count of 10⁻⁹ units of any size, such as a system account's balance. */
+export function formatScaled(value: bigint): string {
+  const digits = (value < 0n ? -value : value).toString();
+  const sign = value < 0n ? '-' : '';
+  if (digits.length <= DECIMAL_PLACES) {
+    const fraction = trimZeros(digits.padStart(DECIMAL_PLACES, '0'));
+    return fraction === '' ? '0' : `${sign}0.${fraction}`;
+  }
+  const point = digits.length - DECIMAL_PLACES;
+  const fraction = trimZeros(digits.slice(point));
+  return fraction === '' ? sign + digits.slice(0, point) : `${sign}${digits.slice(0, point)}.${fraction}`;
+}
+
+function trimZeros(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === 48) end -= 1;
+  return digits.slice(0, end);
+}
+
+/** Whether a count of units fits a decimal. */
+export function fits(value: bigint): boolean {
+  return value <= MAX_SCALED && value >= MIN_SCALED;
+}
+
+/** -1, 0 or 1, as sort wants it. */
+export function compare<D extends Decimal>(left: D, right: D): -1 | 0 | 1 {
+  if (left < right) return -1;
+  return left > right ? 1 : 0;
+}
+
+/** The lesser of two of one kind. */
+export function minimum<D extends Decimal>(left: D, right: D): D {
+  return left < right ? left : right;
+}
+
+/** The greater of two of one kind. */
+export function maximum<D extends Decimal>(left: D, right: D): D {
+  return left > right ? left : right;
+}
+
+export function tryAdd<D extends Decimal>(left: D, right: D): D | 'overflow' {
+  const sum = left + right;
+  return fits(sum) ? (sum as D) : 'overflow';
+}
+
+export function add<D extends Decimal>(left: D, right: D): D {
+  return orThrow(tryAdd(left, right), 'sum');
+}
+
+export function subtract<D extends Decimal>(left: D, right: D): D {
+  const difference = left - right;
+  return orThrow(fits(difference) ? (difference as D) : 'overflow', 'difference');
+}
+
+export function addMoney(left: Money, right: Money): Money {
+  return add(left, right);
+}
+
+export function addQuantity(left: Quantity, right: Quantity): Quantity {
+  return add(left, right);
+}
+
+/** Price × quantity, rounded half to even once. */
+export function tryMultiply(price: Price, quantity: Quantity): Money | 'overflow' {
+  return fitted<Money>(roundHalfEven(price * quantity, ONE));
+}
+
+/** Price × quantity, rounded half to even once. */
+export function multiply(price: Price, quantity: Quantity): Money {
+  return orThrow(tryMultiply(price, quantity), 'product');
+}
+
+/** Price × quantity, rounded away from zero: what must be set aside to be sure. */
+export function tryMultiplyUp(price: Price, quantity: Quantity): Money | 'overflow' {
+  const product = price * quantity;
+  const quotient = product / ONE;
+  return fitted<Money>(product > quotient * ONE ? quotient + 1n : quotient);
+}
+
+/** A rate of an amount, rounded half to even once. */
+export function tryApplyRate<D extends Price | Money>(amount: D, rate: Rate): D | 'overflow' {
+  return fitted<D>(roundHalfEven(amount * rate, ONE));
+}
+
+/** A rate of an amount, rounded half to even once. */
+export function applyRate<D extends Price | Money>(amount: D, rate: Rate): D {
+  return orThrow(tryApplyRate(amount, rate), 'product');
+}
+
+/** Money per share, rounded half to even: an average price. The quantity must not be zero. */
+export function divide(money: Money, quantity: Quantity): Price {
+  return orThrow(fitted<Price>(roundHalfEven(money * ONE, quantity)), 'quotient');
+}
+
+/** How many shares an amount buys at a price, rounded down. The price must not be zero. */
+export function tryDivideDown(money: Money, price: Price): Quantity | 'overflow' {
+  return fitted<Quantity>((money * ONE) / price);
+}
+
+/** `amount × part ÷ whole`, rounded half to even; with 0 ≤ part ≤ whole it always fits. */
+export function proportion(amount: Money, part: Quantity, whole: Quantity): Money {
+  return part === whole ? amount : (roundHalfEven(amount * part, whole) as Money);
+}
+
+/** An exact quotient rounded once, halves to the even neighbour. The divisor must not be zero. */
+export function roundHalfEven(numerator: bigint, divisor: bigint): bigint {
+  const quotient = numerator / divisor;
+  const remainder = numerator - quotient * divisor;
+  if (remainder === 0n) return quotient;
+  const doubled = 2n * (remainder < 0n ? -remainder : remainder);
+  const magnitude = divisor < 0n ? -divisor : divisor;
+  if (doubled < magnitude || (doubled === magnitude && quotient % 2n === 0n)) return quotient;
+  return numerator < 0n === divisor < 0n ? quotient + 1n : quotient - 1n;
+}
+
+function fitted<D extends Decimal>(value: bigint): D | 'overflow' {
+  return fits(value) ? (value as D) : 'overflow';
+}
+
+function orThrow<D extends Decimal>(result: D | 'overflow', what: string): D {
+  if (result === 'overflow') throw new DecimalOverflow(`the ${what} does not fit 64 bits at nine decimals`);
+  return result;
+}
