@@ -5,8 +5,9 @@
  * an account's head (`account/{id}`) is written after that account's positions and orders, so that a reader who
  * applies an account's changes when its head arrives never shows half of a commit.
  */
-import type { Money, Quantity } from './decimal.ts';
-import type { AccountId, CommandId, Symbol } from './identifiers.ts';
+import type { Money, Price, Quantity } from './decimal.ts';
+import type { AccountId, CommandId, OrderId, Symbol } from './identifiers.ts';
+import type { BatchPrice, FeeSchedule, TradingLimits } from './trading-inputs.ts';
 
 /** Key: `account/{accountId}`. */
 export interface AccountHeadEntity {
@@ -50,3 +51,139 @@ export interface PartitionHeadEntity {
   readonly inputsApplied: number;
   readonly stateHash: string;
 }
+
+/** How far an open order has come. Never a fill of nothing, never an open order that is filled up. */
+export type OrderProgress =
+  | { readonly kind: 'unfilled' }
+  | {
+      readonly kind: 'partially_filled';
+      /** Above zero and below the order's quantity. */
+      readonly filledQuantity: Quantity;
+      readonly filledNotional: Money;
+      readonly feesCharged: Money;
+      readonly fills: number;
+    };
+
+/** Until when an order works. */
+export type OrderLifetime =
+  | { readonly timeInForce: 'GTC' }
+  /** Expired by the first input at or past this market time (00:00 UTC). */
+  | { readonly timeInForce: 'DAY'; readonly expiresAtMs: number };
+
+/**
+ * What an open order wants and has set aside. A buy has reserved cash; a sale has reserved the shares it has not
+ * sold yet, so it needs no field for them. A market buy has a collar; a limit order has its limit.
+ */
+export type OrderIntent =
+  | { readonly side: 'BUY'; readonly type: 'MARKET'; readonly collar: Price; readonly reservedCash: Money }
+  | { readonly side: 'BUY'; readonly type: 'LIMIT'; readonly limitPrice: Price; readonly reservedCash: Money }
+  | { readonly side: 'SELL'; readonly type: 'MARKET' }
+  | { readonly side: 'SELL'; readonly type: 'LIMIT'; readonly limitPrice: Price };
+
+/** An open order. Key: `order/{accountId}/{orderId}`; a tombstone once it is closed. */
+export interface OpenOrderEntity {
+  readonly kind: 'order';
+  readonly accountId: AccountId;
+  readonly orderId: OrderId;
+  /** The partition's order of acceptance, from 1. */
+  readonly acceptanceNumber: number;
+  readonly symbol: Symbol;
+  readonly quantity: Quantity;
+  readonly intent: OrderIntent;
+  readonly lifetime: OrderLifetime;
+  readonly progress: OrderProgress;
+  /** As they were at acceptance: the reservation covers these and no others. */
+  readonly fees: FeeSchedule;
+  readonly clientOrderId: string | null;
+  readonly bodyDigest: string;
+  readonly acceptedAtMs: number;
+}
+
+export type ClosedOrderStatus = 'FILLED' | 'CANCELED' | 'EXPIRED' | 'REJECTED' | 'DENIED';
+
+/**
+ * An order id that is taken. Key: `closed-order/{slot}`, slot = closing number modulo the ring's size, so that the
+ * record which evicts an old one replaces it.
+ */
+export interface ClosedOrderEntity {
+  readonly kind: 'closed_order';
+  /** The partition's order of closing, from 0. */
+  readonly closingNumber: number;
+  readonly accountId: AccountId;
+  readonly orderId: OrderId;
+  readonly bodyDigest: string;
+  readonly status: ClosedOrderStatus;
+  readonly filledQuantity: Quantity;
+}
+
+/** An account command that was answered. Key: `account-command/{slot}`, as for closed orders. */
+export interface AccountCommandEntity {
+  readonly kind: 'account_command';
+  readonly commandNumber: number;
+  readonly commandId: CommandId;
+  /** Of the command's body: the same id with another one is refused. */
+  readonly fingerprint: string;
+}
+
+/** The last batch's price of a symbol. Key: `price/{symbol}`. */
+export interface PriceEntity {
+  readonly kind: 'price';
+  readonly price: BatchPrice;
+}
+
+/**
+ * The partition's books in one asset (`USD` or a symbol). Key: `ledger/{asset}`. The five add up to zero. Counts of
+ * 10⁻⁹ units that may pass 64 bits.
+ */
+export interface LedgerBalanceEntity {
+  readonly kind: 'ledger';
+  readonly asset: string;
+  readonly outside: bigint;
+  readonly venue: bigint;
+  readonly fees: bigint;
+  readonly clearing: bigint;
+  /** All trading accounts of the partition together. */
+  readonly accounts: bigint;
+}
+
+/** What the controls have set. Key: `controls`. */
+export interface ControlsEntity {
+  readonly kind: 'controls';
+  readonly fees: FeeSchedule;
+  readonly limits: TradingLimits;
+  readonly rulesVersion: number;
+  /** For the whole partition; an account's own is in its head. */
+  readonly killSwitchEngaged: boolean;
+}
+
+/** How far an outside venue's events are applied. Key: `venue-source/{source}`. */
+export interface VenueSourceEntity {
+  readonly kind: 'venue_source';
+  readonly source: string;
+  readonly lastSequence: number;
+}
+
+/** The partition's clock and numbering. Key: `counters`. */
+export interface CountersEntity {
+  readonly kind: 'counters';
+  /** Running maximum of the inputs' market times, ms. */
+  readonly clockMs: number;
+  readonly ordersAccepted: number;
+  readonly ordersClosed: number;
+  readonly accountCommands: number;
+}
+
+/** What the core's state consists of; the partition's head is the stream's. */
+export type CoreEntity =
+  | AccountHeadEntity
+  | PositionEntity
+  | OpenOrderEntity
+  | ClosedOrderEntity
+  | AccountCommandEntity
+  | PriceEntity
+  | LedgerBalanceEntity
+  | ControlsEntity
+  | VenueSourceEntity
+  | CountersEntity;
+
+export type AccountStateEntity = CoreEntity | PartitionHeadEntity;

@@ -1,0 +1,1 @@
+export interface PartitionState { readonly partition: number }
