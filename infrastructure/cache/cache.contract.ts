@@ -160,12 +160,11 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
       });
 
       test('a bucket never holds more than its limit', async () => {
-        await subject.cache.rateLimits.take('key-1', 2, 100);
+        const take = () => subject.cache.rateLimits.take('key-1', 2, 400);
+        await take();
         await subject.pass(1_000);
         const kinds = [];
-        for (let count = 0; count < 3; count += 1) {
-          kinds.push((await subject.cache.rateLimits.take('key-1', 2, 100_000)).kind);
-        }
+        for (let count = 0; count < 3; count += 1) kinds.push((await take()).kind);
         assert.deepEqual(kinds, ['allowed', 'allowed', 'limited']);
       });
 

@@ -9,7 +9,8 @@ export class MemoryPrices implements PriceCache {
   readonly #maxSymbols: number;
   readonly #bySymbol = new Map<Symbol, CachedPrice>();
   /** Keyed by subscription, so that one function subscribed twice is two subscriptions. */
-  readonly #listeners = new Map<symbol, Listener>();
+  readonly #listeners = new Map<number, Listener>();
+  #subscriptions = 0;
   #latestFeedTimestampMs: number | null = null;
 
   constructor(maxSymbols: number) {
@@ -45,7 +46,8 @@ export class MemoryPrices implements PriceCache {
   }
 
   async subscribe(listener: Listener): Promise<() => Promise<void>> {
-    const subscription = globalThis.Symbol('subscription');
+    this.#subscriptions += 1;
+    const subscription = this.#subscriptions;
     this.#listeners.set(subscription, listener);
     return async () => {
       this.#listeners.delete(subscription);
