@@ -1,0 +1,39 @@
+/** The directory of trading accounts. */
+import type { Kysely, Selectable } from 'kysely';
+import type { AccountId } from '#domain/data/identifiers.ts';
+import type { AccountDirectory, AccountRecord } from '../stores.ts';
+import { readInteger } from './readers.ts';
+import type { AccountsTable, Tables } from './tables.ts';
+
+export function createAccountDirectory(database: Kysely<Tables>): AccountDirectory {
+  return {
+    async put(account) {
+      await database
+        .insertInto('accounts')
+        .values({ account_id: account.accountId, name: account.name, created_at_ms: account.createdAtMs })
+        .onConflict((conflict) =>
+          conflict.column('account_id').doUpdateSet((row) => ({ name: row.ref('excluded.name') })),
+        )
+        .execute();
+    },
+
+    async list(after, limit) {
+      const rows = await database
+        .selectFrom('accounts')
+        .selectAll()
+        .where('account_id', '>', after ?? '')
+        .orderBy('account_id')
+        .limit(limit)
+        .execute();
+      return rows.map(toAccount);
+    },
+  };
+}
+
+function toAccount(row: Selectable<AccountsTable>): AccountRecord {
+  return {
+    accountId: row.account_id as AccountId,
+    name: row.name,
+    createdAtMs: readInteger(row.created_at_ms),
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * The order index.
+ *
+ * An order's acceptance (sequence 0) and its updates (sequences of its account) may arrive in any order. An
+ * update replaces what execution decides, over an older update only. The facts of acceptance (body digest,
+ * notional, creation time) are taken from the acceptance, whenever it comes, and no update takes them away.
+ */
+import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { IndexedOrder, OrderIndex, OrderStatus } from '../stores.ts';
+import { inStatements } from './batches.ts';
+import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
+import type { OrdersTable, Tables } from './tables.ts';
+
+const OPEN: readonly OrderStatus[] = ['ACCEPTED', 'NEW', 'PARTIALLY_FILLED'];
+
+export function createOrderIndex(database: Kysely<Tables>): OrderIndex {
+  return {
+    async put(orders) {
+      if (orders.length === 0) return;
+      const { acceptances, updates } = sortOut(orders);
+      await database.transaction().execute(async (transaction) => {
+        for (const rows of inStatements(acceptances)) await putAcceptances(transaction, rows);
+        for (const rows of inStatements(updates)) await putUpdates(transaction, rows);
+      });
+    },
+
+    async get(orderId) {
+      const row = await database
+        .selectFrom('orders')
+        .selectAll()
+        .where('order_id', '=', orderId)
+        .executeTakeFirst();
+      return row === undefined ? null : toOrder(row);
+    },
+
+    async getMany(orderIds) {
+      const found: IndexedOrder[] = [];
+      for (const ids of inStatements(orderIds)) {
+        const rows = await database.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
+        found.push(...rows.map(toOrder));
+      }
+      return found;
+    },
+
+    async list({ userId, status, symbol, after, limit }) {
+      let select = database.selectFrom('orders').selectAll().where('user_id', '=', userId);
+      if (status === 'open') select = select.where('status', 'in', OPEN);
+      else if (status === 'closed') select = select.where('status', 'not in', OPEN);
+      else if (status !== undefined) select = select.where('status', '=', status);
+      if (symbol !== undefined) select = select.where('symbol', '=', symbol);
+      if (after !== undefined) {
+        const last = await database
+          .selectFrom('orders')
+          .select('created_at_ms')
+          .where('order_id', '=', after)
+          .where('user_id', '=', userId)
+          .executeTakeFirst();
+        if (last === undefined) return [];
+        const createdAtMs = readInteger(last.created_at_ms);
+        select = select.where((row) =>
+          row.or([
+            row('created_at_ms', '<', createdAtMs),
+            row.and([row('created_at_ms', '=', createdAtMs), row('order_id', '<', after)]),
+          ]),
+        );
+      }
+      const rows = await select
+        .orderBy('created_at_ms', 'desc')
+        .orderBy('order_id', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map(toOrder);
+    },
+  };
+}
+
+/** Inserts, or adds the facts of acceptance to an order whose updates came first. */
+async function putAcceptances(database: Kysely<Tables>, orders: readonly IndexedOrder[]): Promise<void> {
+  await database
+    .insertInto('orders')
+    .values(orders.map(toRow))
+    .onConflict((conflict) =>
+      conflict
+        .column('order_id')
+        .doUpdateSet((row) => ({
+          body_digest: row.ref('excluded.body_digest'),
+          notional: row.ref('excluded.notional'),
+          created_at_ms: row.ref('excluded.created_at_ms'),
+        }))
+        .where('orders.body_digest', '=', ''),
+    )
+    .execute();
+}
+
+async function putUpdates(database: Kysely<Tables>, orders: readonly IndexedOrder[]): Promise<void> {
+  await database
+    .insertInto('orders')
+    .values(orders.map(toRow))
+    .onConflict((conflict) =>
+      conflict
+        .column('order_id')
+        .doUpdateSet((row) => ({
+          symbol: row.ref('excluded.symbol'),
+          side: row.ref('excluded.side'),
+          type: row.ref('excluded.type'),
+          time_in_force: row.ref('excluded.time_in_force'),
+          quantity: row.fn.coalesce('excluded.quantity', 'orders.quantity'),
+          notional: row.fn.coalesce('orders.notional', 'excluded.notional'),
+          limit_price: row.ref('excluded.limit_price'),
+          client_order_id: row.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
+          status: row.ref('excluded.status'),
+          filled_quantity: row.ref('excluded.filled_quantity'),
+          average_fill_price: row.ref('excluded.average_fill_price'),
+          reason: row.ref('excluded.reason'),
+          body_digest: row
+            .case()
+            .when('orders.body_digest', '=', '')
+            .then(row.ref('excluded.body_digest'))
+            .else(row.ref('orders.body_digest'))
+            .end(),
+          updated_at_ms: row.ref('excluded.updated_at_ms'),
+          account_sequence: row.ref('excluded.account_sequence'),
+        }))
+        .whereRef('excluded.account_sequence', '>', 'orders.account_sequence'),
+    )
+    .execute();
+}
+
+/** One row per order and kind, since PostgreSQL refuses to touch a row twice in one statement. */
+function sortOut(orders: readonly IndexedOrder[]): {
+  readonly acceptances: readonly IndexedOrder[];
+  readonly updates: readonly IndexedOrder[];
+} {
+  const acceptances = new Map<OrderId, IndexedOrder>();
+  const updates = new Map<OrderId, IndexedOrder>();
+  for (const order of orders) {
+    if (order.accountSequence === 0) {
+      if (!acceptances.has(order.orderId)) acceptances.set(order.orderId, order);
+      continue;
+    }
+    const other = updates.get(order.orderId);
+    if (other === undefined || order.accountSequence > other.accountSequence)
+      updates.set(order.orderId, order);
+  }
+  return { acceptances: [...acceptances.values()], updates: [...updates.values()] };
+}
+
+function toRow(order: IndexedOrder): Insertable<OrdersTable> {
+  return {
+    order_id: order.orderId,
+    user_id: order.userId,
+    symbol: order.symbol,
+    side: order.side,
+    type: order.type,
+    time_in_force: order.timeInForce,
+    quantity: order.quantity,
+    notional: order.notional,
+    limit_price: order.limitPrice,
+    client_order_id: order.clientOrderId,
+    status: order.status,
+    filled_quantity: order.filledQuantity,
+    average_fill_price: order.averageFillPrice,
+    reason: order.reason,
+    body_digest: order.bodyDigest,
+    created_at_ms: order.createdAtMs,
+    updated_at_ms: order.updatedAtMs,
+    account_sequence: order.accountSequence,
+  };
+}
+
+function toOrder(row: Selectable<OrdersTable>): IndexedOrder {
+  return {
+    orderId: row.order_id as OrderId,
+    userId: row.user_id as AccountId,
+    symbol: row.symbol as Symbol,
+    side: row.side as IndexedOrder['side'],
+    type: row.type as IndexedOrder['type'],
+    timeInForce: row.time_in_force as IndexedOrder['timeInForce'],
+    quantity: readScaledOrNull<Quantity>(row.quantity),
+    notional: readScaledOrNull<Money>(row.notional),
+    limitPrice: readScaledOrNull<Price>(row.limit_price),
+    clientOrderId: row.client_order_id,
+    status: row.status as OrderStatus,
+    filledQuantity: readScaled<Quantity>(row.filled_quantity),
+    averageFillPrice: readScaledOrNull<Price>(row.average_fill_price),
+    reason: row.reason,
+    bodyDigest: row.body_digest,
+    createdAtMs: readInteger(row.created_at_ms),
+    updatedAtMs: readInteger(row.updated_at_ms),
+    accountSequence: readInteger(row.account_sequence),
+  };
+}

@@ -1,0 +1,80 @@
+/** Account statements: every ledger entry of an account, as its lines. */
+import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import type { StatementLine, StatementStore } from '../stores.ts';
+import { inStatements } from './batches.ts';
+import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
+import type { StatementLinesTable, Tables } from './tables.ts';
+
+export function createStatementStore(database: Kysely<Tables>): StatementStore {
+  return {
+    async append(lines) {
+      if (lines.length === 0) return;
+      await database.transaction().execute(async (transaction) => {
+        for (const statement of inStatements(lines)) {
+          await transaction
+            .insertInto('statement_lines')
+            .values(statement.map(toRow))
+            .onConflict((conflict) => conflict.column('entry_id').doNothing())
+            .execute();
+        }
+      });
+    },
+
+    async findByReference(accountId, reference) {
+      const row = await database
+        .selectFrom('statement_lines')
+        .selectAll()
+        .where('account_id', '=', accountId)
+        .where('reference', '=', reference)
+        .orderBy('sequence')
+        .limit(1)
+        .executeTakeFirst();
+      return row === undefined ? null : toLine(row);
+    },
+
+    async list({ accountId, fromMs, toMs, afterSequence, limit }) {
+      let select = database.selectFrom('statement_lines').selectAll().where('account_id', '=', accountId);
+      if (fromMs !== undefined) select = select.where('at_ms', '>=', fromMs);
+      if (toMs !== undefined) select = select.where('at_ms', '<', toMs);
+      if (afterSequence !== undefined) select = select.where('sequence', '>', afterSequence);
+      const rows = await select.orderBy('sequence').limit(limit).execute();
+      return rows.map(toLine);
+    },
+  };
+}
+
+function toRow(line: StatementLine): Insertable<StatementLinesTable> {
+  return {
+    entry_id: line.entryId,
+    account_id: line.accountId,
+    sequence: line.sequence,
+    kind: line.kind,
+    reference: line.reference,
+    symbol: line.symbol,
+    cash_change: line.cashChange,
+    quantity_change: line.quantityChange,
+    price: line.price,
+    cash_after: line.cashAfter,
+    at_ms: line.atMs,
+    note: line.note,
+  };
+}
+
+function toLine(row: Selectable<StatementLinesTable>): StatementLine {
+  return {
+    entryId: row.entry_id,
+    accountId: row.account_id as AccountId,
+    sequence: readInteger(row.sequence),
+    kind: row.kind as StatementLine['kind'],
+    reference: row.reference,
+    symbol: row.symbol as Symbol | null,
+    cashChange: readScaled<Money>(row.cash_change),
+    quantityChange: readScaledOrNull<Quantity>(row.quantity_change),
+    price: readScaledOrNull<Price>(row.price),
+    cashAfter: readScaled<Money>(row.cash_after),
+    atMs: readInteger(row.at_ms),
+    note: row.note,
+  };
+}

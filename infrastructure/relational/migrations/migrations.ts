@@ -1,0 +1,10 @@
+/**
+ * All migrations, in order. A released one is never edited; its name is stored in the databases it has run on.
+ * They use what SQLite and PostgreSQL share.
+ */
+import type { Migration } from 'kysely/migration';
+import { firstTables } from './0001-first-tables.ts';
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first-tables': firstTables,
+};
