@@ -47,6 +47,15 @@ export interface TradeAnalytics {
   /** Bars of `intervalMs`, left edges, oldest first, at most `limit`; empty intervals are left out. */
   bars(range: TimeRange, symbol: Symbol, intervalMs: number, limit: number): Promise<readonly TradeBar[]>;
   /** Sums over everything, for verification: per account and symbol, net quantity and net notional (exact products rounded per trade). */
-  totals(): Promise<readonly { readonly userId: AccountId; readonly symbol: Symbol; readonly bought: Quantity; readonly sold: Quantity; readonly notionalBought: Money; readonly notionalSold: Money }[]>;
+  totals(): Promise<
+    readonly {
+      readonly userId: AccountId;
+      readonly symbol: Symbol;
+      readonly bought: Quantity;
+      readonly sold: Quantity;
+      readonly notionalBought: Money;
+      readonly notionalSold: Money;
+    }[]
+  >;
   close(): Promise<void>;
 }
