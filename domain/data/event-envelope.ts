@@ -90,14 +90,16 @@ export function parseWireObject(bytes: Uint8Array, reader: FieldReader): WireObj
   return null;
 }
 
+export function checkSchemaVersion(version: unknown, reader: FieldReader): void {
+  if (version === SCHEMA_VERSION || (typeof version === 'string' && KNOWN_VERSION.test(version))) return;
+  reader.issue('schemaVersion', 'enum', 'must be 1.0 or a later 1.x');
+}
+
 /** Reads the envelope; leaves `reader.base` at `payload.`. `null` when there is no envelope to read at all. */
 export function openEnvelope(bytes: Uint8Array, reader: FieldReader): OpenedEnvelope | null {
   const record = parseWireObject(bytes, reader);
   if (record === null) return null;
-  const version = record['schemaVersion'];
-  if (version !== SCHEMA_VERSION && !(typeof version === 'string' && KNOWN_VERSION.test(version))) {
-    reader.issue('schemaVersion', 'enum', 'must be 1.0 or a later 1.x');
-  }
+  checkSchemaVersion(record['schemaVersion'], reader);
   reader.text(record['sourceService'], 'sourceService', MAX_SERVICE_LENGTH);
   const eventTimestamp = record['eventTimestamp'];
   const ingestTimestamp = record['ingestTimestamp'];

@@ -7,8 +7,10 @@
  */
 
 import {
+  DECIMAL_PLACES,
   type Decimal,
   type Money,
+  type ParsedDecimal,
   type Price,
   parseMoney,
   parsePrice,
@@ -27,9 +29,8 @@ export type WireObject = Readonly<Record<string, unknown>>;
 /** A record with more issues than this is garbage; the rest would tell nobody anything. */
 const MAX_ISSUES = 20;
 
-type ParsedDecimal<T extends Decimal> =
-  | { readonly kind: 'decimal'; readonly value: T }
-  | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
+/** At most thirty digits before the point: more than all money there is. */
+const SCALED = /^(-?)(0|[1-9][0-9]{0,29})(?:\.([0-9]{1,9}))?$/;
 
 const EMPTY: WireObject = {};
 
@@ -192,6 +193,21 @@ export class FieldReader {
   /** Signed. */
   money(value: unknown, name: string): Money {
     return this.#decimal(value, name, parseMoney);
+  }
+
+  /** A signed decimal that may pass 64 bits, such as a sum over all accounts. */
+  scaled(value: unknown, name: string): bigint {
+    if (typeof value !== 'string') {
+      this.#wrongType(value, name, 'a decimal written as text');
+      return 0n;
+    }
+    const parsed = SCALED.exec(value);
+    if (parsed === null) {
+      this.issue(name, 'decimal_format', 'must be a decimal such as "12.5" with at most nine decimals');
+      return 0n;
+    }
+    const magnitude = BigInt(`${parsed[2]}${(parsed[3] ?? '').padEnd(DECIMAL_PLACES, '0')}`);
+    return parsed[1] === '-' ? -magnitude : magnitude;
   }
 
   nonNegativeMoney(value: unknown, name: string): Money {

@@ -2,7 +2,7 @@
 export const TOPIC = {
   /** Key: symbol. One partition, so that the feed's order over all symbols is kept. */
   marketData: 'market_data',
-  /** Key: feed source. Compacted: how far a feed has been read, and each symbol's last event. */
+  /** Key: `source/…` or `symbol/…`. Compacted: how far a feed has been read, and each symbol's last event. */
   feedPositions: 'feed_positions',
   /** Key: account. The one input of execution. */
   tradeOrders: 'trade_orders',

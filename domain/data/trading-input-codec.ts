@@ -17,9 +17,11 @@ import { formatTimestamp } from './timestamp.ts';
 import type {
   BatchPrice,
   ControlChange,
+  FeeSchedule,
   OrderTerms,
   SubmitOrder,
   TradingInput,
+  TradingLimits,
   VenueDecision,
 } from './trading-inputs.ts';
 
@@ -27,8 +29,8 @@ export const MAX_NAME_LENGTH = 200;
 export const MAX_CLIENT_ORDER_ID_LENGTH = 128;
 export const MAX_REASON_LENGTH = 500;
 export const MAX_BATCH_PRICES = 10_000;
-const MAX_DIGEST_LENGTH = 128;
-const MAX_SOURCE_LENGTH = 100;
+export const MAX_DIGEST_LENGTH = 128;
+export const MAX_SOURCE_LENGTH = 100;
 
 const INPUT_TYPES: readonly TradingInput['type'][] = [
   'SubmitOrder',
@@ -65,7 +67,7 @@ function submitToWire(input: SubmitOrder): string {
   );
 }
 
-function batchPriceToWire(item: BatchPrice): string {
+export function batchPriceToWire(item: BatchPrice): string {
   const { bid, bidSize, ask, askSize, tradedSize } = item;
   return (
     `{"symbol":"${item.symbol}","sequence":${item.sequence},"eventId":${quote(item.eventId)},` +
@@ -79,25 +81,28 @@ function batchPriceToWire(item: BatchPrice): string {
   );
 }
 
+export function feesToWire(fees: FeeSchedule): string {
+  return (
+    `{"perShare":"${formatDecimal(fees.perShare)}","rate":"${formatDecimal(fees.rate)}",` +
+    `"minimumPerOrder":"${formatDecimal(fees.minimumPerOrder)}"}`
+  );
+}
+
+export function limitsToWire(limits: TradingLimits): string {
+  return (
+    `{"maxPriceAgeMs":${limits.maxPriceAgeMs},"maxOpenOrdersPerAccount":${limits.maxOpenOrdersPerAccount},` +
+    `"maxOrderNotional":"${formatDecimal(limits.maxOrderNotional)}",` +
+    `"maxOrderQuantity":"${formatDecimal(limits.maxOrderQuantity)}",` +
+    `"marketBuyCollar":"${formatDecimal(limits.marketBuyCollar)}"}`
+  );
+}
+
 function changeToWire(change: ControlChange): string {
   switch (change.kind) {
-    case 'SetFees': {
-      const { perShare, rate, minimumPerOrder } = change.fees;
-      return (
-        `{"kind":"SetFees","fees":{"perShare":"${formatDecimal(perShare)}","rate":"${formatDecimal(rate)}",` +
-        `"minimumPerOrder":"${formatDecimal(minimumPerOrder)}"}}`
-      );
-    }
-    case 'SetLimits': {
-      const { limits } = change;
-      return (
-        `{"kind":"SetLimits","limits":{"maxPriceAgeMs":${limits.maxPriceAgeMs},` +
-        `"maxOpenOrdersPerAccount":${limits.maxOpenOrdersPerAccount},` +
-        `"maxOrderNotional":"${formatDecimal(limits.maxOrderNotional)}",` +
-        `"maxOrderQuantity":"${formatDecimal(limits.maxOrderQuantity)}",` +
-        `"marketBuyCollar":"${formatDecimal(limits.marketBuyCollar)}"}}`
-      );
-    }
+    case 'SetFees':
+      return `{"kind":"SetFees","fees":${feesToWire(change.fees)}}`;
+    case 'SetLimits':
+      return `{"kind":"SetLimits","limits":${limitsToWire(change.limits)}}`;
     case 'SetRulesVersion':
       return `{"kind":"SetRulesVersion","rulesVersion":${change.rulesVersion}}`;
     case 'SetKillSwitch':
@@ -189,9 +194,8 @@ function readTerms(payload: WireObject, reader: FieldReader): OrderTerms {
     : { type, quantity: reader.positiveQuantity(quantity, 'quantity') };
 }
 
-function readBatchPrice(value: unknown, index: number, reader: FieldReader): BatchPrice {
-  reader.base = 'payload.prices.';
-  reader.index = index;
+/** Reads one price at the reader's place. */
+export function readBatchPrice(value: unknown, reader: FieldReader): BatchPrice {
   const item = reader.object(value, '');
   const price = reader.price(item['price'], 'price');
   const low = reader.price(item['low'], 'low');
@@ -216,10 +220,43 @@ function readBatchPrice(value: unknown, index: number, reader: FieldReader): Bat
 function readPrices(payload: WireObject, reader: FieldReader): readonly BatchPrice[] {
   const items = reader.list(payload['prices'], 'prices', MAX_BATCH_PRICES);
   const prices = new Array<BatchPrice>(items.length);
-  for (let index = 0; index < items.length; index++)
-    prices[index] = readBatchPrice(items[index], index, reader);
+  reader.base = 'payload.prices.';
+  for (let index = 0; index < items.length; index++) {
+    reader.index = index;
+    prices[index] = readBatchPrice(items[index], reader);
+  }
   reader.index = null;
   return prices;
+}
+
+/** Reads `fees` of an object whose path is `base`; leaves the reader there. */
+export function readFees(fields: WireObject, base: string, reader: FieldReader): FeeSchedule {
+  reader.base = base;
+  const fees = reader.object(fields['fees'], 'fees');
+  reader.base = `${base}fees.`;
+  const value = {
+    perShare: reader.nonNegativeMoney(fees['perShare'], 'perShare'),
+    rate: reader.rate(fees['rate'], 'rate'),
+    minimumPerOrder: reader.nonNegativeMoney(fees['minimumPerOrder'], 'minimumPerOrder'),
+  };
+  reader.base = base;
+  return value;
+}
+
+/** Reads `limits` of an object whose path is `base`; leaves the reader there. */
+export function readLimits(fields: WireObject, base: string, reader: FieldReader): TradingLimits {
+  reader.base = base;
+  const limits = reader.object(fields['limits'], 'limits');
+  reader.base = `${base}limits.`;
+  const value = {
+    maxPriceAgeMs: reader.integer(limits['maxPriceAgeMs'], 'maxPriceAgeMs', 0),
+    maxOpenOrdersPerAccount: reader.integer(limits['maxOpenOrdersPerAccount'], 'maxOpenOrdersPerAccount', 0),
+    maxOrderNotional: reader.nonNegativeMoney(limits['maxOrderNotional'], 'maxOrderNotional'),
+    maxOrderQuantity: reader.quantity(limits['maxOrderQuantity'], 'maxOrderQuantity'),
+    marketBuyCollar: reader.rate(limits['marketBuyCollar'], 'marketBuyCollar'),
+  };
+  reader.base = base;
+  return value;
 }
 
 function readChange(payload: WireObject, reader: FieldReader): ControlChange {
@@ -227,36 +264,10 @@ function readChange(payload: WireObject, reader: FieldReader): ControlChange {
   reader.base = 'payload.change.';
   const kind = reader.oneOf(change['kind'], 'kind', CONTROL_KINDS);
   switch (kind) {
-    case 'SetFees': {
-      const fees = reader.object(change['fees'], 'fees');
-      reader.base = 'payload.change.fees.';
-      return {
-        kind,
-        fees: {
-          perShare: reader.nonNegativeMoney(fees['perShare'], 'perShare'),
-          rate: reader.rate(fees['rate'], 'rate'),
-          minimumPerOrder: reader.nonNegativeMoney(fees['minimumPerOrder'], 'minimumPerOrder'),
-        },
-      };
-    }
-    case 'SetLimits': {
-      const limits = reader.object(change['limits'], 'limits');
-      reader.base = 'payload.change.limits.';
-      return {
-        kind,
-        limits: {
-          maxPriceAgeMs: reader.integer(limits['maxPriceAgeMs'], 'maxPriceAgeMs', 0),
-          maxOpenOrdersPerAccount: reader.integer(
-            limits['maxOpenOrdersPerAccount'],
-            'maxOpenOrdersPerAccount',
-            0,
-          ),
-          maxOrderNotional: reader.nonNegativeMoney(limits['maxOrderNotional'], 'maxOrderNotional'),
-          maxOrderQuantity: reader.quantity(limits['maxOrderQuantity'], 'maxOrderQuantity'),
-          marketBuyCollar: reader.rate(limits['marketBuyCollar'], 'marketBuyCollar'),
-        },
-      };
-    }
+    case 'SetFees':
+      return { kind, fees: readFees(change, reader.base, reader) };
+    case 'SetLimits':
+      return { kind, limits: readLimits(change, reader.base, reader) };
     case 'SetRulesVersion':
       return { kind, rulesVersion: reader.integer(change['rulesVersion'], 'rulesVersion', 0) };
     case 'SetKillSwitch': {
