@@ -1,7 +1,7 @@
 /**
  * Finds or provides Chromium for the page tests.
  *
- * In order: `TRADEHALL_TEST_CHROMIUM`; one on the path; one that an earlier run unpacked in the user's cache folder;
+ * In order: `CHROMIUM_PATH`; one on the path; one that an earlier run unpacked in the user's cache folder;
  * on Debian and its kin, packages fetched by apt-get (own lists, no root needed) and unpacked there; as root,
  * apt-get install. Each candidate must show that it starts before it is taken.
  */
@@ -38,7 +38,7 @@ function unpackedWrapper(): string {
 
 /** What is there already; `null` when nothing that starts is found. Installs nothing. */
 export function findChromium(): string | null {
-  const named = process.env['TRADEHALL_TEST_CHROMIUM'];
+  const named = process.env['CHROMIUM_PATH'];
   const candidates = [
     ...(named === undefined || named === '' ? [] : [named]),
     ...onPath(),
@@ -58,7 +58,7 @@ export async function provideChromium(say: (sentence: string) => void): Promise<
     return {
       kind: 'missing',
       reason: 'this is no Debian, so it cannot be fetched by itself',
-      command: 'install Chromium and set TRADEHALL_TEST_CHROMIUM to its path',
+      command: 'install Chromium and set CHROMIUM_PATH to its path',
     };
   }
   say(`fetching Chromium's Debian packages into ${cacheFolder()}; the system is not changed`);

@@ -18,7 +18,7 @@ let totals = await runChecks();
 
 const chromium = await provideChromium((sentence) => console.log(`  ${sentence}`));
 if (chromium.kind === 'ready') {
-  process.env['TRADEHALL_TEST_CHROMIUM'] = chromium.executable;
+  process.env['CHROMIUM_PATH'] = chromium.executable;
   console.log(`✓ Chromium for page tests: ${chromium.executable}`);
 } else {
   missing.push(`Chromium, for page tests: ${chromium.reason}. To provide it: ${chromium.command}`);

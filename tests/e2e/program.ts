@@ -1,0 +1,100 @@
+/** The program as its user meets it: a process, its two outputs, its exit. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ROOT = join(dirname(import.meta.dirname), '..');
+const ENTRY = join(ROOT, 'bin/tradehall.ts');
+const READY_DEADLINE_MS = 60_000;
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningProgram {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly pid: number;
+  readonly stderr: () => string;
+  /** Sends the signal and waits for the end. */
+  end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Finished>;
+}
+
+/** A folder under the system's for temporary things; removed by `remove`. */
+export function temporaryFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'tradehall-e2e-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('TRADEHALL_') && name !== 'NODE_OPTIONS' && name !== 'NODE_TEST_CONTEXT',
+  );
+  return Object.fromEntries(kept);
+}
+
+function launch(words: readonly string[]): { readonly child: ChildProcess; readonly finished: Promise<Finished>; stderr: () => string } {
+  const child = spawn(process.execPath, [ENTRY, ...words], {
+    cwd: ROOT,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-200_000);
+  });
+  const finished = once(child, 'close').then(
+    ([code, signal]): Finished => ({ code, signal, stdout, stderr }),
+  );
+  return { child, finished, stderr: () => stderr };
+}
+
+/** Runs one command to its end. */
+export function run(...words: readonly string[]): Promise<Finished> {
+  return launch(words).finished;
+}
+
+/** Runs one command and reads its `--json` answer; any other exit than 0 fails with what it said. */
+export async function runJson(...words: readonly string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await run(...words, '--json');
+  if (code !== 0) throw new Error(`tradehall ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+  return JSON.parse(stdout);
+}
+
+/** Starts the program on a free port and waits for its one line. */
+export async function startProgram(...words: readonly string[]): Promise<RunningProgram> {
+  const { child, finished, stderr } = launch(['start', '--port', '0', ...words]);
+  const pid = child.pid;
+  const { stdout } = child;
+  if (pid === undefined || stdout === null) throw new Error('the program could not be started');
+  const lines = createInterface({ input: stdout });
+  const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
+  const url = await Promise.race([
+    once(lines, 'line', { signal: deadline }).then(([line]) => /^ready (http\S+)$/.exec(String(line))?.[1] ?? String(line)),
+    finished.then(({ code }) => `it ended with ${code}`),
+  ]).catch(() => `not ready within ${READY_DEADLINE_MS} ms`);
+  if (!url.startsWith('http')) {
+    child.kill('SIGKILL');
+    await finished;
+    throw new Error(`the program did not become ready (${url}):\n${stderr()}`);
+  }
+  return {
+    url,
+    pid,
+    stderr,
+    end: (signal) => {
+      child.kill(signal);
+      return finished;
+    },
+  };
+}
