@@ -1,0 +1,344 @@
+/**
+ * The one writer of the embedded log. Operations that arrive during a turn of the event loop are written in one
+ * SQLite transaction and share its sync; each is refused or committed by itself.
+ *
+ *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT ─▶ heads ─▶ answers
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { ChainEntry, Hash } from '../seal.ts';
+import {
+  chainHash,
+  chainKey,
+  encodeChainEntry,
+  hashToText,
+  merkleRoot,
+  recordCheck,
+  recordHash,
+} from '../seal.ts';
+import { operatingErrorOf } from './failures.ts';
+import type { LogHead, LogHeads } from './log-heads.ts';
+import type { RecordStorage } from './record-storage.ts';
+import { OFFSETS } from './schema.ts';
+import type { PartitionState } from './topic-registry.ts';
+
+export interface PlacedRecord {
+  readonly partition: PartitionState;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+}
+
+export interface Write {
+  readonly records: readonly PlacedRecord[];
+  readonly consumed: {
+    readonly group: string;
+    readonly positions: readonly { readonly partition: PartitionState; readonly offset: number }[];
+  } | null;
+  readonly epoch: { readonly transactionalId: string; readonly epoch: number } | null;
+  /** Asked just before writing: a refusal (such as `fenced`) leaves this write out and its neighbours alone. */
+  check():
+    | { readonly kind: 'go' }
+    | { readonly kind: 'refused'; readonly error: OperatingError }
+    | { readonly kind: 'fenced' };
+}
+
+export type Written =
+  | { readonly kind: 'written'; readonly offsets: readonly number[] }
+  | { readonly kind: 'fenced' };
+
+interface Queued {
+  readonly write: Write;
+  readonly bytes: number;
+  resolve(written: Written): void;
+  reject(error: unknown): void;
+}
+
+export interface LogWriterOptions {
+  readonly db: DatabaseSync;
+  readonly storage: RecordStorage;
+  readonly heads: LogHeads;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly sealsPartition: () => PartitionState;
+  readonly maxQueuedRecords: number;
+  readonly maxQueuedBytes: number;
+  readonly onCommitted: (partitions: ReadonlySet<PartitionState>) => void;
+}
+
+/** Records written in one transaction before other work gets a turn (a single larger write is still one transaction). */
+const RECORDS_PER_TRANSACTION = 4096;
+/** Counted for each write besides its values, so that many empty ones are bounded as well. */
+const BYTES_PER_RECORD = 100;
+
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+  readonly #putPosition: StatementSync;
+  readonly #putEpoch: StatementSync;
+  readonly #queue: Queued[] = [];
+  readonly #idle: (() => void)[] = [];
+  readonly #staleHeads = new Set<PartitionState>();
+  #queuedRecords = 0;
+  #queuedBytes = 0;
+  #running = false;
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+    this.#putPosition = options.db.prepare(
+      `INSERT INTO positions VALUES (?, ?, ?)
+       ON CONFLICT (consumer_group, partition_id) DO UPDATE SET next_offset = excluded.next_offset`,
+    );
+    this.#putEpoch = options.db.prepare(
+      'INSERT INTO producers VALUES (?, ?) ON CONFLICT (transactional_id) DO UPDATE SET epoch = excluded.epoch',
+    );
+  }
+
+  submit(write: Write): Promise<Written> {
+    let bytes = BYTES_PER_RECORD;
+    for (const record of write.records)
+      bytes += BYTES_PER_RECORD + (record.value === null ? 0 : record.value.length);
+    const { maxQueuedRecords, maxQueuedBytes } = this.#options;
+    if (write.records.length > maxQueuedRecords || bytes > maxQueuedBytes) {
+      const message = `A write may hold ${maxQueuedRecords} records and ${maxQueuedBytes} bytes; this one has ${write.records.length} and ${bytes}.`;
+      return Promise.reject(new OperatingError('LOG_RECORD_TOO_LARGE', message, { retry: 'never' }));
+    }
+    if (
+      this.#queuedRecords + write.records.length > maxQueuedRecords ||
+      this.#queuedBytes + bytes > maxQueuedBytes
+    ) {
+      const message = 'The event log is behind with writing; its queue is full.';
+      return Promise.reject(new OperatingError('LOG_UNAVAILABLE', message, { retry: 'retry' }));
+    }
+    this.#queuedRecords += write.records.length;
+    this.#queuedBytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ write, bytes, resolve, reject });
+      if (!this.#running) {
+        this.#running = true;
+        void this.#run();
+      }
+    });
+  }
+
+  /** Resolves when nothing is queued. */
+  async idle(): Promise<void> {
+    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Runs `task` in a transaction of its own. Only between turns, as every transaction here is synchronous. */
+  inTransaction(task: () => void): void {
+    const { db } = this.#options;
+    let atCommit = false;
+    try {
+      this.#rollBack();
+      db.exec('BEGIN');
+      task();
+      atCommit = true;
+      db.exec('COMMIT');
+    } catch (error) {
+      this.#rollBack();
+      throw operatingErrorOf(error, atCommit) ?? error;
+    }
+  }
+
+  /** Adds an entry to the chain of its partition, within the transaction being written. */
+  writeChainEntry(partition: PartitionState, entry: ChainEntry, appendedAtMs: number): Hash {
+    const seals = this.#options.sealsPartition();
+    const bytes = encodeChainEntry(entry);
+    const offset = seals.pendingNextOffset;
+    seals.pendingNextOffset += 1;
+    this.#options.storage.insert(
+      seals,
+      offset,
+      chainKey(entry.topic, entry.partition),
+      bytes,
+      appendedAtMs,
+      null,
+    );
+    const hash = chainHash(bytes);
+    this.#options.storage.advance(partition, partition.pendingNextOffset, hashToText(hash));
+    return hash;
+  }
+
+  /** Writes the heads of `partitions`, and those that could not be written before. A failure is retried at the next commit. */
+  writeHeads(partitions: Iterable<PartitionState>): void {
+    for (const partition of partitions) this.#staleHeads.add(partition);
+    const heads: LogHead[] = [];
+    for (const partition of this.#staleHeads) {
+      heads.push({
+        topic: partition.topic.spec.name,
+        partition: partition.partition,
+        nextOffset: partition.nextOffset,
+        chainHash: partition.chainHash,
+      });
+    }
+    try {
+      this.#options.heads.put(heads);
+      this.#staleHeads.clear();
+    } catch (error) {
+      // The records are durable; heads that lag are allowed, so the writers are not told of a failure.
+      this.#options.logger.error(
+        { err: error },
+        'the log heads could not be written; they lag until the next commit',
+      );
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await this.#options.runtime.timers.yieldTurn();
+      this.#flush(this.#take());
+    }
+    this.#running = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #take(): Queued[] {
+    let records = 0;
+    let count = 0;
+    for (const queued of this.#queue) {
+      records += queued.write.records.length;
+      if (count > 0 && records > RECORDS_PER_TRANSACTION) break;
+      count += 1;
+    }
+    const taken = this.#queue.splice(0, count);
+    for (const queued of taken) {
+      this.#queuedRecords -= queued.write.records.length;
+      this.#queuedBytes -= queued.bytes;
+    }
+    return taken;
+  }
+
+  #rollBack(): void {
+    // SQLite ends the transaction by itself on a full disk and the like.
+    if (this.#options.db.isTransaction) this.#options.db.exec('ROLLBACK');
+  }
+
+  #flush(taken: readonly Queued[]): void {
+    const touched = new Set<PartitionState>();
+    const answers: (() => void)[] = [];
+    const writing: Queued[] = [];
+    let chainHashes: ReadonlyMap<PartitionState, Hash> = new Map();
+    let atCommit = false;
+    try {
+      this.#rollBack();
+      const nowMs = this.#options.runtime.clock.nowMs();
+      let begun = false;
+      for (const queued of taken) {
+        const verdict = queued.write.check();
+        if (verdict.kind === 'refused') {
+          answers.push(() => queued.reject(verdict.error));
+          continue;
+        }
+        if (verdict.kind === 'fenced') {
+          answers.push(() => queued.resolve({ kind: 'fenced' }));
+          continue;
+        }
+        if (!begun) this.#options.db.exec('BEGIN');
+        begun = true;
+        writing.push(queued);
+        const offsets = this.#write(queued.write, nowMs, touched);
+        answers.push(() => queued.resolve({ kind: 'written', offsets }));
+      }
+      if (begun) {
+        chainHashes = this.#seal(touched, nowMs);
+        atCommit = true;
+        this.#options.db.exec('COMMIT');
+      }
+    } catch (error) {
+      this.#abandon(touched, taken, error, atCommit);
+      return;
+    }
+    for (const partition of touched) {
+      partition.nextOffset = partition.pendingNextOffset;
+      partition.chainHash = chainHashes.get(partition) ?? partition.chainHash;
+      partition.pendingHashes = [];
+    }
+    if (touched.size > 0) this.writeHeads(touched);
+    for (const answer of answers) answer();
+    if (touched.size > 0) this.#options.onCommitted(touched);
+  }
+
+  #abandon(
+    touched: ReadonlySet<PartitionState>,
+    taken: readonly Queued[],
+    error: unknown,
+    atCommit: boolean,
+  ): void {
+    for (const partition of touched) {
+      partition.pendingNextOffset = partition.nextOffset;
+      partition.pendingHashes = [];
+    }
+    let reason = operatingErrorOf(error, atCommit) ?? error;
+    try {
+      this.#rollBack();
+    } catch (rollBackError) {
+      // The next flush tries again before it writes anything.
+      reason = operatingErrorOf(rollBackError, true) ?? rollBackError;
+    }
+    this.#options.logger.error({ err: reason, writes: taken.length }, 'the event log could not write');
+    for (const queued of taken) queued.reject(reason);
+  }
+
+  #write(write: Write, nowMs: number, touched: Set<PartitionState>): number[] {
+    const { storage } = this.#options;
+    const offsets: number[] = [];
+    for (const { partition, key, value } of write.records) {
+      const offset = partition.pendingNextOffset;
+      if (offset >= OFFSETS) throw new RangeError(`partition ${partition.id} has used up its offsets`);
+      touched.add(partition);
+      partition.pendingNextOffset = offset + 1;
+      const { spec } = partition.topic;
+      if (spec.cleanup.kind === 'compact') {
+        if (key === null) throw new TypeError(`${spec.name} is compacted: its records need a key`);
+        storage.replace(partition, offset, key, value, nowMs);
+      } else if (spec.sealed) {
+        const hashed = recordHash(offset, nowMs, key, value);
+        partition.pendingHashes.push(hashed);
+        storage.insert(partition, offset, key, value, nowMs, recordCheck(hashed));
+      } else {
+        storage.insert(partition, offset, key, value, nowMs, null);
+      }
+      offsets.push(offset);
+    }
+    if (write.consumed !== null) {
+      for (const { partition, offset } of write.consumed.positions) {
+        this.#putPosition.run(write.consumed.group, partition.id, offset);
+      }
+    }
+    if (write.epoch !== null) this.#putEpoch.run(write.epoch.transactionalId, write.epoch.epoch);
+    return offsets;
+  }
+
+  #seal(touched: Set<PartitionState>, nowMs: number): Map<PartitionState, Hash> {
+    const { storage } = this.#options;
+    const chainHashes = new Map<PartitionState, Hash>();
+    let sealed = false;
+    for (const partition of touched) {
+      if (partition.pendingHashes.length === 0) {
+        storage.advance(partition, partition.pendingNextOffset, hashToText(partition.chainHash));
+        continue;
+      }
+      sealed = true;
+      const last = partition.pendingNextOffset - 1;
+      const entry: ChainEntry = {
+        kind: 'seal',
+        topic: partition.topic.spec.name,
+        partition: partition.partition,
+        first: partition.nextOffset,
+        last,
+        count: partition.pendingHashes.length,
+        root: merkleRoot(partition.pendingHashes),
+        previous: partition.chainHash,
+      };
+      chainHashes.set(partition, this.writeChainEntry(partition, entry, nowMs));
+    }
+    if (sealed) {
+      const seals = this.#options.sealsPartition();
+      touched.add(seals);
+      storage.advance(seals, seals.pendingNextOffset, hashToText(seals.chainHash));
+    }
+    return chainHashes;
+  }
+}

@@ -1,0 +1,449 @@
+/**
+ * The embedded event log: one SQLite file, opened by one process, with Kafka's semantics (see the port).
+ *
+ * This file is the port's surface; log-writer.ts writes, consumer-groups.ts shares partitions out, expiry.ts
+ * removes, backup.ts copies.
+ */
+import assert from 'node:assert/strict';
+import { TOPIC } from '#domain/data/topics.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type {
+  CommitOutcome,
+  Consumer,
+  ConsumerSpec,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  PartitionExtent,
+  Position,
+  TopicSpec,
+  Transaction,
+  TransactionalProducer,
+} from '../event-log.ts';
+import { partitionOfKey } from '../partitioner.ts';
+import { backupLogFiles } from './backup.ts';
+import { ConsumerGroup } from './consumer-groups.ts';
+import { expireRecords } from './expiry.ts';
+import { operatingErrorOf, translating } from './failures.ts';
+import type { LogHeads } from './log-heads.ts';
+import { openLogHeads } from './log-heads.ts';
+import type { PlacedRecord, Write, Written } from './log-writer.ts';
+import { LogWriter } from './log-writer.ts';
+import { RecordStorage } from './record-storage.ts';
+import { openLogFile } from './schema.ts';
+import { SqliteConsumer } from './sqlite-consumer.ts';
+import type { PartitionState } from './topic-registry.ts';
+import { TopicRegistry } from './topic-registry.ts';
+
+/** Written by the log itself. */
+export const SEALS_TOPIC: TopicSpec = {
+  name: TOPIC.logSeals,
+  partitions: 1,
+  cleanup: { kind: 'retain', retentionMs: 'forever' },
+  sealed: false,
+};
+
+export interface SqliteEventLogOptions {
+  readonly directory: string;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Of key and value together. */
+  readonly maxRecordBytes?: number;
+  /** Waiting to be written; what comes on top is refused with `LOG_UNAVAILABLE`. Also the limits of one write. */
+  readonly maxQueuedRecords?: number;
+  readonly maxQueuedBytes?: number;
+  /** The size of the log's file; appends past it are refused with `LOG_FULL`. */
+  readonly maxLogBytes?: number;
+  /** How long a group waits for a member to acknowledge a revocation before its partitions count as lost. */
+  readonly handOverMs?: number;
+}
+
+export interface SqliteEventLog extends EventLog {
+  /** A consistent copy of the log into an empty folder, while it runs. */
+  backup(targetDirectory: string): Promise<void>;
+}
+
+const MAX_KEY_BYTES = 1024;
+
+interface PlacedPosition {
+  readonly partition: PartitionState;
+  readonly offset: number;
+}
+
+class OpenSqliteEventLog implements SqliteEventLog {
+  readonly #db: ReturnType<typeof openLogFile>;
+  readonly #heads: LogHeads;
+  readonly #registry: TopicRegistry;
+  readonly #storage: RecordStorage;
+  readonly #writer: LogWriter;
+  readonly #runtime: Runtime;
+  readonly #logger: Logger;
+  readonly #maxRecordBytes: number;
+  readonly #handOverMs: number;
+  readonly #groups = new Map<string, ConsumerGroup>();
+  readonly #consumers = new Set<SqliteConsumer>();
+  readonly #epochs = new Map<string, number>();
+  readonly #committed = new Map<string, Map<PartitionState, number>>();
+  #closing: Promise<void> | null = null;
+
+  constructor(options: SqliteEventLogOptions) {
+    this.#runtime = options.runtime;
+    this.#logger = options.logger;
+    this.#maxRecordBytes = options.maxRecordBytes ?? 1024 * 1024;
+    this.#handOverMs = options.handOverMs ?? 60_000;
+    this.#db = openLogFile({ directory: options.directory, maxBytes: options.maxLogBytes ?? null });
+    let heads: LogHeads | null = null;
+    try {
+      heads = openLogHeads(options.directory);
+      this.#heads = heads;
+      this.#registry = new TopicRegistry(this.#db);
+      this.#registry.ensure([SEALS_TOPIC]);
+      this.#storage = new RecordStorage(this.#db);
+      this.#writer = new LogWriter({
+        db: this.#db,
+        storage: this.#storage,
+        heads,
+        runtime: options.runtime,
+        logger: options.logger,
+        sealsPartition: () => this.#registry.partition({ topic: SEALS_TOPIC.name, partition: 0 }),
+        maxQueuedRecords: options.maxQueuedRecords ?? 200_000,
+        maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
+        onCommitted: (partitions) => this.#onCommitted(partitions),
+      });
+      this.#compareWithHeads(options.directory);
+      this.#load();
+    } catch (error) {
+      heads?.close();
+      this.#db.close();
+      throw operatingErrorOf(error, false) ?? error;
+    }
+  }
+
+  /** A log that ends before its heads has lost records: going on would write other records at their offsets. */
+  #compareWithHeads(directory: string): void {
+    for (const head of this.#heads.all()) {
+      const partition = this.#registry.all().find((topic) => topic.spec.name === head.topic)?.partitions[
+        head.partition
+      ];
+      if (partition === undefined || partition.nextOffset < head.nextOffset) {
+        throw new OperatingError(
+          'LOG_DAMAGED',
+          `The event log in ${directory} ends at offset ${partition?.nextOffset ?? 0} of ${head.topic}/${head.partition}, but it once reached ${head.nextOffset}. Run \`tradehall verify\`, and restore from a backup.`,
+          { retry: 'never' },
+        );
+      }
+    }
+    this.#writer.writeHeads(
+      this.#registry
+        .all()
+        .flatMap((topic) => topic.partitions.filter((partition) => partition.nextOffset > 0)),
+    );
+  }
+
+  #load(): void {
+    const byId = new Map(
+      this.#registry.all().flatMap((topic) => topic.partitions.map((partition) => [partition.id, partition])),
+    );
+    for (const row of this.#db.prepare('SELECT * FROM positions').all()) {
+      const partition = byId.get(Number(row['partition_id']));
+      assert(partition !== undefined, 'a position belongs to a partition');
+      this.#positionsOf(String(row['consumer_group'])).set(partition, Number(row['next_offset']));
+    }
+    for (const row of this.#db.prepare('SELECT * FROM producers').all()) {
+      this.#epochs.set(String(row['transactional_id']), Number(row['epoch']));
+    }
+  }
+
+  #positionsOf(group: string): Map<PartitionState, number> {
+    let positions = this.#committed.get(group);
+    if (positions === undefined) {
+      positions = new Map();
+      this.#committed.set(group, positions);
+    }
+    return positions;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) {
+      throw new OperatingError('LOG_CLOSED', 'The event log is closed.', { retry: 'never' });
+    }
+  }
+
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    this.#assertOpen();
+    translating(() => this.#registry.ensure(topics));
+  }
+
+  async topics(): Promise<readonly TopicSpec[]> {
+    return this.#registry.all().map((topic) => topic.spec);
+  }
+
+  partitionFor(topic: string, key: string): number {
+    return partitionOfKey(key, this.#registry.topic(topic).partitions.length);
+  }
+
+  #place(record: NewRecord): PlacedRecord {
+    const { key, value } = record;
+    const topic = this.#registry.topic(record.topic);
+    assert(topic.spec.name !== SEALS_TOPIC.name, 'only the log itself writes seals');
+    const partition = record.partition ?? partitionOfKey(key, topic.partitions.length);
+    const keyBytes = key === null ? 0 : Buffer.byteLength(key, 'utf8');
+    if (keyBytes > MAX_KEY_BYTES || keyBytes + (value?.length ?? 0) > this.#maxRecordBytes) {
+      throw new OperatingError(
+        'LOG_RECORD_TOO_LARGE',
+        `A record of ${record.topic} has ${keyBytes + (value?.length ?? 0)} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
+        { retry: 'never' },
+      );
+    }
+    assert(
+      key === null || (key.isWellFormed() && !key.includes('\0')),
+      'a key is well-formed text without NUL',
+    );
+    assert(
+      topic.spec.cleanup.kind === 'retain' || key !== null,
+      `${record.topic} is compacted: its records need a key`,
+    );
+    return { partition: this.#registry.partition({ topic: record.topic, partition }), key, value };
+  }
+
+  #placePosition(position: Position): PlacedPosition {
+    assert(Number.isSafeInteger(position.offset) && position.offset >= 0, 'a position is a whole number');
+    return { partition: this.#registry.partition(position), offset: position.offset };
+  }
+
+  /** A position past the end would skip records that are yet to come. */
+  #beyondEnd(positions: readonly PlacedPosition[]): OperatingError | null {
+    const beyond = positions.find(({ partition, offset }) => offset > partition.pendingNextOffset);
+    if (beyond === undefined) return null;
+    const { partition, offset } = beyond;
+    return new OperatingError(
+      'LOG_POSITION_BEYOND_END',
+      `Position ${offset} of ${partition.topic.spec.name}/${partition.partition} is past the end, ${partition.pendingNextOffset}.`,
+      { retry: 'never' },
+    );
+  }
+
+  async #submit(write: Write): Promise<Written> {
+    this.#assertOpen();
+    const written = await this.#writer.submit(write);
+    if (written.kind === 'written' && write.consumed !== null) {
+      const positions = this.#positionsOf(write.consumed.group);
+      for (const { partition, offset } of write.consumed.positions) positions.set(partition, offset);
+    }
+    return written;
+  }
+
+  #positionsWritten(records: readonly PlacedRecord[], offsets: readonly number[]): readonly Position[] {
+    return records.map(({ partition }, at) => {
+      const offset = offsets[at];
+      assert(offset !== undefined);
+      return { topic: partition.topic.spec.name, partition: partition.partition, offset };
+    });
+  }
+
+  async append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    this.#assertOpen();
+    if (records.length === 0) return [];
+    const placed = records.map((record) => this.#place(record));
+    const written = await this.#submit({
+      records: placed,
+      consumed: null,
+      epoch: null,
+      check: () => ({ kind: 'go' }),
+    });
+    assert(written.kind === 'written');
+    return this.#positionsWritten(placed, written.offsets);
+  }
+
+  async openProducer(transactionalId: string): Promise<TransactionalProducer> {
+    this.#assertOpen();
+    const epoch = (this.#epochs.get(transactionalId) ?? 0) + 1;
+    // From here on the former holder is fenced, in memory; on disk the epoch only has to grow across restarts.
+    this.#epochs.set(transactionalId, epoch);
+    const check: Write['check'] = () =>
+      this.#epochs.get(transactionalId) === epoch ? { kind: 'go' } : { kind: 'fenced' };
+    await this.#submit({ records: [], consumed: null, epoch: { transactionalId, epoch }, check });
+    let closed = false;
+    return {
+      transactionalId,
+      commit: async (transaction: Transaction): Promise<CommitOutcome> => {
+        assert(!closed, 'this producer is closed');
+        const placed = transaction.records.map((record) => this.#place(record));
+        const positions = (transaction.consumed?.positions ?? []).map((position) =>
+          this.#placePosition(position),
+        );
+        const written = await this.#submit({
+          records: placed,
+          consumed:
+            transaction.consumed === undefined ? null : { group: transaction.consumed.group, positions },
+          epoch: null,
+          check: () => {
+            const verdict = check();
+            if (verdict.kind !== 'go') return verdict;
+            const error = this.#beyondEnd(positions);
+            return error === null ? verdict : { kind: 'refused', error };
+          },
+        });
+        if (written.kind === 'fenced') return { kind: 'fenced' };
+        return { kind: 'committed', positions: this.#positionsWritten(placed, written.offsets) };
+      },
+      close: async () => {
+        closed = true;
+      },
+    };
+  }
+
+  async openConsumer(spec: ConsumerSpec): Promise<Consumer> {
+    this.#assertOpen();
+    const topics = [...new Set(spec.topics)].map((name) => this.#registry.topic(name));
+    const given = new Map<PartitionState, number>();
+    if (typeof spec.start !== 'string') {
+      assert(spec.group === null, 'a list of positions is for readers without a group');
+      for (const position of spec.start) given.set(this.#registry.partition(position), position.offset);
+    }
+    const { group } = spec;
+    const consumer = new SqliteConsumer({
+      spec,
+      topics,
+      group: group === null ? null : this.#group(group),
+      partitionOf: (place) => this.#registry.partition(place),
+      startOf: (partition) => this.#startOf(spec, partition, given),
+      read: (partition, fromOffset, maxRecords) => this.#read(partition, fromOffset, maxRecords),
+      commit: (positions, owned) => this.#commitPositions(group ?? '', positions, owned),
+      onClosed: (closed) => {
+        this.#consumers.delete(closed);
+        if (group !== null && this.#groups.get(group)?.empty === true) this.#groups.delete(group);
+      },
+    });
+    this.#consumers.add(consumer);
+    consumer.begin();
+    return consumer;
+  }
+
+  #group(name: string): ConsumerGroup {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new ConsumerGroup(this.#runtime, this.#handOverMs);
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  #startOf(
+    spec: ConsumerSpec,
+    partition: PartitionState,
+    given: ReadonlyMap<PartitionState, number>,
+  ): number {
+    const wanted =
+      given.get(partition) ??
+      (spec.group === null ? undefined : this.#committed.get(spec.group)?.get(partition));
+    if (wanted === undefined) return spec.start === 'latest' ? partition.nextOffset : partition.firstOffset;
+    if (wanted >= partition.firstOffset) return wanted;
+    this.#logger.warn(
+      {
+        group: spec.group,
+        topic: partition.topic.spec.name,
+        partition: partition.partition,
+        position: wanted,
+        firstOffset: partition.firstOffset,
+      },
+      'retention has removed records that this consumer had not read; it continues at the first one left',
+    );
+    return partition.firstOffset;
+  }
+
+  async #commitPositions(
+    group: string,
+    positions: readonly PlacedPosition[],
+    owned: () => boolean,
+  ): Promise<void> {
+    await this.#submit({
+      records: [],
+      consumed: { group, positions },
+      epoch: null,
+      check: () => {
+        const error = owned()
+          ? this.#beyondEnd(positions)
+          : new OperatingError(
+              'LOG_NOT_ASSIGNED',
+              `Group ${group} has given a partition to another member.`,
+              { retry: 'never' },
+            );
+        return error === null ? { kind: 'go' } : { kind: 'refused', error };
+      },
+    });
+  }
+
+  #onCommitted(partitions: ReadonlySet<PartitionState>): void {
+    for (const consumer of this.#consumers) {
+      for (const partition of partitions) {
+        if (!consumer.reads(partition)) continue;
+        consumer.wake();
+        break;
+      }
+    }
+  }
+
+  #read(partition: PartitionState, fromOffset: number, maxRecords: number): readonly LogRecord[] {
+    return translating(() => this.#storage.read(partition, fromOffset, maxRecords));
+  }
+
+  async read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
+    this.#assertOpen();
+    return this.#read(this.#registry.partition(from), from.offset, maxRecords);
+  }
+
+  async extents(topic: string): Promise<readonly PartitionExtent[]> {
+    return this.#registry.topic(topic).partitions.map((partition) => ({
+      topic,
+      partition: partition.partition,
+      firstOffset: partition.firstOffset,
+      nextOffset: partition.nextOffset,
+    }));
+  }
+
+  async groups(): Promise<readonly string[]> {
+    return [...this.#committed.keys()].sort();
+  }
+
+  async committedPositions(group: string): Promise<readonly Position[]> {
+    return [...(this.#committed.get(group) ?? [])].map(([partition, offset]) => ({
+      topic: partition.topic.spec.name,
+      partition: partition.partition,
+      offset,
+    }));
+  }
+
+  async expire(nowMs: number): Promise<number> {
+    this.#assertOpen();
+    return expireRecords(
+      { db: this.#db, registry: this.#registry, writer: this.#writer, runtime: this.#runtime },
+      nowMs,
+      () => this.#closing !== null,
+    );
+  }
+
+  async backup(targetDirectory: string): Promise<void> {
+    this.#assertOpen();
+    await backupLogFiles({ log: this.#db, heads: this.#heads.file() }, targetDirectory);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const consumer of [...this.#consumers]) await consumer.close();
+    await this.#writer.idle();
+    this.#db.close();
+    this.#heads.close();
+  }
+}
+
+/** Opens the log in `directory`, creating or upgrading it. One process at a time: another gets `LOG_IN_USE`. */
+export function openSqliteEventLog(options: SqliteEventLogOptions): Promise<SqliteEventLog> {
+  return Promise.resolve().then(() => new OpenSqliteEventLog(options));
+}
