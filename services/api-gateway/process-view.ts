@@ -1,0 +1,15 @@
+/** What the gateway knows of the process it runs in. Composition gives it, since only composition knows. */
+import type { Readiness, Service } from '#infrastructure/core/service.ts';
+
+export interface ProcessView {
+  /** Every service of this process, the gateway among them. */
+  services(): readonly Service[];
+  readiness(): Readiness;
+  exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** What the data folder takes. */
+  diskUse(): Promise<{ readonly bytes: number; readonly freeBytes: number }>;
+  readonly dataFolder: string;
+  /** Where operators connect. */
+  readonly operatorSocketPath: string;
+  readonly version: string;
+}

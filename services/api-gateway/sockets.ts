@@ -1,0 +1,228 @@
+/**
+ * WebSockets: origin, credentials and limits at the door, then `ws` behind the services' `SocketRoute`s.
+ *
+ * Credentials come as the Phoenix client's subprotocol (`base64url.bearer.phx.<token>` beside `phoenix`) or as a
+ * single-use `ticket` in the address. A key never stands in an address.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { Tickets } from '#infrastructure/cache/cache.ts';
+import type { Problem, SocketHandler, SocketRoute } from '#infrastructure/core/http.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { problem } from '#infrastructure/core/problem.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { type ApiKeyPrincipal, credentialsOf, type KeyVerifier, parseToken } from './authentication.ts';
+import { problemDocument } from './problem-reply.ts';
+import { principalOfTicket } from './tickets.ts';
+
+const TOKEN_PROTOCOL = 'base64url.bearer.phx.';
+const PROTOCOL = 'phoenix';
+const PING_PERIOD_MS = 30_000;
+const CLOSE_GOING_AWAY = 1001;
+const CLOSE_UNSUPPORTED = 1003;
+const CLOSE_POLICY = 1008;
+const CLOSE_BUG = 1011;
+
+export interface SocketParts {
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly routes: readonly SocketRoute[];
+  readonly verifier: KeyVerifier;
+  readonly tickets: Tickets;
+  readonly maxSockets: number;
+  readonly maxSocketsPerKey: number;
+  readonly behindProxy: boolean;
+  isDraining(): boolean;
+  onCount(open: number): void;
+}
+
+export interface Sockets {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  closeForKey(keyId: string): void;
+  /** Says goodbye to all (1001) and, after a moment, cuts those that do not answer. */
+  close(graceMs: number): Promise<void>;
+}
+
+function offeredProtocols(request: IncomingMessage): readonly string[] {
+  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+}
+
+function refuse(socket: Duplex, given: Problem, path: string, requestId: string): void {
+  const body = JSON.stringify(problemDocument(given, path, requestId));
+  socket.end(
+    `HTTP/1.1 ${given.status} ${given.title}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function originAllowed(request: IncomingMessage, behindProxy: boolean): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true; // Not a browser.
+  const forwarded = behindProxy ? request.headers['x-forwarded-host'] : undefined;
+  const ours = typeof forwarded === 'string' ? forwarded : host;
+  return URL.canParse(origin) && new URL(origin).host === ours;
+}
+
+export function createSockets(parts: SocketParts): Sockets {
+  const { runtime, logger } = parts;
+  const open = new Map<WebSocket, ApiKeyPrincipal>();
+  const perKey = new Map<string, number>();
+  const answered = new WeakSet<WebSocket>();
+  const servers = new Map(
+    parts.routes.map((route) => [
+      route.path,
+      {
+        route,
+        server: new WebSocketServer({
+          noServer: true,
+          clientTracking: false,
+          perMessageDeflate: false,
+          maxPayload: route.maxFrameBytes,
+          handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+        }),
+      },
+    ]),
+  );
+
+  async function authenticate(
+    request: IncomingMessage,
+    parameters: URLSearchParams,
+  ): Promise<ApiKeyPrincipal | null> {
+    const ticket = parameters.get('ticket');
+    if (ticket !== null) {
+      const principal = await principalOfTicket(parts.tickets, ticket);
+      return principal !== null && (await parts.verifier.isActive(principal.keyId)) ? principal : null;
+    }
+    const token = offeredProtocols(request).find((name) => name.startsWith(TOKEN_PROTOCOL));
+    const given =
+      token === undefined
+        ? credentialsOf(request.headers)
+        : parseToken(Buffer.from(token.slice(TOKEN_PROTOCOL.length), 'base64').toString('utf8'));
+    return given === null ? null : await parts.verifier.verify(given);
+  }
+
+  function guarded(socket: WebSocket, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      logger.error({ error }, 'a socket handler met a bug');
+      socket.close(CLOSE_BUG, 'a bug on our side');
+    }
+  }
+
+  function attach(
+    route: SocketRoute,
+    socket: WebSocket,
+    principal: ApiKeyPrincipal,
+    parameters: URLSearchParams,
+  ): void {
+    open.set(socket, principal);
+    perKey.set(principal.keyId, (perKey.get(principal.keyId) ?? 0) + 1);
+    parts.onCount(open.size);
+    let handler: SocketHandler | null = null;
+    answered.add(socket);
+    socket.on('pong', () => answered.add(socket));
+    // ws closes the socket itself after an error (a frame too large, bad UTF-8); 'close' follows.
+    socket.on('error', (error) => logger.debug({ error }, 'a socket failed'));
+    socket.on('close', () => {
+      open.delete(socket);
+      const left = (perKey.get(principal.keyId) ?? 1) - 1;
+      if (left === 0) perKey.delete(principal.keyId);
+      else perKey.set(principal.keyId, left);
+      parts.onCount(open.size);
+      guarded(socket, () => handler?.onClose());
+    });
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary) {
+        socket.close(CLOSE_UNSUPPORTED, 'text frames only');
+        return;
+      }
+      guarded(socket, () => handler?.onMessage(data.toString()));
+    });
+    parameters.delete('ticket');
+    guarded(socket, () => {
+      handler = route.accept({
+        principal,
+        connectParameters: Object.fromEntries(parameters),
+        send: (text) => {
+          if (socket.readyState === socket.OPEN) socket.send(text);
+        },
+        bufferedBytes: () => socket.bufferedAmount,
+        close: (code, reason) => socket.close(code, reason),
+      });
+    });
+  }
+
+  async function admit(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    requestId: string,
+  ): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const reject = (given: Problem) => refuse(socket, given, url.pathname, requestId);
+    const found = servers.get(url.pathname);
+    if (found === undefined) return reject(problem('NOT_FOUND', 'No socket is at this address.'));
+    if (parts.isDraining())
+      return reject(problem('SHUTTING_DOWN', 'The program is ending; connect again in a moment.'));
+    if (!originAllowed(request, parts.behindProxy)) {
+      return reject(problem('ORIGIN_NOT_ALLOWED', 'A page of another site may not open this socket.'));
+    }
+    const principal = await authenticate(request, url.searchParams);
+    if (principal === null) {
+      return reject(
+        problem('UNAUTHENTICATED', 'Connect with a ticket (POST /v1/tickets) or the API key as authToken.'),
+      );
+    }
+    if (open.size >= parts.maxSockets || (perKey.get(principal.keyId) ?? 0) >= parts.maxSocketsPerKey) {
+      return reject(problem('LIMIT_REACHED', 'Too many sockets are open: close some first.'));
+    }
+    if (socket.destroyed) return;
+    found.server.handleUpgrade(request, socket, head, (client) =>
+      attach(found.route, client, principal, url.searchParams),
+    );
+  }
+
+  function ping(): void {
+    for (const socket of open.keys()) {
+      if (!answered.delete(socket)) socket.terminate();
+      else socket.ping();
+    }
+  }
+  const stopPinging = runtime.timers.every(PING_PERIOD_MS, ping);
+
+  return {
+    upgrade(request, socket, head) {
+      const requestId = runtime.ids.uuid();
+      socket.on('error', (error) => logger.debug({ error, requestId }, 'a socket failed at the door'));
+      admit(request, socket, head, requestId).catch((error: unknown) => {
+        const failed = error instanceof OperatingError;
+        logger[failed ? 'warn' : 'error']({ error, requestId }, 'a socket could not be admitted');
+        const given = failed
+          ? problem('DEPENDENCY_UNAVAILABLE', 'The key store cannot be reached; connect again in a moment.')
+          : problem('INTERNAL', "A bug on our side; the log has it under the request's id.");
+        refuse(socket, given, request.url ?? '/', requestId);
+      });
+    },
+    closeForKey(keyId) {
+      for (const [socket, principal] of open) {
+        if (principal.keyId === keyId) socket.close(CLOSE_POLICY, 'the API key was revoked');
+      }
+    },
+    async close(graceMs) {
+      stopPinging();
+      const gone = Promise.all(
+        [...open.keys()].map(
+          (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+        ),
+      );
+      for (const socket of open.keys()) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
+      const enough = new AbortController();
+      await Promise.race([gone, runtime.timers.sleep(graceMs, enough.signal)]);
+      enough.abort();
+      for (const socket of open.keys()) socket.terminate();
+    },
+  };
+}

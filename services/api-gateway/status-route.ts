@@ -1,0 +1,84 @@
+/** What `tradehall status` shows: targets and their health, the log's extents and lags, the feed's age, disk use. */
+import { Type } from 'typebox';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import type { Route } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Service } from '#infrastructure/core/service.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import type { ProcessView } from './process-view.ts';
+
+/** A part that fails must not hide the others: its error stands in its place. */
+async function orError(work: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof OperatingError) return { error: error.message, code: error.code };
+    throw error;
+  }
+}
+
+async function targetOf(service: Service): Promise<Record<string, unknown>> {
+  const state = service.readiness();
+  return {
+    name: service.name,
+    ready: state.ready,
+    reasons: state.ready ? [] : state.reasons,
+    status: await orError(() => service.status()),
+  };
+}
+
+async function logOf(log: EventLog): Promise<Record<string, unknown>> {
+  const topics = await log.topics();
+  const extents = (await Promise.all(topics.map((topic) => log.extents(topic.name)))).flat();
+  const ends = new Map(extents.map((extent) => [`${extent.topic}/${extent.partition}`, extent.nextOffset]));
+  const groups = await log.groups();
+  const lags = await Promise.all(
+    groups.map(async (group) => ({
+      group,
+      positions: (await log.committedPositions(group)).map((position) => ({
+        ...position,
+        lag: (ends.get(`${position.topic}/${position.partition}`) ?? position.offset) - position.offset,
+      })),
+    })),
+  );
+  return { partitions: extents, groups: lags };
+}
+
+export function statusRoute(view: ProcessView, log: EventLog, cache: Cache): Route {
+  return {
+    method: 'GET',
+    path: '/operator/status',
+    access: 'operator',
+    summary: 'Targets, health, lags, positions, feed and disk',
+    tag: 'operation',
+    schema: { response: { 200: Type.Object({}, { additionalProperties: true }) } },
+    problems: [],
+    async handle() {
+      const readiness = view.readiness();
+      const [targets, logState, latestFeedTimestampMs, disk] = await Promise.all([
+        Promise.all(view.services().map(targetOf)),
+        orError(() => logOf(log)),
+        orError(() => cache.prices.latestFeedTimestampMs()),
+        orError(() => view.diskUse()),
+      ]);
+      const latestFeedTimestamp =
+        typeof latestFeedTimestampMs === 'number'
+          ? new Date(latestFeedTimestampMs).toISOString()
+          : latestFeedTimestampMs;
+      return {
+        kind: 'json',
+        status: 200,
+        body: {
+          version: view.version,
+          dataFolder: view.dataFolder,
+          ready: readiness.ready,
+          reasons: readiness.ready ? [] : readiness.reasons,
+          targets,
+          log: logState,
+          feed: { latestFeedTimestamp },
+          disk,
+        },
+      };
+    },
+  };
+}
