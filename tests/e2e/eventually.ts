@@ -12,7 +12,8 @@ export async function eventually<Answer>(
   for (;;) {
     const answer = await probe();
     if (answer !== null) return answer;
-    if (performance.now() > until) throw new Error(`within ${deadlineMs} ms it did not become true that ${sentence}`);
+    if (performance.now() > until)
+      throw new Error(`within ${deadlineMs} ms it did not become true that ${sentence}`);
     await pause(20);
   }
 }

@@ -39,7 +39,11 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
-function launch(words: readonly string[]): { readonly child: ChildProcess; readonly finished: Promise<Finished>; stderr: () => string } {
+function launch(words: readonly string[]): {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  stderr: () => string;
+} {
   const child = spawn(process.execPath, [ENTRY, ...words], {
     cwd: ROOT,
     env: environment(),
@@ -80,7 +84,9 @@ export async function startProgram(...words: readonly string[]): Promise<Running
   const lines = createInterface({ input: stdout });
   const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
   const url = await Promise.race([
-    once(lines, 'line', { signal: deadline }).then(([line]) => /^ready (http\S+)$/.exec(String(line))?.[1] ?? String(line)),
+    once(lines, 'line', { signal: deadline }).then(
+      ([line]) => /^ready (http\S+)$/.exec(String(line))?.[1] ?? String(line),
+    ),
     finished.then(({ code }) => `it ended with ${code}`),
   ]).catch(() => `not ready within ${READY_DEADLINE_MS} ms`);
   if (!url.startsWith('http')) {
