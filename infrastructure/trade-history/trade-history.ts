@@ -23,6 +23,11 @@ export interface TradeDocument {
   readonly failureReason: string | null;
 }
 
+/** Callers refuse more; the store asserts. */
+export const TRADE_PAGE_LIMIT_MAX = 10_000;
+/** Characters. */
+export const SEARCH_TEXT_LENGTH_MAX = 256;
+
 export interface TradeQuery {
   readonly userId: AccountId;
   readonly symbol?: Symbol;
@@ -31,8 +36,12 @@ export interface TradeQuery {
   readonly startMs?: number;
   /** Exclusive, ms. */
   readonly endMs?: number;
-  /** Words, all of which must occur in the failure reason, symbol, side or status. Never query syntax. */
+  /**
+   * Words, all of which must occur in the failure reason, symbol, side or status. Never query syntax.
+   * A word is a run of letters and digits; case does not count. At most `SEARCH_TEXT_LENGTH_MAX` characters.
+   */
   readonly text?: string;
+  /** 1 to `TRADE_PAGE_LIMIT_MAX`. */
   readonly limit: number;
   readonly pageToken?: string;
 }

@@ -15,7 +15,15 @@ import {
   openSqliteFile,
   type SqliteFormat,
 } from '#infrastructure/common/sqlite-file.ts';
-import type { TradeDocument, TradeHistory, TradePage, TradeQuery, TradeStatus } from '../trade-history.ts';
+import {
+  SEARCH_TEXT_LENGTH_MAX,
+  TRADE_PAGE_LIMIT_MAX,
+  type TradeDocument,
+  type TradeHistory,
+  type TradePage,
+  type TradeQuery,
+  type TradeStatus,
+} from '../trade-history.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import { searchWords } from './search-words.ts';
 
@@ -49,8 +57,8 @@ const FORMAT: SqliteFormat = {
 };
 
 const CACHE_KIB = 16 * 1024;
-export const PAGE_LIMIT_MAX = 10_000;
-export const SEARCH_WORDS_MAX = 32;
+/** Up to so many rows that have all words, those rows are looked at; beyond, the account's rows in order of time. */
+const FEW_ROWS = 2_000;
 
 export async function openSqliteTradeHistory(options: SqliteTradeHistoryOptions): Promise<TradeHistory> {
   return new SqliteTradeHistory(options.path);
@@ -95,26 +103,16 @@ class SqliteTradeHistory implements TradeHistory {
     requireLimit(query.limit);
     const cursor = query.pageToken === undefined ? null : readPageToken(query, query.pageToken);
     if (cursor === null && query.pageToken !== undefined) return { kind: 'bad-page-token' };
-    const words = query.text === undefined ? [] : searchWords(query.text);
-    assert(words.length <= SEARCH_WORDS_MAX, 'the caller refuses searches of more than 32 words');
-
-    const filters = new Filters().add('user_id = ?', query.userId);
-    if (query.symbol !== undefined) filters.add('symbol = ?', query.symbol);
-    if (query.status !== undefined) filters.add('status = ?', query.status);
-    if (query.startMs !== undefined) filters.add('execution_ms >= ?', query.startMs);
-    if (query.endMs !== undefined) filters.add('execution_ms < ?', query.endMs);
-    if (words.length > 0) {
-      const match = [userWord(query.userId), ...words].map((word) => `"${word}"`).join(' AND ');
-      filters.add('id IN (SELECT rowid FROM trading_trades_words WHERE trading_trades_words MATCH ?)', match);
-    }
+    assert((query.text ?? '').length <= SEARCH_TEXT_LENGTH_MAX, 'the caller refuses longer texts');
 
     return this.#guard(() => {
+      const filters = this.#filtersOf(query);
       const count = this.#prepare(`SELECT count(*) AS count FROM trading_trades WHERE ${filters.sql}`).get(
         ...filters.values,
       );
-      const totalCount = Number(count?.['count']);
-      if (cursor !== null)
+      if (cursor !== null) {
         filters.add('(execution_ms, event_id) < (?, ?)', cursor.executionTimestampMs, cursor.eventId);
+      }
       const rows = this.#prepare(
         `SELECT * FROM trading_trades WHERE ${filters.sql} ORDER BY execution_ms DESC, event_id DESC LIMIT ?`,
       ).all(...filters.values, query.limit + 1);
@@ -122,7 +120,7 @@ class SqliteTradeHistory implements TradeHistory {
       const last = trades.at(-1);
       const nextPageToken =
         rows.length > query.limit && last !== undefined ? writePageToken(query, last) : null;
-      return { kind: 'page', trades, nextPageToken, totalCount };
+      return { kind: 'page', trades, nextPageToken, totalCount: Number(count?.['count']) };
     });
   }
 
@@ -152,6 +150,27 @@ class SqliteTradeHistory implements TradeHistory {
     if (changes === 0) return;
     const text = `${trade.symbol} ${trade.side} ${trade.status} ${trade.failureReason ?? ''}`;
     this.#insertWords.run(lastInsertRowid, [userWord(trade.userId), ...searchWords(text)].join(' '));
+  }
+
+  #filtersOf(query: TradeQuery): Filters {
+    const filters = new Filters();
+    const words = searchWords(query.text ?? '');
+    let few = false;
+    if (words.length > 0) {
+      const match = [userWord(query.userId), ...words].map((word) => `"${word}"`).join(' AND ');
+      const found = this.#prepare(
+        'SELECT count(*) AS count FROM (SELECT 1 FROM trading_trades_words WHERE trading_trades_words MATCH ? LIMIT ?)',
+      ).get(match, FEW_ROWS);
+      few = Number(found?.['count']) < FEW_ROWS;
+      filters.add('id IN (SELECT rowid FROM trading_trades_words WHERE trading_trades_words MATCH ?)', match);
+    }
+    // SQLite cannot know which is shorter; the plus keeps it from the account's index.
+    filters.add(few ? '+user_id = ?' : 'user_id = ?', query.userId);
+    if (query.symbol !== undefined) filters.add('symbol = ?', query.symbol);
+    if (query.status !== undefined) filters.add('status = ?', query.status);
+    if (query.startMs !== undefined) filters.add('execution_ms >= ?', query.startMs);
+    if (query.endMs !== undefined) filters.add('execution_ms < ?', query.endMs);
+    return filters;
   }
 
   #prepare(sql: string): StatementSync {
@@ -190,7 +209,10 @@ function userWord(userId: AccountId): string {
 }
 
 function requireLimit(limit: number): void {
-  assert(Number.isInteger(limit) && limit >= 1 && limit <= PAGE_LIMIT_MAX, 'a page has 1 to 10,000 trades');
+  assert(
+    Number.isInteger(limit) && limit >= 1 && limit <= TRADE_PAGE_LIMIT_MAX,
+    'a page has 1 to 10,000 trades',
+  );
 }
 
 function toTrade(row: Record<string, unknown>): TradeDocument {
