@@ -1,0 +1,93 @@
+/** Talks to the running instance of a data folder over its operator's socket. */
+import { request as httpRequest } from 'node:http';
+import { resolve } from 'node:path';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { findOperatorSocket } from '#infrastructure/core/operator-socket.ts';
+
+export interface OperatorAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  /** The raw text. */
+  readonly text: string;
+}
+
+export interface OperatorClient {
+  /**
+   * The answer's JSON, when the status is below 400. Otherwise throws an `OperatingError` whose code and message are
+   * the problem's. Throws `NOT_RUNNING` when no instance runs on the folder.
+   */
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  /** The answer as it came, whatever its status. */
+  send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<OperatorAnswer>;
+}
+
+const ANSWER_TIMEOUT_MS = 60_000;
+
+function connectionFailure(error: NodeJS.ErrnoException, dataFolder: string): OperatingError {
+  const folder = resolve(dataFolder);
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+    return new OperatingError(
+      'NOT_RUNNING',
+      `No instance is running on the data folder ${folder}: start one with \`npx tradehall start --data ${dataFolder}\`, or name another folder with --data.`,
+      { retry: 'retry', cause: error },
+    );
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new OperatingError('NOT_OWNER', `Only the owner of the data folder ${folder} may use its operator's socket.`, {
+      retry: 'never',
+      cause: error,
+    });
+  }
+  return new OperatingError('OPERATOR_FAILED', `The running instance did not answer (${error.code ?? error.message}).`, {
+    retry: 'unknown',
+    cause: error,
+  });
+}
+
+export function connectOperator(dataFolder: string): OperatorClient {
+  const socketPath = findOperatorSocket(dataFolder);
+
+  function send(method: string, path: string, body?: unknown): Promise<OperatorAnswer> {
+    const payload = body === undefined ? null : JSON.stringify(body);
+    return new Promise((answer, fail) => {
+      const request = httpRequest(
+        {
+          socketPath,
+          method,
+          path,
+          timeout: ANSWER_TIMEOUT_MS,
+          headers:
+            payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', (error) => fail(connectionFailure(error, dataFolder)));
+          response.on('end', () =>
+            answer({
+              status: response.statusCode ?? 0,
+              contentType: response.headers['content-type'] ?? '',
+              text: Buffer.concat(chunks).toString('utf8'),
+            }),
+          );
+        },
+      );
+      request.on('timeout', () => request.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+      request.on('error', (error) => fail(connectionFailure(error, dataFolder)));
+      request.end(payload);
+    });
+  }
+
+  return {
+    send,
+    async call(method, path, body) {
+      const answer = await send(method, path, body);
+      const parsed: unknown = answer.text === '' ? null : JSON.parse(answer.text);
+      if (answer.status < 400) return parsed;
+      const given = parsed as { readonly code?: string; readonly title?: string; readonly detail?: string };
+      throw new OperatingError(given.code ?? 'OPERATOR_FAILED', given.detail ?? given.title ?? `Status ${answer.status}.`, {
+        retry: answer.status === 503 ? 'retry' : 'never',
+      });
+    },
+  };
+}
