@@ -26,6 +26,9 @@ export interface SymbolVolume {
   readonly trades: number;
 }
 
+/** Callers refuse more; the store asserts. */
+export const BARS_LIMIT_MAX = 50_000;
+
 export interface TradeBar {
   /** Left edge, ms. */
   readonly startMs: number;
@@ -37,6 +40,16 @@ export interface TradeBar {
   readonly trades: number;
 }
 
+export interface AccountTotal {
+  readonly userId: AccountId;
+  readonly symbol: Symbol;
+  readonly bought: Quantity;
+  readonly sold: Quantity;
+  /** Each trade's price times quantity, rounded half to even to nine places, summed. */
+  readonly notionalBought: Money;
+  readonly notionalSold: Money;
+}
+
 export interface TradeAnalytics {
   /** Stores trades by event id; a repeat changes nothing. */
   append(trades: readonly AnalyticsTrade[]): Promise<void>;
@@ -46,16 +59,7 @@ export interface TradeAnalytics {
   vwap(range: TimeRange, symbol: Symbol): Promise<Price | null>;
   /** Bars of `intervalMs`, left edges, oldest first, at most `limit`; empty intervals are left out. */
   bars(range: TimeRange, symbol: Symbol, intervalMs: number, limit: number): Promise<readonly TradeBar[]>;
-  /** Sums over everything, for verification: per account and symbol, net quantity and net notional (exact products rounded per trade). */
-  totals(): Promise<
-    readonly {
-      readonly userId: AccountId;
-      readonly symbol: Symbol;
-      readonly bought: Quantity;
-      readonly sold: Quantity;
-      readonly notionalBought: Money;
-      readonly notionalSold: Money;
-    }[]
-  >;
+  /** Sums over everything, for verification, ordered by account and symbol. */
+  totals(): Promise<readonly AccountTotal[]>;
   close(): Promise<void>;
 }

@@ -19,16 +19,19 @@ import {
 } from '@duckdb/node-api';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
-import type {
-  AnalyticsTrade,
-  SymbolVolume,
-  TimeRange,
-  TradeAnalytics,
-  TradeBar,
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { divideHalfEven, SCALE } from '../exact.ts';
+import {
+  type AccountTotal,
+  type AnalyticsTrade,
+  BARS_LIMIT_MAX,
+  type SymbolVolume,
+  type TimeRange,
+  type TradeAnalytics,
+  type TradeBar,
 } from '../trade-analytics.ts';
 import { asAnalyticsError } from './duckdb-errors.ts';
 import { migrateAnalytics } from './duckdb-format.ts';
-import { divideHalfEven, SCALE } from './exact.ts';
 
 export interface DuckDbTradeAnalyticsOptions {
   /** A path, or `:memory:`. */
@@ -38,7 +41,6 @@ export interface DuckDbTradeAnalyticsOptions {
   readonly threads: number;
 }
 
-export const BARS_LIMIT_MAX = 50_000;
 /** Rows staged at once, so that a batch of any size needs a bounded memory. */
 const STAGED_ROWS_MAX = 20_000;
 
@@ -100,6 +102,7 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
 
   append(trades: readonly AnalyticsTrade[]): Promise<void> {
     const appended = this.#writes.then(async () => {
+      this.#requireOpen();
       try {
         for (let start = 0; start < trades.length; start += STAGED_ROWS_MAX) {
           await this.#appendStaged(trades.slice(start, start + STAGED_ROWS_MAX));
@@ -164,7 +167,7 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
     }));
   }
 
-  async totals(): ReturnType<TradeAnalytics['totals']> {
+  async totals(): Promise<readonly AccountTotal[]> {
     const rows = await this.#query(
       `SELECT user_id, symbol, ${sumOfSide('quantity', 'BUY', 'bought')}, ${sumOfSide('quantity', 'SELL', 'sold')},
               ${sumOfSide('notional', 'BUY', 'notional_bought')}, ${sumOfSide('notional', 'SELL', 'notional_sold')}
@@ -186,16 +189,27 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
   }
 
   async close(): Promise<void> {
+    await Promise.all([this.#writes, this.#reads]);
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([this.#writes, this.#reads]);
     // The last connection to go checkpoints the write-ahead log into the file.
     this.#reader.closeSync();
     this.#writer.closeSync();
     this.#instance.closeSync();
   }
 
+  #requireOpen(): void {
+    if (this.#closed)
+      throw new OperatingError('STORE_CLOSED', 'The trade analytics have been closed.', { retry: 'never' });
+  }
+
   async #appendStaged(trades: readonly AnalyticsTrade[]): Promise<void> {
+    for (const trade of trades) {
+      assert(
+        trade.quantity > 0n && trade.executionPrice >= 0n,
+        `${trade.eventId}: a trade has a quantity and a price`,
+      );
+    }
     const appender = await this.#writer.createAppender('staged_trades');
     let first = Number.POSITIVE_INFINITY;
     let last = Number.NEGATIVE_INFINITY;
@@ -214,6 +228,7 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
 
   #query(sql: string, values: DuckDBValue[]): Promise<readonly Row[]> {
     const answered = this.#reads.then(async () => {
+      this.#requireOpen();
       try {
         return (await this.#reader.runAndReadAll(sql, values)).getRowObjects();
       } catch (error) {
