@@ -1,0 +1,211 @@
+/**
+ * The loop that every projection runs: poll → handle → commit, for ever.
+ *
+ * At least once: a position moves only after `handle` has stored what came before it. An operating error (a store or
+ * the log is down) is waited out with back-off and the position kept; a bug goes to `crash`. What `handle` keeps in
+ * memory between batches must be forgotten in `onAssigned`, since a rejoin reads again from the committed position.
+ */
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type {
+  Consumer,
+  EventLog,
+  LogRecord,
+  Position,
+  TopicPartition,
+} from '#infrastructure/event-log/event-log.ts';
+import { backoffMs, retryForever } from './retry.ts';
+
+export interface ConsumerLoopOptions {
+  readonly log: EventLog;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly maxRecords: number;
+  /**
+   * Stores what `records` say and gives the positions that are safe to commit. It is called again with the same
+   * records when it throws an operating error, so it must be repeatable.
+   */
+  handle(records: readonly LogRecord[]): Promise<readonly Position[]>;
+  /** Called before the first record of a membership; what was kept of earlier records is to be forgotten. */
+  onAssigned?(partitions: readonly Position[]): void;
+  onRevoked?(partitions: readonly TopicPartition[]): void;
+  crash(error: unknown): void;
+}
+
+export interface ConsumerLoopStatus {
+  readonly group: string;
+  readonly running: boolean;
+  /** Records not read yet, over the partitions assigned; `null` while the log cannot say. */
+  readonly lag: number | null;
+  /** The failure that is being waited out. */
+  readonly lastError: string | null;
+  readonly recordsHandled: number;
+}
+
+export interface ConsumerLoop {
+  /** Resolves at once; the loop joins its group in the background. */
+  start(): void;
+  /** Finishes the batch in hand (unless its store is down: then the position is kept) and leaves the group. */
+  stop(): Promise<void>;
+  /** `null`, or why this loop is behind. */
+  trouble(): string | null;
+  /** Where the next poll reads, by `topic/partition`, of the partitions assigned. */
+  readPositions(): ReadonlyMap<string, number>;
+  status(): Promise<ConsumerLoopStatus>;
+}
+
+/** The positions after `records`: what to commit when all of them are stored. */
+export function positionsAfter(records: readonly LogRecord[]): readonly Position[] {
+  const last = new Map<string, Position>();
+  for (const { topic, partition, offset } of records) {
+    last.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1 });
+  }
+  return [...last.values()];
+}
+
+export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
+  const { log, runtime, group, topics } = options;
+  const logger = options.logger.child({ group });
+  const handled = options.metrics.counter('tradehall_consumer_records_total', 'Records handled by group.', [
+    'group',
+  ]);
+  const positions = new Map<string, number>();
+  const stopping = new AbortController();
+  let finished: Promise<void> | null = null;
+  let assigned = false;
+  let lastError: string | null = null;
+  let recordsHandled = 0;
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !stopping.signal.aborted; ) {
+      let consumer: Consumer | null = null;
+      try {
+        consumer = await log.openConsumer({ group, topics, start: 'earliest' });
+        await consume(consumer, () => {
+          failures = 0;
+          lastError = null;
+        });
+      } catch (error) {
+        if (!(error instanceof OperatingError) || error.code === 'LOG_UNKNOWN_TOPIC') throw error;
+        if (stopping.signal.aborted) return;
+        if (error.code === 'LOG_CLOSED') throw error;
+        failures += 1;
+        lastError = error.message;
+        const delayMs = backoffMs(failures, { randomness: runtime.randomness });
+        logger.warn({ code: error.code, error: error.message, delayMs }, 'the log failed, joining again');
+        await runtime.timers.sleep(delayMs, stopping.signal);
+      } finally {
+        assigned = false;
+        await closeQuietly(consumer);
+      }
+    }
+  }
+
+  async function consume(consumer: Consumer, onProgress: () => void): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const polled = await consumer.poll({ maxRecords: options.maxRecords, signal: stopping.signal });
+      switch (polled.kind) {
+        case 'assigned':
+          for (const { topic, partition, offset } of polled.partitions) {
+            positions.set(`${topic}/${partition}`, offset);
+          }
+          options.onAssigned?.(polled.partitions);
+          assigned = true;
+          onProgress();
+          break;
+        case 'revoked':
+          for (const { topic, partition } of polled.partitions) positions.delete(`${topic}/${partition}`);
+          options.onRevoked?.(polled.partitions);
+          break;
+        case 'records':
+          if (await handleAndCommit(consumer, polled.records)) onProgress();
+          break;
+        case 'ended':
+          return;
+      }
+    }
+  }
+
+  async function handleAndCommit(consumer: Consumer, records: readonly LogRecord[]): Promise<boolean> {
+    const outcome = await retryForever(() => options.handle(records), {
+      timers: runtime.timers,
+      randomness: runtime.randomness,
+      signal: stopping.signal,
+      logger,
+      what: `store records of ${topics.join(' and ')}`,
+      retryUnknown: true,
+      onFailure: (error) => {
+        lastError = error.message;
+      },
+    });
+    if (outcome.kind === 'aborted') return false;
+    if (outcome.value.length > 0) await consumer.commit(outcome.value);
+    for (const { topic, partition, offset } of positionsAfter(records)) {
+      positions.set(`${topic}/${partition}`, offset);
+    }
+    recordsHandled += records.length;
+    handled.increment({ group }, records.length);
+    return true;
+  }
+
+  async function closeQuietly(consumer: Consumer | null): Promise<void> {
+    try {
+      await consumer?.close();
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.debug({ code: error.code }, 'the consumer was gone already');
+    }
+  }
+
+  return {
+    start() {
+      finished = run().catch((error: unknown) => {
+        lastError = error instanceof Error ? error.message : String(error);
+        options.crash(error);
+      });
+    },
+    async stop() {
+      stopping.abort();
+      await finished;
+    },
+    trouble() {
+      if (lastError !== null) return `${group} waits: ${lastError}`;
+      return assigned ? null : `${group} has not joined its group yet`;
+    },
+    readPositions: () => positions,
+    async status() {
+      return {
+        group,
+        running: assigned,
+        lag: await lagOf(log, topics, positions),
+        lastError,
+        recordsHandled,
+      };
+    },
+  };
+}
+
+async function lagOf(
+  log: EventLog,
+  topics: readonly string[],
+  positions: ReadonlyMap<string, number>,
+): Promise<number | null> {
+  try {
+    let lag = 0;
+    for (const topic of topics) {
+      for (const extent of await log.extents(topic)) {
+        const position = positions.get(`${topic}/${extent.partition}`);
+        if (position !== undefined) lag += Math.max(0, extent.nextOffset - position);
+      }
+    }
+    return lag;
+  } catch (error) {
+    if (error instanceof OperatingError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,179 @@
+/** The portfolio of an account, valued: for its own key, and for the operator. */
+import { type AccountId, parseAccountId, type Symbol } from '#domain/data/identifiers.ts';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import { AccountParams, OperatorAccountParams, PortfolioQuery, PortfolioResponse } from './schemas.ts';
+import { type MarkPrice, portfolioView } from './valuation.ts';
+import type { VersionWaiters } from './version-waiters.ts';
+
+export interface PortfolioRouteParts {
+  readonly store: PortfolioStore;
+  readonly cache: Cache;
+  readonly waiters: VersionWaiters;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly waitMs: number;
+  readonly maxWaiters: number;
+}
+
+/** Another process may write the portfolio: then nobody here is woken, and the store is looked at this often. */
+const LOOK_AGAIN_MS = 100;
+
+/** The account in the path when the key may read it, else the answer. */
+export function ownAccount(
+  request: HttpRequest<never, never, never>,
+):
+  | { readonly kind: 'own'; readonly accountId: AccountId }
+  | { readonly kind: 'no'; readonly result: HttpResult } {
+  const params = fieldsOf(request.params) ?? {};
+  const text = params['userId'];
+  const accountId = typeof text === 'string' ? parseAccountId(text) : null;
+  if (accountId === null) {
+    const reader = new RequestReader();
+    reader.refuse('userId', 'pattern', 'must be an account id (a UUID in lower case)');
+    return { kind: 'no', result: reader.problem() };
+  }
+  const { principal } = request;
+  if (principal === null) return { kind: 'no', result: problemResult('UNAUTHENTICATED', 'Send an API key.') };
+  if (principal.kind === 'api-key' && principal.accountId !== accountId) {
+    return { kind: 'no', result: problemResult('FORBIDDEN', 'This API key belongs to another account.') };
+  }
+  return { kind: 'own', accountId };
+}
+
+export function portfolioRoutes(parts: PortfolioRouteParts): readonly Route[] {
+  const shared = { method: 'GET', tag: 'portfolio' } as const;
+  return [
+    {
+      ...shared,
+      path: '/v1/portfolio/:userId',
+      access: 'api-key',
+      summary: 'Cash, holdings and their value at the latest prices',
+      schema: { params: AccountParams, querystring: PortfolioQuery, response: { 200: PortfolioResponse } },
+      problems: [400, 401, 403, 404, 429, 503],
+      async handle(request) {
+        const own = ownAccount(request);
+        if (own.kind === 'no') return own.result;
+        const reader = new RequestReader();
+        const minVersion = reader.optionalWhole(
+          fieldsOf(request.query) ?? {},
+          'minVersion',
+          0,
+          999_999_999_999_999,
+        );
+        if (reader.failed) return reader.problem();
+        return answer(parts, own.accountId, minVersion ?? 0);
+      },
+    },
+    {
+      ...shared,
+      path: '/operator/accounts/:accountId/portfolio',
+      access: 'operator',
+      summary: 'The portfolio of any account',
+      schema: {
+        params: OperatorAccountParams,
+        querystring: PortfolioQuery,
+        response: { 200: PortfolioResponse },
+      },
+      problems: [400, 404, 503],
+      async handle(request) {
+        const text = fieldsOf(request.params)?.['accountId'];
+        const accountId = typeof text === 'string' ? parseAccountId(text) : null;
+        if (accountId === null)
+          return problemResult('ACCOUNT_NOT_FOUND', 'An account id is a UUID in lower case.');
+        const reader = new RequestReader();
+        const minVersion = reader.optionalWhole(
+          fieldsOf(request.query) ?? {},
+          'minVersion',
+          0,
+          999_999_999_999_999,
+        );
+        if (reader.failed) return reader.problem();
+        return answer(parts, accountId, minVersion ?? 0);
+      },
+    },
+  ];
+}
+
+async function answer(
+  parts: PortfolioRouteParts,
+  accountId: AccountId,
+  minVersion: number,
+): Promise<HttpResult> {
+  const { waiters, maxWaiters } = parts;
+  let portfolio: Portfolio | null;
+  try {
+    portfolio = await parts.store.get(accountId);
+    if (minVersion > (portfolio?.version ?? 0)) {
+      if (waiters.count >= maxWaiters) {
+        return problemResult('OVERLOADED', `${maxWaiters} reads wait for a version already.`, {
+          retryAfterSeconds: 1,
+        });
+      }
+      portfolio = await waitFor(parts, accountId, minVersion);
+    }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    parts.logger.warn({ code: error.code, error: error.message }, 'a portfolio could not be read');
+    return problemResult('PORTFOLIO_UNAVAILABLE', 'The portfolio store cannot be read at the moment.', {
+      retryAfterSeconds: 1,
+    });
+  }
+  if (portfolio === null) return problemResult('ACCOUNT_NOT_FOUND', 'There is no portfolio of this account.');
+  if (portfolio.version < minVersion) {
+    return problemResult(
+      'NOT_READY',
+      `The portfolio is at version ${portfolio.version}, not yet at ${minVersion}.`,
+      {
+        retryAfterSeconds: 1,
+        extensions: { version: portfolio.version },
+      },
+    );
+  }
+  return { kind: 'json', status: 200, body: portfolioView(portfolio, await marksOf(parts, portfolio)) };
+}
+
+async function waitFor(
+  { store, waiters, runtime, waitMs }: PortfolioRouteParts,
+  accountId: AccountId,
+  minVersion: number,
+): Promise<Portfolio | null> {
+  const endMs = runtime.clock.monotonicMs() + waitMs;
+  const waiter = waiters.wait(accountId, minVersion);
+  try {
+    for (;;) {
+      const portfolio = await store.get(accountId);
+      const remainingMs = endMs - runtime.clock.monotonicMs();
+      if ((portfolio?.version ?? -1) >= minVersion || remainingMs <= 0 || waiter.reached.aborted)
+        return portfolio;
+      await runtime.timers.sleep(Math.min(remainingMs, LOOK_AGAIN_MS), waiter.reached);
+      if (waiter.reached.aborted) return await store.get(accountId);
+    }
+  } finally {
+    waiter.stop();
+  }
+}
+
+/** Without the price cache the positions are shown unpriced, and say so. */
+async function marksOf(
+  { cache, logger }: PortfolioRouteParts,
+  portfolio: Portfolio,
+): Promise<ReadonlyMap<Symbol, MarkPrice>> {
+  const marks = new Map<Symbol, MarkPrice>();
+  try {
+    for (const symbol of portfolio.holdings.keys()) {
+      const price = await cache.prices.get(symbol);
+      if (price !== null) marks.set(symbol, price);
+    }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    logger.warn({ code: error.code, error: error.message }, 'prices could not be read for a valuation');
+  }
+  return marks;
+}

@@ -1,0 +1,52 @@
+/**
+ * What one commit of a partition writes: the outputs in order, the changed entities with the account heads after
+ * their positions and orders, the partition's head, and the record in `execution_heads` that seals it. Pure; the
+ * owner writes it, the replay compares with it.
+ */
+import type { PartitionHeadEntity } from '#domain/data/account-state.ts';
+import { encodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { encodeExecutionHead } from '#domain/data/execution-head-codec.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import type { TradingOutput } from '#domain/data/trading-events.ts';
+import { encodeTradingOutput, topicOfOutput } from '#domain/data/trading-output-codec.ts';
+import type { EntityChange } from '#domain/trading/engine.ts';
+import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
+
+export const SOURCE = { sourceService: 'trade-execution' } as const;
+
+/** Of the partition's head in `account_states`. */
+export const HEAD_KEY = 'head';
+
+/** Topics that hold one partition's outputs, in the partition of its accounts. */
+export const OUTPUT_TOPICS = [TOPIC.tradeExecuted, TOPIC.orderUpdates, TOPIC.ledgerEntries] as const;
+
+export function outputRecord(output: TradingOutput, partition: number): NewRecord {
+  const topic = topicOfOutput(output);
+  const value = encodeTradingOutput(output, SOURCE);
+  // Venue commands go to whoever works the symbol; everything else stays in the partition of its account.
+  return topic === TOPIC.venueCommands
+    ? { topic, key: output.type === 'VenueCommand' ? output.symbol : output.accountId, value }
+    : { topic, partition, key: output.accountId, value };
+}
+
+export function entityRecord(change: EntityChange, partition: number): NewRecord {
+  return {
+    topic: TOPIC.accountStates,
+    partition,
+    key: change.key,
+    value: change.entity === null ? null : encodeAccountStateEntity(change.entity),
+  };
+}
+
+export function headRecords(head: PartitionHeadEntity): readonly NewRecord[] {
+  const { partition, nextInputOffset, inputsApplied, stateHash } = head;
+  return [
+    { topic: TOPIC.accountStates, partition, key: HEAD_KEY, value: encodeAccountStateEntity(head) },
+    {
+      topic: TOPIC.executionHeads,
+      partition,
+      key: String(partition),
+      value: encodeExecutionHead({ partition, nextInputOffset, inputsApplied, stateHash }),
+    },
+  ];
+}

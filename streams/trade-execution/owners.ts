@@ -1,0 +1,256 @@
+/**
+ * The owners of the partitions that this process is assigned: joins the group, opens an owner per partition, hands
+ * each its inputs, and gives up what it loses.
+ *
+ * Whatever goes wrong with the log ends in the same way: every owner is dropped, the group joined again, and each
+ * partition restored from what was committed. Nothing is skipped and nothing is carried over.
+ */
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import { backoffMs } from '#infrastructure/common/retry.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { ServiceContext } from '#infrastructure/core/service.ts';
+import type { Consumer, EventLog, LogRecord, TopicPartition } from '#infrastructure/event-log/event-log.ts';
+import { SOURCE } from './commit-records.ts';
+import { controlsFor, type WantedControls } from './controls.ts';
+import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
+
+/** A turn of applying and committing is kept near this long, so that the process answers others in between. */
+const TARGET_TURN_MS = 20;
+const MIN_BATCH = 32;
+
+export interface OwnersOptions {
+  readonly context: ServiceContext;
+  readonly log: EventLog;
+  readonly wanted: WantedControls;
+  readonly maxBatch: number;
+  /** Market time, ms: what controls are stamped with. */
+  marketTimeMs(): Promise<number>;
+}
+
+interface Owned {
+  readonly owner: PartitionOwner;
+  /** Controls are compared once everything that was waiting at the start is applied: a control may be among it. */
+  readonly backlogEnd: number;
+  controlsCompared: boolean;
+}
+
+export class Owners {
+  readonly #options: OwnersOptions;
+  readonly #owned = new Map<number, Owned>();
+  readonly #stopping = new AbortController();
+  readonly #inputs;
+  readonly #turns;
+  #finished: Promise<void> | null = null;
+  #batch: number;
+  #joined = false;
+  #lastError: string | null = null;
+
+  constructor(options: OwnersOptions) {
+    this.#options = options;
+    this.#batch = Math.min(256, options.maxBatch);
+    const { metrics } = options.context;
+    this.#inputs = metrics.counter('tradehall_execution_inputs_total', 'Inputs applied by execution.', [
+      'partition',
+    ]);
+    this.#turns = metrics.histogram(
+      'tradehall_execution_turn_ms',
+      'Time to apply and commit one batch of inputs.',
+      [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+    );
+  }
+
+  start(): void {
+    this.#finished = this.#run().catch((error: unknown) => {
+      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#options.context.crash(error);
+    });
+  }
+
+  /** Commits the batch in hand and leaves the group. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#finished;
+  }
+
+  trouble(): readonly string[] {
+    const reasons: string[] = [];
+    if (this.#lastError !== null) reasons.push(`execution waits: ${this.#lastError}`);
+    else if (!this.#joined) reasons.push('execution has not joined its group yet');
+    for (const { owner, controlsCompared } of this.#owned.values()) {
+      if (!controlsCompared) reasons.push(`partition ${owner.partition} is still being caught up`);
+    }
+    return reasons;
+  }
+
+  async status(): Promise<Readonly<Record<string, unknown>>> {
+    const ends = await this.#ends().catch((error: unknown) => {
+      if (error instanceof OperatingError) return null;
+      throw error;
+    });
+    return {
+      joined: this.#joined,
+      lastError: this.#lastError,
+      batch: this.#batch,
+      partitions: [...this.#owned.values()].map(({ owner }) => ({
+        partition: owner.partition,
+        nextInputOffset: owner.nextInputOffset,
+        inputsApplied: owner.inputsApplied,
+        lag: ends === null ? null : Math.max(0, (ends.get(owner.partition) ?? 0) - owner.nextInputOffset),
+        stateHash: owner.stateHash,
+      })),
+    };
+  }
+
+  async #ends(): Promise<Map<number, number>> {
+    const extents = await this.#options.log.extents(TOPIC.tradeOrders);
+    return new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
+  }
+
+  async #run(): Promise<void> {
+    const { runtime, logger } = this.#options.context;
+    for (let failures = 0; !this.#stopping.signal.aborted; ) {
+      let consumer: Consumer | null = null;
+      try {
+        consumer = await this.#options.log.openConsumer({
+          group: EXECUTION_GROUP,
+          topics: [TOPIC.tradeOrders],
+          start: 'earliest',
+        });
+        const ending = await this.#own(consumer, () => {
+          failures = 0;
+          this.#lastError = null;
+        });
+        if (ending === 'fenced') {
+          logger.info({}, 'another owner has taken over, joining the group again');
+          failures += 1;
+        }
+      } catch (error) {
+        if (!(error instanceof OperatingError) || error.code === 'LOG_UNKNOWN_TOPIC') throw error;
+        if (this.#stopping.signal.aborted) return;
+        if (error.code === 'LOG_CLOSED') throw error;
+        failures += 1;
+        this.#lastError = error.message;
+        logger.warn(
+          { code: error.code, error: error.message },
+          'the log failed, execution restores and goes on',
+        );
+      } finally {
+        this.#joined = false;
+        await this.#dropAll(consumer);
+      }
+      if (failures > 0) {
+        await runtime.timers.sleep(
+          backoffMs(failures, { randomness: runtime.randomness }),
+          this.#stopping.signal,
+        );
+      }
+    }
+  }
+
+  async #own(consumer: Consumer, onProgress: () => void): Promise<'ended' | 'fenced'> {
+    while (!this.#stopping.signal.aborted) {
+      const polled = await consumer.poll({ maxRecords: this.#batch, signal: this.#stopping.signal });
+      switch (polled.kind) {
+        case 'ended':
+          return 'ended';
+        case 'assigned':
+          for (const { partition } of polled.partitions) await this.#open(consumer, partition);
+          this.#joined = true;
+          onProgress();
+          break;
+        case 'revoked':
+          await this.#drop(polled.partitions);
+          break;
+        case 'records':
+          if ((await this.#turn(polled.records)) === 'fenced') return 'fenced';
+          onProgress();
+          break;
+      }
+    }
+    return 'ended';
+  }
+
+  async #open(consumer: Consumer, partition: number): Promise<void> {
+    const { log, context } = this.#options;
+    const owner = await PartitionOwner.open(log, partition, context.logger);
+    const backlogEnd = (await this.#ends()).get(partition) ?? 0;
+    const owned: Owned = { owner, backlogEnd, controlsCompared: false };
+    this.#owned.set(partition, owned);
+    consumer.seek({ topic: TOPIC.tradeOrders, partition, offset: owner.nextInputOffset });
+    await this.#compareControls(owned);
+  }
+
+  async #turn(records: readonly LogRecord[]): Promise<'committed' | 'fenced'> {
+    const { runtime } = this.#options.context;
+    const startedMs = runtime.clock.monotonicMs();
+    const byPartition = Map.groupBy(records, ({ partition }) => partition);
+    const outcomes = await Promise.all(
+      [...byPartition].map(async ([partition, own]) => {
+        const owned = this.#owned.get(partition);
+        if (owned === undefined) return 'fenced';
+        const outcome = await owned.owner.step(own);
+        if (outcome.kind === 'fenced') return 'fenced';
+        this.#inputs.increment({ partition: String(partition) }, outcome.inputsApplied);
+        await this.#compareControls(owned);
+        return 'committed';
+      }),
+    );
+    const tookMs = runtime.clock.monotonicMs() - startedMs;
+    this.#turns.observe(tookMs);
+    this.#adapt(tookMs, records.length);
+    return outcomes.includes('fenced') ? 'fenced' : 'committed';
+  }
+
+  #adapt(tookMs: number, records: number): void {
+    if (tookMs > TARGET_TURN_MS * 2) this.#batch = Math.max(MIN_BATCH, Math.floor(this.#batch / 2));
+    else if (tookMs < TARGET_TURN_MS && records >= this.#batch) this.#batch *= 2;
+    this.#batch = Math.min(this.#batch, this.#options.maxBatch);
+  }
+
+  async #compareControls(owned: Owned): Promise<void> {
+    const { owner, backlogEnd } = owned;
+    if (owned.controlsCompared || owner.nextInputOffset < backlogEnd) return;
+    const { log, context, wanted } = this.#options;
+    const { partition, controls, inputsApplied } = owner;
+    const changes = controlsFor({ partition, controls, inputsApplied }, wanted, {
+      timeMs: await this.#options.marketTimeMs(),
+      ingestTimeMs: context.runtime.clock.nowMs(),
+    });
+    if (changes.length > 0) {
+      const records = changes.map((control) => ({
+        topic: TOPIC.tradeOrders,
+        partition,
+        key: null,
+        value: encodeTradingInput(control, SOURCE),
+      }));
+      await log.append(records);
+      context.logger.info({ partition, controls: changes.map(({ change }) => change.kind) }, 'controls set');
+    }
+    owned.controlsCompared = true;
+  }
+
+  async #drop(partitions: readonly TopicPartition[]): Promise<void> {
+    for (const { partition } of partitions) {
+      const owned = this.#owned.get(partition);
+      this.#owned.delete(partition);
+      await ignoringOperatingErrors(owned?.owner);
+    }
+  }
+
+  async #dropAll(consumer: Consumer | null): Promise<void> {
+    await this.#drop([...this.#owned.keys()].map((partition) => ({ topic: TOPIC.tradeOrders, partition })));
+    await ignoringOperatingErrors(consumer);
+  }
+}
+
+/** What is being given up anyway may be gone already. */
+async function ignoringOperatingErrors(
+  closable: { close(): Promise<void> } | null | undefined,
+): Promise<void> {
+  try {
+    await closable?.close();
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+  }
+}

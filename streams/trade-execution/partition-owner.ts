@@ -1,0 +1,146 @@
+/**
+ * The one owner of a partition: folds its inputs through the core and commits what follows in one transaction.
+ *
+ * ```
+ * open ──▶ fence the former owner ──▶ restore ──▶ step ──▶ step ──▶ …
+ *   ▲                                              │ outcome unknown: the state is thrown away
+ *   └──────────────────────────────────────────────┘
+ *                                     fenced ──▶ the owner is done, quietly
+ * ```
+ * Inputs below the head are skipped: what committed is never executed again.
+ */
+
+import type { ControlsEntity } from '#domain/data/account-state.ts';
+import type { CommandId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import type { PartitionState } from '#domain/trading/engine.ts';
+import {
+  applyInput,
+  assertInvariants,
+  currentControls,
+  stateHash,
+  takeChangedEntities,
+} from '#domain/trading/engine.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import type {
+  EventLog,
+  LogRecord,
+  NewRecord,
+  TransactionalProducer,
+} from '#infrastructure/event-log/event-log.ts';
+import { readValue } from '#infrastructure/event-log/read-records.ts';
+import { entityRecord, headRecords, outputRecord } from './commit-records.ts';
+import { restore } from './restore.ts';
+
+export const EXECUTION_GROUP = 'trade-execution';
+
+export interface StepOutcome {
+  readonly kind: 'committed' | 'fenced';
+  readonly inputsApplied: number;
+  readonly outputs: number;
+  readonly unreadable: number;
+}
+
+export class PartitionOwner {
+  readonly partition: number;
+  readonly #producer: TransactionalProducer;
+  readonly #state: PartitionState;
+  readonly #logger: Logger;
+  #nextInputOffset: number;
+  #inputsApplied: number;
+  #lastCommandId: CommandId | null;
+
+  private constructor(
+    partition: number,
+    producer: TransactionalProducer,
+    restored: Awaited<ReturnType<typeof restore>>,
+    logger: Logger,
+  ) {
+    this.partition = partition;
+    this.#producer = producer;
+    this.#state = restored.state;
+    this.#nextInputOffset = restored.nextInputOffset;
+    this.#inputsApplied = restored.inputsApplied;
+    this.#lastCommandId = restored.lastCommandId;
+    this.#logger = logger;
+  }
+
+  /** Fences the former owner first, so that what is restored cannot change any more. */
+  static async open(log: EventLog, partition: number, logger: Logger): Promise<PartitionOwner> {
+    const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
+    const restored = await restore(log, partition);
+    return new PartitionOwner(partition, producer, restored, logger.child({ partition }));
+  }
+
+  get nextInputOffset(): number {
+    return this.#nextInputOffset;
+  }
+
+  get inputsApplied(): number {
+    return this.#inputsApplied;
+  }
+
+  get controls(): ControlsEntity {
+    return currentControls(this.#state);
+  }
+
+  get stateHash(): string {
+    return stateHash(this.#state);
+  }
+
+  /**
+   * Applies `records` (of this partition, in order) and commits. When it throws, what is in memory is ahead of the
+   * log: the owner must be thrown away and opened again.
+   */
+  async step(records: readonly LogRecord[]): Promise<StepOutcome> {
+    const written: NewRecord[] = [];
+    const nextInputOffset = (records.at(-1)?.offset ?? this.#nextInputOffset - 1) + 1;
+    let applied = 0;
+    let outputs = 0;
+    let unreadable = 0;
+    for (const record of records) {
+      if (record.offset < this.#nextInputOffset) continue;
+      const decoded = readValue(record, decodeTradingInput);
+      if (decoded.kind === 'unreadable') {
+        unreadable += 1;
+        this.#logger.warn({ offset: record.offset, reason: decoded.reason }, 'an input cannot be read');
+        written.push(deadLetterRecord(record, EXECUTION_GROUP, decoded));
+        continue;
+      }
+      for (const output of applyInput(this.#state, decoded.value)) {
+        outputs += 1;
+        written.push(outputRecord(output, this.partition));
+      }
+      this.#lastCommandId = decoded.value.commandId;
+      applied += 1;
+    }
+    if (nextInputOffset <= this.#nextInputOffset)
+      return { kind: 'committed', inputsApplied: 0, outputs, unreadable };
+    assertInvariants(this.#state);
+    this.#inputsApplied += applied;
+    this.#nextInputOffset = nextInputOffset;
+    for (const change of takeChangedEntities(this.#state)) written.push(entityRecord(change, this.partition));
+    written.push(
+      ...headRecords({
+        kind: 'head',
+        partition: this.partition,
+        nextInputOffset,
+        lastCommandId: this.#lastCommandId,
+        inputsApplied: this.#inputsApplied,
+        stateHash: stateHash(this.#state),
+      }),
+    );
+    const position = { topic: TOPIC.tradeOrders, partition: this.partition, offset: nextInputOffset };
+    const outcome = await this.#producer.commit({
+      records: written,
+      consumed: { group: EXECUTION_GROUP, positions: [position] },
+    });
+    return { kind: outcome.kind, inputsApplied: applied, outputs, unreadable };
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close();
+  }
+}

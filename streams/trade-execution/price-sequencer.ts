@@ -1,0 +1,207 @@
+/**
+ * The price sequencer: puts prices into the one order that execution sees.
+ *
+ * Consumes `market_data` and appends price batches to every partition of `trade_orders`, in one transaction with its
+ * own position: after a crash it goes on exactly where it committed. Opening its producer fences a former sequencer.
+ */
+
+import type { MarketEvent } from '#domain/data/market-event.ts';
+import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import { positionsAfter } from '#infrastructure/common/consumer-loop.ts';
+import { backoffMs } from '#infrastructure/common/retry.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { ServiceContext } from '#infrastructure/core/service.ts';
+import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import type {
+  Consumer,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  TransactionalProducer,
+} from '#infrastructure/event-log/event-log.ts';
+import { readValue } from '#infrastructure/event-log/read-records.ts';
+import { SOURCE } from './commit-records.ts';
+import { batchPrices } from './price-batching.ts';
+
+export const SEQUENCER_GROUP = 'price-sequencer';
+const MAX_RECORDS = 4_096;
+
+export interface PriceSequencerOptions {
+  readonly context: ServiceContext;
+  readonly log: EventLog;
+  readonly windowMs: number;
+}
+
+/**
+ * What one transaction of the sequencer writes for `records` of `market_data`. Each batch is encoded once and goes
+ * to every partition as the same bytes.
+ */
+export function sequencedRecords(
+  records: readonly LogRecord[],
+  partitions: number,
+  windowMs: number,
+  ingestTimeMs: number,
+): readonly NewRecord[] {
+  const events: MarketEvent[] = [];
+  const written: NewRecord[] = [];
+  for (const record of records) {
+    const decoded = readValue(record, decodeMarketEvent);
+    if (decoded.kind === 'decoded') events.push(decoded.value);
+    else written.push(deadLetterRecord(record, SEQUENCER_GROUP, decoded));
+  }
+  for (const batch of batchPrices(events, windowMs, ingestTimeMs)) {
+    const value = encodeTradingInput(batch, SOURCE);
+    for (let partition = 0; partition < partitions; partition += 1) {
+      written.push({ topic: TOPIC.tradeOrders, partition, key: null, value });
+    }
+  }
+  return written;
+}
+
+export class PriceSequencer {
+  readonly #options: PriceSequencerOptions;
+  readonly #stopping = new AbortController();
+  readonly #events;
+  #finished: Promise<void> | null = null;
+  #joined = false;
+  #lastError: string | null = null;
+  #position: number | null = null;
+  #batches = 0;
+
+  constructor(options: PriceSequencerOptions) {
+    this.#options = options;
+    this.#events = options.context.metrics.counter(
+      'tradehall_sequenced_market_events_total',
+      'Market events that the price sequencer has taken in.',
+    );
+  }
+
+  start(): void {
+    this.#finished = this.#run().catch((error: unknown) => {
+      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#options.context.crash(error);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#finished;
+  }
+
+  trouble(): readonly string[] {
+    if (this.#lastError !== null) return [`the price sequencer waits: ${this.#lastError}`];
+    return this.#joined ? [] : ['the price sequencer has not joined its group yet'];
+  }
+
+  async status(): Promise<Readonly<Record<string, unknown>>> {
+    return {
+      joined: this.#joined,
+      lastError: this.#lastError,
+      position: this.#position,
+      batches: this.#batches,
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { context, log } = this.#options;
+    const { runtime, logger } = context;
+    for (let failures = 0; !this.#stopping.signal.aborted; ) {
+      let consumer: Consumer | null = null;
+      try {
+        consumer = await log.openConsumer({
+          group: SEQUENCER_GROUP,
+          topics: [TOPIC.marketData],
+          start: 'earliest',
+        });
+        await this.#sequence(consumer, () => {
+          failures = 0;
+          this.#lastError = null;
+        });
+        failures += 1;
+      } catch (error) {
+        if (!(error instanceof OperatingError) || error.code === 'LOG_UNKNOWN_TOPIC') throw error;
+        if (this.#stopping.signal.aborted) return;
+        if (error.code === 'LOG_CLOSED') throw error;
+        failures += 1;
+        this.#lastError = error.message;
+        logger.warn(
+          { code: error.code, error: error.message },
+          'the log failed, the price sequencer starts over',
+        );
+      } finally {
+        this.#joined = false;
+        await closeQuietly(consumer);
+      }
+      await runtime.timers.sleep(
+        backoffMs(failures, { randomness: runtime.randomness }),
+        this.#stopping.signal,
+      );
+    }
+  }
+
+  /** Returns when stopped or fenced. */
+  async #sequence(consumer: Consumer, onProgress: () => void): Promise<void> {
+    const { runtime, logger } = this.#options.context;
+    const { signal } = this.#stopping;
+    let producer: TransactionalProducer | null = null;
+    try {
+      while (!signal.aborted) {
+        const polled = await consumer.poll({ maxRecords: MAX_RECORDS, signal });
+        if (polled.kind === 'ended') return;
+        if (polled.kind === 'revoked') {
+          await producer?.close();
+          producer = null;
+          continue;
+        }
+        if (polled.kind === 'assigned') {
+          if (polled.partitions.length > 0) {
+            producer ??= await this.#options.log.openProducer(SEQUENCER_GROUP);
+          }
+          this.#joined = true;
+          onProgress();
+          continue;
+        }
+        if (producer === null) continue;
+        const startedMs = runtime.clock.monotonicMs();
+        if (!(await this.#commit(producer, polled.records))) {
+          logger.info({}, 'another price sequencer has taken over');
+          return;
+        }
+        onProgress();
+        // Caught up: let a window's worth of prices gather, so that a live feed costs one transaction per window.
+        if (polled.records.length < MAX_RECORDS / 2) {
+          const remainingMs = this.#options.windowMs - (runtime.clock.monotonicMs() - startedMs);
+          if (remainingMs > 0) await runtime.timers.sleep(remainingMs, signal);
+        }
+      }
+    } finally {
+      await closeQuietly(producer);
+    }
+  }
+
+  async #commit(producer: TransactionalProducer, records: readonly LogRecord[]): Promise<boolean> {
+    const { context, log, windowMs } = this.#options;
+    const partitions = (await log.extents(TOPIC.tradeOrders)).length;
+    const written = sequencedRecords(records, partitions, windowMs, context.runtime.clock.nowMs());
+    const positions = positionsAfter(records);
+    const outcome = await producer.commit({
+      records: written,
+      consumed: { group: SEQUENCER_GROUP, positions },
+    });
+    if (outcome.kind === 'fenced') return false;
+    this.#events.increment({}, records.length);
+    this.#batches += Math.ceil(written.length / Math.max(1, partitions));
+    this.#position = positions[0]?.offset ?? this.#position;
+    return true;
+  }
+}
+
+async function closeQuietly(closable: { close(): Promise<void> } | null): Promise<void> {
+  try {
+    await closable?.close();
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Restores a partition from its compacted `account_states`, and checks it against the head that the last commit
+ * wrote. The topic is read in pages, and of each key only the last record is kept and decoded.
+ */
+import type { AccountStateEntity, PartitionHeadEntity } from '#domain/data/account-state.ts';
+import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { createPartition, type PartitionState, restorePartition, stateHash } from '#domain/trading/engine.ts';
+import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { HEAD_KEY } from './commit-records.ts';
+
+const PAGE_RECORDS = 10_000;
+
+/** What an owner begins with. */
+export interface RestoredPartition {
+  readonly state: PartitionState;
+  readonly nextInputOffset: number;
+  readonly inputsApplied: number;
+  readonly lastCommandId: PartitionHeadEntity['lastCommandId'];
+}
+
+/** The state contradicts itself. It is a bug or a damaged log, and nothing may be executed on it. */
+export class CorruptState extends Error {
+  override readonly name = 'CorruptState';
+}
+
+export async function restore(log: EventLog, partition: number): Promise<RestoredPartition> {
+  const latest = await latestByKey(log, partition);
+  const headRecord = latest.get(HEAD_KEY);
+  latest.delete(HEAD_KEY);
+  if (headRecord === undefined) {
+    if (latest.size > 0) throw corrupt(partition, 'holds entities but no head');
+    return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
+  }
+  const head = decodeEntity(headRecord);
+  if (head.kind !== 'head' || head.partition !== partition)
+    throw corrupt(partition, 'has another head than its own');
+  const state = restorePartition(partition, decodeAll(latest.values()));
+  const restoredHash = stateHash(state);
+  if (restoredHash !== head.stateHash) {
+    throw corrupt(partition, `was restored with hash ${restoredHash}, but its head says ${head.stateHash}`);
+  }
+  const { nextInputOffset, inputsApplied, lastCommandId } = head;
+  return { state, nextInputOffset, inputsApplied, lastCommandId };
+}
+
+async function latestByKey(log: EventLog, partition: number): Promise<Map<string, LogRecord>> {
+  const extents = await log.extents(TOPIC.accountStates);
+  const extent = extents.find((each) => each.partition === partition);
+  if (extent === undefined) throw corrupt(partition, 'is not a partition of the topic');
+  const latest = new Map<string, LogRecord>();
+  let offset = extent.firstOffset;
+  while (offset < extent.nextOffset) {
+    const page = await log.read({ topic: TOPIC.accountStates, partition, offset }, PAGE_RECORDS);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    for (const record of page) {
+      if (record.key === null)
+        throw corrupt(partition, `has a record without a key at offset ${record.offset}`);
+      if (record.value === null) latest.delete(record.key);
+      else latest.set(record.key, record);
+    }
+    offset = last.offset + 1;
+  }
+  return latest;
+}
+
+function* decodeAll(records: Iterable<LogRecord>): Generator<AccountStateEntity> {
+  for (const record of records) yield decodeEntity(record);
+}
+
+function decodeEntity(record: LogRecord): AccountStateEntity {
+  if (record.value === null) throw corrupt(record.partition, `has a tombstone at offset ${record.offset}`);
+  const decoded = decodeAccountStateEntity(record.value);
+  if (decoded.kind === 'unreadable') {
+    throw corrupt(record.partition, `has an unreadable record at offset ${record.offset}: ${decoded.reason}`);
+  }
+  return decoded.value;
+}
+
+function corrupt(partition: number, what: string): CorruptState {
+  return new CorruptState(
+    `Partition ${partition} of ${TOPIC.accountStates} ${what}. Nothing is executed on such a state: ` +
+      'run `tradehall verify` on the data folder, and restore a backup if it fails.',
+  );
+}

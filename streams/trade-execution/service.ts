@@ -1,0 +1,60 @@
+/**
+ * trade-execution: the price sequencer and the owners of the partitions, wired.
+ *
+ * 1. `market_data` → price sequencer → a price batch in every partition of `trade_orders`
+ * 2. `trade_orders` → the partition's owner → the core → one transaction with everything that follows
+ */
+
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import type { TradeExecutionConfig } from './config.ts';
+import { Owners } from './owners.ts';
+import { PriceSequencer } from './price-sequencer.ts';
+
+export interface TradeExecutionPorts {
+  readonly log: EventLog;
+  /** For market time only, which controls are stamped with. */
+  readonly cache: Cache;
+}
+
+export function createTradeExecutionStream(
+  context: ServiceContext,
+  ports: TradeExecutionPorts,
+  config: TradeExecutionConfig,
+): Service {
+  const own = { ...context, logger: context.logger.child({ service: 'trade-execution' }) };
+  const { log, cache } = ports;
+  const sequencer = new PriceSequencer({ context: own, log, windowMs: config.priceBatchWindowMs });
+  const owners = new Owners({
+    context: own,
+    log,
+    wanted: { fees: feesOf(config), limits: limitsOf(config) },
+    maxBatch: config.executionBatchSize,
+    marketTimeMs: async () => (await cache.prices.latestFeedTimestampMs()) ?? 0,
+  });
+
+  async function stopBoth(): Promise<void> {
+    await Promise.all([sequencer.stop(), owners.stop()]);
+  }
+
+  return {
+    name: 'trade-execution',
+    routes: [],
+    socketRoutes: [],
+    async start() {
+      owners.start();
+      sequencer.start();
+    },
+    readiness() {
+      const reasons = [...owners.trouble(), ...sequencer.trouble()];
+      return reasons.length === 0 ? { ready: true } : { ready: false, reasons };
+    },
+    async status() {
+      return { sequencer: await sequencer.status(), owners: await owners.status() };
+    },
+    drain: stopBoth,
+    stop: stopBoth,
+  };
+}
