@@ -7,7 +7,7 @@
  *
  * Beside the adapters, this is the only file that may import `node:sqlite`.
  */
-import { DatabaseSync } from 'node:sqlite';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 
 export interface SqliteFormat {
@@ -26,6 +26,8 @@ export interface SqliteFileOptions {
   /** Page cache of this connection. */
   readonly cacheKib: number;
   readonly readOnly?: boolean;
+  /** The file refuses to grow beyond, as it would on a full disk. */
+  readonly sizeLimitBytes?: number;
 }
 
 /** Longest wait for a lock that another process holds (a backup, an offline command). */
@@ -50,12 +52,27 @@ export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`,
       );
       upgrade(database, format);
+      if (options.sizeLimitBytes !== undefined) limitSize(database, options.sizeLimitBytes);
       return database;
     } catch (error) {
       database.close();
       throw error;
     }
   });
+}
+
+/** A consistent copy of a file that another connection may be writing. Throws `OperatingError`. */
+export async function copySqliteFile(from: string, to: string): Promise<void> {
+  try {
+    const source = new DatabaseSync(from, { readOnly: true, timeout: LOCK_WAIT_MS });
+    try {
+      await backup(source, to);
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    throw asOperatingError(error, 'the copy of a store', to);
+  }
 }
 
 /** Runs `work` in one transaction that holds the write lock from its start. */
@@ -211,6 +228,10 @@ function upgrade(database: DatabaseSync, format: SqliteFormat): void {
   });
 }
 
-function readPragma(database: DatabaseSync, name: 'application_id' | 'user_version'): number {
+function limitSize(database: DatabaseSync, sizeLimitBytes: number): void {
+  database.exec(`PRAGMA max_page_count = ${Math.floor(sizeLimitBytes / readPragma(database, 'page_size'))}`);
+}
+
+function readPragma(database: DatabaseSync, name: 'application_id' | 'user_version' | 'page_size'): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
 }

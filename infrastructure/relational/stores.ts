@@ -24,8 +24,15 @@ export interface ApiKeyStore {
 }
 
 export type OrderStatus =
-  | 'ACCEPTED' | 'NEW' | 'PARTIALLY_FILLED'
-  | 'FILLED' | 'CANCELED' | 'EXPIRED' | 'REPLACED' | 'REJECTED' | 'DENIED';
+  | 'ACCEPTED'
+  | 'NEW'
+  | 'PARTIALLY_FILLED'
+  | 'FILLED'
+  | 'CANCELED'
+  | 'EXPIRED'
+  | 'REPLACED'
+  | 'REJECTED'
+  | 'DENIED';
 
 export interface IndexedOrder {
   readonly orderId: OrderId;
@@ -42,7 +49,7 @@ export interface IndexedOrder {
   readonly filledQuantity: Quantity;
   readonly averageFillPrice: Price | null;
   readonly reason: string | null;
-  /** Of the body that was accepted, for idempotency. */
+  /** Of the body that was accepted, for idempotency; empty in a row made from an update, which does not know it. */
   readonly bodyDigest: string;
   /** Market time, ms. */
   readonly createdAtMs: number;
@@ -52,11 +59,19 @@ export interface IndexedOrder {
 }
 
 export interface OrderIndex {
-  /** Upserts by order id; a row whose `accountSequence` is not above the stored one changes nothing. */
+  /**
+   * Upserts by order id. A row of `accountSequence` 0 is an acceptance, any other an update; they may come in
+   * any order and again:
+   * - an update changes the order only if its sequence is above the stored one; it never takes away the digest,
+   *   notional, client order id, quantity or creation time that the stored row has;
+   * - an acceptance of an order that is already there only adds its digest, notional, client order id, quantity
+   *   and creation time, and only while the stored digest is empty.
+   */
   put(orders: readonly IndexedOrder[]): Promise<void>;
   get(orderId: OrderId): Promise<IndexedOrder | null>;
+  /** Those that are there, in no particular order. */
   getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]>;
-  /** Newest first by (createdAt, orderId). `after` is the last order of the page before. */
+  /** Newest first by (createdAt, orderId). `after` is the last order of the page before; an unknown one gives nothing. */
   list(query: {
     readonly userId: AccountId;
     readonly status?: 'open' | 'closed' | OrderStatus;
@@ -71,7 +86,14 @@ export interface StatementLine {
   readonly accountId: AccountId;
   /** The account's sequence. */
   readonly sequence: number;
-  readonly kind: 'OPENED' | 'DEPOSIT' | 'WITHDRAWAL' | 'WITHDRAWAL_DENIED' | 'DEPOSIT_DENIED' | 'FILL' | 'FEE';
+  readonly kind:
+    | 'OPENED'
+    | 'DEPOSIT'
+    | 'WITHDRAWAL'
+    | 'WITHDRAWAL_DENIED'
+    | 'DEPOSIT_DENIED'
+    | 'FILL'
+    | 'FEE';
   /** The command or order that led to it. */
   readonly reference: string;
   readonly symbol: Symbol | null;
@@ -87,9 +109,16 @@ export interface StatementLine {
 export interface StatementStore {
   /** A repeat by `entryId` changes nothing. */
   append(lines: readonly StatementLine[]): Promise<void>;
+  /** The first line, by sequence, that names this command or order. */
   findByReference(accountId: AccountId, reference: string): Promise<StatementLine | null>;
   /** In sequence order; `from` inclusive, `to` exclusive, ms; `afterSequence` pages. */
-  list(query: { readonly accountId: AccountId; readonly fromMs?: number; readonly toMs?: number; readonly afterSequence?: number; readonly limit: number }): Promise<readonly StatementLine[]>;
+  list(query: {
+    readonly accountId: AccountId;
+    readonly fromMs?: number;
+    readonly toMs?: number;
+    readonly afterSequence?: number;
+    readonly limit: number;
+  }): Promise<readonly StatementLine[]>;
 }
 
 export interface AccountRecord {
@@ -100,7 +129,9 @@ export interface AccountRecord {
 }
 
 export interface AccountDirectory {
+  /** Upserts by account id; a repeat may change the name, never the creation time. */
   put(account: AccountRecord): Promise<void>;
+  /** By id. */
   list(after: AccountId | null, limit: number): Promise<readonly AccountRecord[]>;
 }
 

@@ -3,7 +3,7 @@
  *
  * An order's acceptance (sequence 0) and its updates (sequences of its account) may arrive in any order. An
  * update replaces what execution decides, over an older update only. The facts of acceptance (body digest,
- * notional, creation time) are taken from the acceptance, whenever it comes, and no update takes them away.
+ * notional, creation time …) are taken from the acceptance, whenever it comes, and no update takes them away.
  */
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
@@ -86,7 +86,9 @@ async function putAcceptances(database: Kysely<Tables>, orders: readonly Indexed
         .column('order_id')
         .doUpdateSet((row) => ({
           body_digest: row.ref('excluded.body_digest'),
-          notional: row.ref('excluded.notional'),
+          quantity: row.fn.coalesce('excluded.quantity', 'orders.quantity'),
+          notional: row.fn.coalesce('excluded.notional', 'orders.notional'),
+          client_order_id: row.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
           created_at_ms: row.ref('excluded.created_at_ms'),
         }))
         .where('orders.body_digest', '=', ''),

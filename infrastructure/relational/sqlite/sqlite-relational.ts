@@ -14,6 +14,8 @@ import { forKysely } from './node-sqlite-database.ts';
 export interface SqliteRelationalOptions {
   /** A path, or `:memory:`. */
   readonly path: string;
+  /** The file refuses to grow beyond, as it would on a full disk. */
+  readonly sizeLimitBytes?: number;
 }
 
 const FORMAT: SqliteFormat = {
@@ -26,8 +28,13 @@ const FORMAT: SqliteFormat = {
 const CACHE_KIB = 16 * 1024;
 
 export async function openSqliteRelational(options: SqliteRelationalOptions): Promise<RelationalStores> {
-  const { path } = options;
-  const file = openSqliteFile({ path, format: FORMAT, cacheKib: CACHE_KIB });
+  const { path, sizeLimitBytes } = options;
+  const file = openSqliteFile({
+    path,
+    format: FORMAT,
+    cacheKib: CACHE_KIB,
+    ...(sizeLimitBytes === undefined ? {} : { sizeLimitBytes }),
+  });
   const database = new Kysely<Tables>({
     dialect: new SqliteDialect({ database: forKysely(file, FORMAT.name, path) }),
   });
