@@ -125,3 +125,12 @@ export function formatTimestamp(timeMs: number): string {
   const second = TWO_DIGITS[Math.floor(ofDay / 1_000) % 60];
   return `${formattedDay}T${hour}:${minute}:${second}.${THREE_DIGITS[ofDay % 1_000]}Z`;
 }
+
+/**
+ * A time as market data files write it: as on the wires, or with `+00:00` for the `Z`, or a day alone for its
+ * first millisecond. `null` when it is anything else: a time without a zone is not guessed at.
+ */
+export function parseFeedTime(text: string): number | null {
+  if (text.length === 10) return parseDayMs(text);
+  return parseTimestamp(text.endsWith('+00:00') ? `${text.slice(0, -6)}Z` : text);
+}
