@@ -33,15 +33,23 @@ function connectionFailure(error: NodeJS.ErrnoException, dataFolder: string): Op
     );
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
-    return new OperatingError('NOT_OWNER', `Only the owner of the data folder ${folder} may use its operator's socket.`, {
-      retry: 'never',
-      cause: error,
-    });
+    return new OperatingError(
+      'NOT_OWNER',
+      `Only the owner of the data folder ${folder} may use its operator's socket.`,
+      {
+        retry: 'never',
+        cause: error,
+      },
+    );
   }
-  return new OperatingError('OPERATOR_FAILED', `The running instance did not answer (${error.code ?? error.message}).`, {
-    retry: 'unknown',
-    cause: error,
-  });
+  return new OperatingError(
+    'OPERATOR_FAILED',
+    `The running instance did not answer (${error.code ?? error.message}).`,
+    {
+      retry: 'unknown',
+      cause: error,
+    },
+  );
 }
 
 export function connectOperator(dataFolder: string): OperatorClient {
@@ -57,7 +65,9 @@ export function connectOperator(dataFolder: string): OperatorClient {
           path,
           timeout: ANSWER_TIMEOUT_MS,
           headers:
-            payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+            payload === null
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
         },
         (response) => {
           const chunks: Buffer[] = [];
@@ -72,7 +82,9 @@ export function connectOperator(dataFolder: string): OperatorClient {
           );
         },
       );
-      request.on('timeout', () => request.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+      request.on('timeout', () =>
+        request.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
+      );
       request.on('error', (error) => fail(connectionFailure(error, dataFolder)));
       request.end(payload);
     });
@@ -85,9 +97,13 @@ export function connectOperator(dataFolder: string): OperatorClient {
       const parsed: unknown = answer.text === '' ? null : JSON.parse(answer.text);
       if (answer.status < 400) return parsed;
       const given = parsed as { readonly code?: string; readonly title?: string; readonly detail?: string };
-      throw new OperatingError(given.code ?? 'OPERATOR_FAILED', given.detail ?? given.title ?? `Status ${answer.status}.`, {
-        retry: answer.status === 503 ? 'retry' : 'never',
-      });
+      throw new OperatingError(
+        given.code ?? 'OPERATOR_FAILED',
+        given.detail ?? given.title ?? `Status ${answer.status}.`,
+        {
+          retry: answer.status === 503 ? 'retry' : 'never',
+        },
+      );
     },
   };
 }

@@ -31,13 +31,15 @@ function redactedPaths(): string[] {
   });
 }
 
-function wrap(instance: PinoInstance): Logger {
+/** A field given again replaces the one before, since pino would print both. */
+function wrap(root: PinoInstance, bindings: Readonly<Record<string, unknown>>): Logger {
+  const instance = root.child(bindings);
   return {
     debug: (fields, message) => instance.debug(fields, message),
     info: (fields, message) => instance.info(fields, message),
     warn: (fields, message) => instance.warn(fields, message),
     error: (fields, message) => instance.error(fields, message),
-    child: (fields) => wrap(instance.child(fields)),
+    child: (fields) => wrap(root, { ...bindings, ...fields }),
   };
 }
 
@@ -77,5 +79,6 @@ export function createLogger(options: LoggerOptions): Logger {
       },
       destination,
     ),
+    {},
   );
 }

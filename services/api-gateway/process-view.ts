@@ -8,6 +8,8 @@ export interface ProcessView {
   exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** What the data folder takes. */
   diskUse(): Promise<{ readonly bytes: number; readonly freeBytes: number }>;
+  /** Copies the data folder into `target`, which must be empty or not there. Throws an `OperatingError` with a sentence. */
+  backUp(target: string): Promise<{ readonly bytes: number }>;
   readonly dataFolder: string;
   /** Where operators connect. */
   readonly operatorSocketPath: string;

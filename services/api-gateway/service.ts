@@ -17,7 +17,9 @@ import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { ApiKeyStore } from '#infrastructure/relational/stores.ts';
 import { createAdmission, isLoopback } from './admission.ts';
 import { createKeyVerifier } from './authentication.ts';
+import { backupRoute } from './backup-route.ts';
 import type { ApiGatewayConfig } from './config.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { keyRoutes } from './key-routes.ts';
 import { addOpenApi } from './openapi.ts';
@@ -110,6 +112,8 @@ export function createApiGatewayService(
     ...healthRoutes(ports.process),
     ticketRoute(ports.cache.tickets, runtime, config.ticketLifetimeMs),
     statusRoute(ports.process, ports.log, ports.cache),
+    backupRoute(ports.process),
+    ...deadLetterRoutes(ports.log),
     ...keyRoutes({
       apiKeys: ports.apiKeys,
       runtime,

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+/**
+ * The program's entry: asserts the Node version, then hands over to commands/program.ts.
+ *
+ * This file must run on any old Node, so that a sentence can be printed there instead of a stack trace. So it is plain
+ * JavaScript, and CommonJS by the package.json beside it: an old Node that knows no `.ts` reads it as that.
+ */
+const needed = 26;
+const found = Number(process.versions.node.split('.')[0]);
+
+if (found < needed) {
+  process.stderr.write(
+    `Tradehall needs Node ${needed} or newer, and this is Node ${process.versions.node}.\n` +
+      'On Linux, and on Windows and macOS with an x64 processor, `npm ci` has brought the right one along: start with\n' +
+      '`npm start`, or `npx tradehall <command>`. Elsewhere install Node 26 from https://nodejs.org first.\n',
+  );
+  process.exit(2);
+} else {
+  import('../commands/program.ts')
+    .then((program) => program.main(process.argv))
+    .catch((error) => {
+      process.stderr.write(`tradehall: ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exit(70);
+    });
+}

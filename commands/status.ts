@@ -1,0 +1,93 @@
+/** `tradehall status`: targets, their health, lag, positions in the log, feed age, disk use. */
+import type { Command } from 'commander';
+import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { connectOperator } from './operator-client.ts';
+import type { Terminal } from './terminal.ts';
+
+interface StatusAnswer {
+  readonly version: string;
+  readonly dataFolder: string;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly targets: readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly reasons: readonly string[];
+    readonly status: Readonly<Record<string, unknown>>;
+  }[];
+  readonly log: {
+    readonly error?: string;
+    readonly partitions?: readonly {
+      topic: string;
+      partition: number;
+      firstOffset: number;
+      nextOffset: number;
+    }[];
+    readonly groups?: readonly {
+      readonly group: string;
+      readonly positions: readonly {
+        readonly topic: string;
+        readonly partition: number;
+        readonly lag: number;
+      }[];
+    }[];
+  };
+  readonly feed: { readonly latestFeedTimestamp: unknown };
+  readonly disk: { readonly bytes?: number; readonly freeBytes?: number };
+}
+
+const MIB = 1_048_576;
+
+function inMebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? 'unknown' : `${(bytes / MIB).toFixed(1)} MiB`;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** The answer as lines for a person. */
+export function describeStatus(answer: StatusAnswer): readonly string[] {
+  const lines = [
+    `Tradehall ${answer.version} on ${answer.dataFolder}: ${answer.ready ? 'ready' : `not ready (${answer.reasons.join('; ')})`}`,
+    `Feed: ${answer.feed.latestFeedTimestamp === null ? 'no price yet' : `latest price of ${plain(answer.feed.latestFeedTimestamp)}`}`,
+    `Disk: ${inMebibytes(answer.disk.bytes)} used, ${inMebibytes(answer.disk.freeBytes)} free`,
+    '',
+    'Targets',
+  ];
+  for (const target of answer.targets) {
+    lines.push(`  ${target.name.padEnd(20)} ${target.ready ? 'ready' : target.reasons.join('; ')}`);
+    for (const [name, value] of Object.entries(target.status)) lines.push(`    ${name}: ${plain(value)}`);
+  }
+  lines.push('', 'Log');
+  if (answer.log.error !== undefined) lines.push(`  ${answer.log.error}`);
+  for (const { topic, partition, firstOffset, nextOffset } of answer.log.partitions ?? []) {
+    if (nextOffset > 0)
+      lines.push(`  ${`${topic}/${partition}`.padEnd(28)} records ${firstOffset} to ${nextOffset - 1}`);
+  }
+  lines.push('', 'Consumers');
+  for (const { group, positions } of answer.log.groups ?? []) {
+    const lag = positions.reduce((sum, position) => sum + position.lag, 0);
+    lines.push(`  ${group.padEnd(20)} ${lag === 0 ? 'up to date' : `${lag} records behind`}`);
+  }
+  return lines;
+}
+
+export function register(program: Command, terminal: Terminal): void {
+  addDataFlag(
+    program
+      .command('status')
+      .description('Show the running instance of a data folder: health, lags, positions, feed, disk.')
+      .option('--json', 'As JSON: {version, dataFolder, ready, reasons, targets, log, feed, disk}.'),
+  )
+    .addHelpText('after', '\nThe exit code is 0 when it is ready, and 1 when it is not ready or not running.')
+    .action(async (flags: Readonly<Record<string, unknown>>) => {
+      const answer = (await connectOperator(dataFolderOf(flags)).call(
+        'GET',
+        '/operator/status',
+      )) as StatusAnswer;
+      if (flags['json'] === true) terminal.print(JSON.stringify(answer, null, 2));
+      else for (const line of describeStatus(answer)) terminal.print(line);
+      terminal.exitWith(answer.ready ? 0 : 1);
+    });
+}

@@ -1,0 +1,149 @@
+/** URL → adapter: the only place that knows which adapter stands behind which scheme. */
+import assert from 'node:assert/strict';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import type { DataFolder } from '#infrastructure/core/data-folder.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import {
+  openSqliteEventLog,
+  type SqliteEventLog,
+} from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import { openSqlitePortfolios } from '#infrastructure/portfolios/sqlite/sqlite-portfolios.ts';
+import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-relational.ts';
+import type { RelationalStores } from '#infrastructure/relational/stores.ts';
+import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb/duckdb-trade-analytics.ts';
+import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
+import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
+import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
+import { RELATIONAL_FILE } from './data-folder-copy.ts';
+import type { AdapterUrl, ProcessConfig } from './options.ts';
+
+export interface Ports {
+  /** With its backup; a later adapter on a server narrows this again. */
+  readonly log: SqliteEventLog;
+  readonly cache: Cache;
+  readonly portfolios: PortfolioStore;
+  readonly history: TradeHistory;
+  readonly analytics: TradeAnalytics;
+  readonly relational: RelationalStores;
+}
+
+export type PortName = keyof Ports;
+
+/** Where each embedded store lives in the data folder. The offline commands open the same paths. */
+export const DATA_PATHS = {
+  /** The log's own files stand in the folder itself. */
+  log: '.',
+  portfolios: 'portfolios.sqlite',
+  history: 'history.sqlite',
+  analytics: 'analytics.duckdb',
+  relational: RELATIONAL_FILE,
+} as const;
+
+const TOMBSTONE_MS = 86_400_000;
+
+export interface AdapterContext {
+  readonly folder: DataFolder;
+  readonly config: ProcessConfig;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+}
+
+type Opener<Port> = Readonly<Record<string, () => Promise<Port>>>;
+
+function choose<Port>(url: AdapterUrl, openers: Opener<Port>): Promise<Port> {
+  const open = openers[url.scheme];
+  // The option's declaration refuses what is not here; reaching this line is a bug of ours.
+  assert.ok(open !== undefined, `no adapter for ${url.scheme}:`);
+  return open();
+}
+
+const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {
+  log: ({ folder, config, runtime, logger }) =>
+    choose<SqliteEventLog>(config.eventLog, {
+      file: async () => {
+        const log = await openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger });
+        try {
+          await log.ensureTopics(
+            tradehallTopics({
+              partitions: config.partitions,
+              marketDataRetentionMs: config.marketDataRetentionMs,
+              tradingRetentionMs: 'forever',
+              tombstoneMs: TOMBSTONE_MS,
+            }),
+          );
+        } catch (error) {
+          await log.close();
+          throw error;
+        }
+        return log;
+      },
+    }),
+  cache: ({ config, runtime }) =>
+    choose<Cache>(config.cache, { memory: async () => openMemoryCache({ runtime }) }),
+  portfolios: ({ folder, config }) =>
+    choose<PortfolioStore>(config.portfolios, {
+      file: () => openSqlitePortfolios({ path: folder.file(DATA_PATHS.portfolios) }),
+    }),
+  history: ({ folder, config }) =>
+    choose<TradeHistory>(config.history, {
+      file: () => openSqliteTradeHistory({ path: folder.file(DATA_PATHS.history) }),
+    }),
+  analytics: ({ folder, config }) =>
+    choose<TradeAnalytics>(config.analytics, {
+      file: () =>
+        openDuckDbTradeAnalytics({
+          path: folder.file(DATA_PATHS.analytics),
+          memoryLimitMb: config.analyticsMemoryMb,
+          threads: config.analyticsThreads,
+        }),
+    }),
+  relational: ({ folder, config }) =>
+    choose<RelationalStores>(config.database, {
+      file: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
+    }),
+};
+
+export interface OpenPorts {
+  port<Name extends PortName>(name: Name): Ports[Name];
+  close(): Promise<void>;
+}
+
+async function openOne<Name extends PortName>(
+  name: Name,
+  context: AdapterContext,
+  into: Partial<Ports>,
+): Promise<void> {
+  into[name] = await OPENERS[name](context);
+}
+
+/** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
+export async function openPorts(names: readonly PortName[], context: AdapterContext): Promise<OpenPorts> {
+  const open: Partial<Ports> = {};
+  async function close(): Promise<void> {
+    const { log, ...others } = open;
+    const closed = await Promise.allSettled(Object.values(others).map((port) => port.close()));
+    await log?.close();
+    for (const outcome of closed) {
+      if (outcome.status === 'rejected')
+        context.logger.error({ error: outcome.reason }, 'a store failed to close');
+    }
+  }
+  try {
+    for (const name of names) await openOne(name, context, open);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    port: (name) => {
+      const port = open[name];
+      assert.ok(port !== undefined, `the port ${name} is not among what the targets declare as needed`);
+      return port;
+    },
+    close,
+  };
+}

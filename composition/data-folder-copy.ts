@@ -1,0 +1,130 @@
+/**
+ * Backup and restore of a data folder.
+ *
+ * A backup holds what cannot be had from elsewhere: the log, the heads kept outside it, and the relational database
+ * with the API keys. Every projection is rebuilt from the log by the first start after a restore, so that none can be
+ * ahead of the log or behind its noted position.
+ *
+ * The relational database is copied before the log: what it projects is then behind the log, never ahead.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { copySqliteFile } from '#infrastructure/common/sqlite-file.ts';
+import { DATA_FORMAT } from '#infrastructure/core/data-folder.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
+import {
+  openSqliteEventLog,
+  type SqliteEventLog,
+} from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+
+/** In the data folder and in a backup. */
+export const RELATIONAL_FILE = 'relational.sqlite';
+const MANIFEST_FILE = 'backup.json';
+
+/** The consumer groups whose stores a restore rebuilds. */
+export const PROJECTION_GROUPS = [
+  'portfolio',
+  'portfolio-statements',
+  'trade-history',
+  'trade-analytics',
+  'order-index',
+];
+
+function refusal(code: string, sentence: string): OperatingError {
+  return new OperatingError(code, sentence, { retry: 'never' });
+}
+
+function requireEmpty(folder: string): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory())
+    throw refusal('NOT_A_FOLDER', `${folder} is not a folder: choose another.`);
+  if (readdirSync(folder).length > 0)
+    throw refusal('FOLDER_NOT_EMPTY', `${folder} is not empty: choose a new folder.`);
+}
+
+function bytesIn(folder: string): number {
+  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+}
+
+/** Called within the running instance. What it began and could not finish is removed. */
+export async function backUpDataFolder(
+  dataFolder: string,
+  log: SqliteEventLog,
+  target: string,
+  nowMs: number,
+): Promise<{ readonly bytes: number }> {
+  const folder = resolve(target);
+  requireEmpty(folder);
+  const existed = existsSync(folder);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    await copySqliteFile(join(dataFolder, RELATIONAL_FILE), join(folder, RELATIONAL_FILE));
+    await log.backup(folder);
+    const manifest = { kind: 'tradehall-backup', format: DATA_FORMAT, at: new Date(nowMs).toISOString() };
+    writeFileSync(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest)}\n`);
+    return { bytes: bytesIn(folder) };
+  } catch (error) {
+    for (const name of existsSync(folder) ? readdirSync(folder) : [])
+      rmSync(join(folder, name), { force: true });
+    if (!existed) rmSync(folder, { recursive: true, force: true });
+    const errno = (error as NodeJS.ErrnoException).code;
+    if (error instanceof OperatingError || errno === undefined || !/^E[A-Z]+$/.test(errno)) throw error;
+    throw new OperatingError(
+      'BACKUP_FAILED',
+      `The backup into ${folder} failed (${errno}): nothing is left of it.`,
+      {
+        retry: 'never',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Makes `dataFolder` (new or empty) from a backup. Its first start rebuilds the projections. */
+export async function restoreDataFolder(
+  backupFolder: string,
+  dataFolder: string,
+  parts: { readonly runtime: Runtime; readonly logger: Logger },
+): Promise<{ readonly records: number }> {
+  const source = resolve(backupFolder);
+  const target = resolve(dataFolder);
+  if (!existsSync(join(source, MANIFEST_FILE))) {
+    throw refusal('NOT_A_BACKUP', `${source} holds no finished backup: it has no ${MANIFEST_FILE}.`);
+  }
+  requireEmpty(target);
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(source)) {
+    if (name !== MANIFEST_FILE) copyFileSync(join(source, name), join(target, name));
+  }
+  const log = await openSqliteEventLog({ directory: target, ...parts });
+  try {
+    await rewindProjections(log);
+    return { records: await countRecords(log) };
+  } finally {
+    await log.close();
+  }
+}
+
+/** Puts the projections' groups back to the first record that is still there. */
+export async function rewindProjections(log: EventLog): Promise<void> {
+  const producer = await log.openProducer('rewind-projections');
+  const known = new Set(await log.groups());
+  for (const group of PROJECTION_GROUPS.filter((name) => known.has(name))) {
+    const topics = new Set((await log.committedPositions(group)).map((position) => position.topic));
+    const extents = (await Promise.all([...topics].map((topic) => log.extents(topic)))).flat();
+    const positions = extents.map(
+      ({ topic, partition, firstOffset }): Position => ({ topic, partition, offset: firstOffset }),
+    );
+    await producer.commit({ records: [], consumed: { group, positions } });
+  }
+  await producer.close();
+}
+
+async function countRecords(log: EventLog): Promise<number> {
+  const topics = await log.topics();
+  const extents = (await Promise.all(topics.map(({ name }) => log.extents(name)))).flat();
+  return extents.reduce((sum, extent) => sum + extent.nextOffset - extent.firstOffset, 0);
+}

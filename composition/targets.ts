@@ -1,0 +1,79 @@
+/** Every target of the program by name: what it needs, its options, and how it is built. In the order of starting. */
+import type { Configuration } from '#infrastructure/core/configuration.ts';
+import type { OptionRecord } from '#infrastructure/core/options.ts';
+import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
+import { apiGatewayOptions } from '#services/api-gateway/config.ts';
+import { marketDataOptions } from '#services/market-data/config.ts';
+import { createMarketDataService } from '#services/market-data/service.ts';
+import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
+import { createTradeExecutionStream } from '#streams/trade-execution/service.ts';
+import { tradePersistenceOptions } from '#streams/trade-persistence/config.ts';
+import { createTradePersistenceStream } from '#streams/trade-persistence/service.ts';
+import type { PortName, Ports } from './adapters.ts';
+import { processOptions } from './options.ts';
+
+export interface Target {
+  readonly name: string;
+  readonly needs: readonly PortName[];
+  /** Whether it reads prices that market-data puts into the cache. */
+  readonly readsPrices: boolean;
+  readonly options: OptionRecord;
+  build(
+    context: ServiceContext,
+    port: <Name extends PortName>(name: Name) => Ports[Name],
+    configuration: Configuration,
+  ): Service;
+}
+
+/** Built by compose.ts itself, since it mounts all the others. */
+export const GATEWAY = 'api-gateway';
+
+export const targets: readonly Target[] = [
+  {
+    name: 'trade-execution',
+    needs: ['log', 'cache'],
+    readsPrices: true,
+    options: tradeExecutionOptions,
+    build: (context, port, configuration) =>
+      createTradeExecutionStream(
+        context,
+        { log: port('log'), cache: port('cache') },
+        configuration.of(tradeExecutionOptions),
+      ),
+  },
+  {
+    name: 'trade-persistence',
+    needs: ['log', 'history', 'analytics'],
+    readsPrices: false,
+    options: tradePersistenceOptions,
+    build: (context, port, configuration) =>
+      createTradePersistenceStream(
+        context,
+        { log: port('log'), history: port('history'), analytics: port('analytics') },
+        configuration.of(tradePersistenceOptions),
+      ),
+  },
+  {
+    name: 'market-data',
+    needs: ['log', 'cache'],
+    readsPrices: false,
+    options: marketDataOptions,
+    build: (context, port, configuration) =>
+      createMarketDataService(
+        context,
+        { log: port('log'), cache: port('cache') },
+        configuration.of(marketDataOptions),
+      ),
+  },
+];
+
+export function targetNames(): readonly string[] {
+  return [...targets.map((target) => target.name), GATEWAY];
+}
+
+/** Every option of the program, part by part, in the order of the reference. */
+export const optionGroups: readonly { readonly title: string; readonly options: OptionRecord }[] = [
+  { title: 'The process', options: processOptions },
+  { title: GATEWAY, options: apiGatewayOptions },
+  ...targets.map((target) => ({ title: target.name, options: target.options })),
+];
