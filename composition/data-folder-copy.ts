@@ -7,10 +7,19 @@
  *
  * The relational database is copied before the log: what it projects is then behind the log, never ahead.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { copySqliteFile } from '#infrastructure/common/sqlite-file.ts';
-import { DATA_FORMAT } from '#infrastructure/core/data-folder.ts';
+import { DATA_FORMAT, FORMAT_FILE } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -19,13 +28,12 @@ import {
   openSqliteEventLog,
   type SqliteEventLog,
 } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+import { DATA_PATHS } from './adapters.ts';
 
-/** In the data folder and in a backup. */
-export const RELATIONAL_FILE = 'relational.sqlite';
 const MANIFEST_FILE = 'backup.json';
 
 /** The consumer groups whose stores a restore rebuilds. */
-export const PROJECTION_GROUPS = [
+const PROJECTION_GROUPS = [
   'portfolio',
   'portfolio-statements',
   'trade-history',
@@ -46,29 +54,38 @@ function requireEmpty(folder: string): void {
 }
 
 function bytesIn(folder: string): number {
-  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
+
+function isEmbedded(log: EventLog): log is SqliteEventLog {
+  return 'backup' in log;
 }
 
 /** Called within the running instance. What it began and could not finish is removed. */
 export async function backUpDataFolder(
   dataFolder: string,
-  log: SqliteEventLog,
+  log: EventLog,
   target: string,
   nowMs: number,
 ): Promise<{ readonly bytes: number }> {
   const folder = resolve(target);
+  if (!isEmbedded(log)) throw refusal('BACKUP_ELSEWHERE', 'The event log is on a server: back it up there.');
   requireEmpty(folder);
   const existed = existsSync(folder);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    await copySqliteFile(join(dataFolder, RELATIONAL_FILE), join(folder, RELATIONAL_FILE));
-    await log.backup(folder);
+    copyFileSync(join(dataFolder, FORMAT_FILE), join(folder, FORMAT_FILE));
+    await copySqliteFile(join(dataFolder, DATA_PATHS.relational), join(folder, DATA_PATHS.relational));
+    await log.backup(join(folder, DATA_PATHS.log));
     const manifest = { kind: 'tradehall-backup', format: DATA_FORMAT, at: new Date(nowMs).toISOString() };
     writeFileSync(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest)}\n`);
     return { bytes: bytesIn(folder) };
   } catch (error) {
-    for (const name of existsSync(folder) ? readdirSync(folder) : [])
-      rmSync(join(folder, name), { force: true });
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
     if (!existed) rmSync(folder, { recursive: true, force: true });
     const errno = (error as NodeJS.ErrnoException).code;
     if (error instanceof OperatingError || errno === undefined || !/^E[A-Z]+$/.test(errno)) throw error;
@@ -96,10 +113,8 @@ export async function restoreDataFolder(
   }
   requireEmpty(target);
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(source)) {
-    if (name !== MANIFEST_FILE) copyFileSync(join(source, name), join(target, name));
-  }
-  const log = await openSqliteEventLog({ directory: target, ...parts });
+  cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
+  const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
   try {
     await rewindProjections(log);
     return { records: await countRecords(log) };
@@ -109,7 +124,7 @@ export async function restoreDataFolder(
 }
 
 /** Puts the projections' groups back to the first record that is still there. */
-export async function rewindProjections(log: EventLog): Promise<void> {
+async function rewindProjections(log: EventLog): Promise<void> {
   const producer = await log.openProducer('rewind-projections');
   const known = new Set(await log.groups());
   for (const group of PROJECTION_GROUPS.filter((name) => known.has(name))) {

@@ -21,7 +21,7 @@ import { OperatingError } from './operating-error.ts';
 /** Raised with every change that an older program could not read; `upgrade` then knows how to get there. */
 export const DATA_FORMAT = 1;
 
-const FORMAT_FILE = 'format.json';
+export const FORMAT_FILE = 'format.json';
 const LOCK_FILE = 'lock.sqlite';
 const HOLDER_FILE = 'holder.pid';
 const SQLITE_BUSY = 5;
