@@ -7,11 +7,10 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
-import { backup } from 'node:sqlite';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { operatingErrorOf } from './failures.ts';
-import { HEADS_FILE, LOG_FILE } from './schema.ts';
+import { HEADS_FILE, LOG_FILE, openLogFileReadOnly } from './schema.ts';
 
 const PAGES_PER_STEP = 256;
 
@@ -40,5 +39,22 @@ export async function backupLogFiles(
     await backup(source.log, join(targetDirectory, LOG_FILE), { rate: PAGES_PER_STEP });
   } catch (error) {
     throw operatingErrorOf(error, false) ?? error;
+  }
+}
+
+/** Copies the log of a stopped instance. A running one is copied by `SqliteEventLog.backup`. */
+export async function backupLogDirectory(directory: string, targetDirectory: string): Promise<void> {
+  const log = openLogFileReadOnly(directory);
+  try {
+    const heads = new DatabaseSync(join(directory, HEADS_FILE), { readOnly: true });
+    try {
+      await backupLogFiles({ log, heads }, targetDirectory);
+    } finally {
+      heads.close();
+    }
+  } catch (error) {
+    throw operatingErrorOf(error, false) ?? error;
+  } finally {
+    log.close();
   }
 }

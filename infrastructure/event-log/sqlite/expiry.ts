@@ -1,12 +1,14 @@
 /**
  * Retention and the end of tombstones, in small transactions so that appends get their turns in between.
  *
- * Of a sealed topic whole seals go, oldest first, and the chain says so in an entry of its own: a verifier knows
- * absent from removed.
+ * Of a sealed topic whole seals go, oldest first, and the chain says so in an entry of its own: a verifier can tell
+ * expired from removed.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { TOPIC } from '#domain/data/topics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { decodeChainEntry } from '../seal.ts';
+import type { ChainEntry } from '../seal.ts';
+import { chainKey, decodeChainEntry } from '../seal.ts';
 import { translating } from './failures.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { PartitionState, TopicRegistry } from './topic-registry.ts';
@@ -19,133 +21,143 @@ export interface ExpiryParts {
 }
 
 const RECORDS_PER_STEP = 2000;
+const SEALS_PER_READ = 2000;
 
-export async function expireRecords(
-  parts: ExpiryParts,
-  nowMs: number,
-  stopped: () => boolean,
-): Promise<number> {
-  let removed = 0;
-  for (const topic of parts.registry.all()) {
-    for (const partition of topic.partitions) {
-      for (;;) {
-        await parts.runtime.timers.yieldTurn();
-        if (stopped()) return removed;
-        const step = translating(() => expireStep(parts, partition, nowMs));
-        removed += step;
-        if (step === 0) break;
+export class Expiry {
+  readonly #parts: ExpiryParts;
+  readonly #dueTombstones: StatementSync;
+  readonly #dropTombstone: StatementSync;
+  readonly #ages: StatementSync;
+  readonly #drop: StatementSync;
+  readonly #sealsAfter: StatementSync;
+  readonly #setFirst: StatementSync;
+  readonly #setNext: StatementSync;
+  /** Where in `log_seals` the first seal of a partition's remaining records is looked for. */
+  readonly #sealsFrom = new Map<PartitionState, number>();
+
+  constructor(parts: ExpiryParts) {
+    const { db } = parts;
+    this.#parts = parts;
+    this.#dueTombstones = db.prepare(
+      'SELECT place FROM compacted WHERE partition_id = ? AND value IS NULL AND appended_at < ? LIMIT ?',
+    );
+    this.#dropTombstone = db.prepare('DELETE FROM compacted WHERE place = ?');
+    this.#ages = db.prepare(
+      'SELECT place, appended_at FROM records WHERE place >= ? AND place < ? ORDER BY place LIMIT ?',
+    );
+    this.#drop = db.prepare('DELETE FROM records WHERE place >= ? AND place < ?');
+    this.#sealsAfter = db.prepare(
+      'SELECT place, key, value FROM records WHERE place >= ? AND place < ? ORDER BY place LIMIT ?',
+    );
+    this.#setFirst = db.prepare('UPDATE partitions SET first_offset = ? WHERE id = ?');
+    this.#setNext = db.prepare('UPDATE partitions SET next_offset = ? WHERE id = ?');
+  }
+
+  async run(nowMs: number, stopped: () => boolean): Promise<number> {
+    let removed = 0;
+    for (const topic of this.#parts.registry.all()) {
+      for (const partition of topic.partitions) {
+        for (;;) {
+          await this.#parts.runtime.timers.yieldTurn();
+          if (stopped()) return removed;
+          const step = translating(() => this.#step(partition, nowMs));
+          removed += step;
+          if (step === 0) break;
+        }
       }
     }
+    return removed;
   }
-  return removed;
-}
 
-function expireStep(parts: ExpiryParts, partition: PartitionState, nowMs: number): number {
-  const { cleanup, sealed } = partition.topic.spec;
-  if (cleanup.kind === 'compact') return removeTombstones(parts, partition, nowMs - cleanup.tombstoneMs);
-  if (cleanup.retentionMs === 'forever') return 0;
-  const end = expiredEnd(parts, partition, nowMs - cleanup.retentionMs);
-  const before = sealed ? sealedEnd(parts, partition, end) : end;
-  if (before <= partition.firstOffset) return 0;
-  return removeBefore(parts, partition, before, sealed);
-}
-
-function removeTombstones(parts: ExpiryParts, partition: PartitionState, beforeMs: number): number {
-  const due = parts.db
-    .prepare(
-      'SELECT place FROM compacted WHERE partition_id = ? AND value IS NULL AND appended_at < ? LIMIT ?',
-    )
-    .all(partition.id, beforeMs, RECORDS_PER_STEP);
-  if (due.length === 0) return 0;
-  const remove = parts.db.prepare('DELETE FROM compacted WHERE place = ?');
-  parts.writer.inTransaction(() => {
-    for (const row of due) remove.run(Number(row['place']));
-  });
-  return due.length;
-}
-
-/** Of the first records, those older than `beforeMs`, up to one step. The clock may have jumped: the first younger one ends it. */
-function expiredEnd(parts: ExpiryParts, partition: PartitionState, beforeMs: number): number {
-  const rows = parts.db
-    .prepare('SELECT place, appended_at FROM records WHERE place >= ? AND place < ? ORDER BY place LIMIT ?')
-    .all(partition.base + partition.firstOffset, partition.base + partition.nextOffset, RECORDS_PER_STEP);
-  let end = partition.firstOffset;
-  for (const row of rows) {
-    if (Number(row['appended_at']) >= beforeMs) break;
-    end = Number(row['place']) - partition.base + 1;
+  #step(partition: PartitionState, nowMs: number): number {
+    const { cleanup, sealed } = partition.topic.spec;
+    if (cleanup.kind === 'compact') return this.#removeTombstones(partition, nowMs - cleanup.tombstoneMs);
+    if (cleanup.retentionMs === 'forever') return 0;
+    const end = this.#dueEnd(partition, nowMs - cleanup.retentionMs);
+    if (end === partition.firstOffset) return 0;
+    const before = sealed ? this.#sealEnd(partition, end) : end;
+    return before > partition.firstOffset ? this.#removeBefore(partition, before) : 0;
   }
-  return end;
-}
 
-/** The end of the last seal that lies wholly before `end`. A first seal longer than a step goes as a whole when its last record is due. */
-function sealedEnd(parts: ExpiryParts, partition: PartitionState, end: number): number {
-  // The writer seals each batch under one time, so a seal is due as a whole or not at all.
-  let before = partition.firstOffset;
-  for (const seal of sealsFrom(parts, partition)) {
-    if (seal.first < partition.firstOffset) continue;
-    if (seal.first >= end) break;
-    before = seal.last + 1;
-    if (before >= end) break;
-  }
-  return before;
-}
-
-function* sealsFrom(
-  parts: ExpiryParts,
-  partition: PartitionState,
-): Generator<{ first: number; last: number }> {
-  const seals = parts.registry.partition({ topic: 'log_seals', partition: 0 });
-  const rows = parts.db
-    .prepare('SELECT value FROM records WHERE place >= ? AND place < ? AND key = ? ORDER BY place')
-    .iterate(
-      seals.base,
-      seals.base + seals.nextOffset,
-      `${partition.topic.spec.name}:${partition.partition}`,
-    );
-  for (const row of rows) {
-    const value = row['value'];
-    const entry = value instanceof Uint8Array ? decodeChainEntry(value) : null;
-    if (entry?.kind === 'seal') yield entry;
-  }
-}
-
-function removeBefore(
-  parts: ExpiryParts,
-  partition: PartitionState,
-  before: number,
-  sealed: boolean,
-): number {
-  const { db, writer, registry, runtime } = parts;
-  const seals = registry.partition({ topic: 'log_seals', partition: 0 });
-  let removed = 0;
-  let chain = partition.chainHash;
-  try {
-    writer.inTransaction(() => {
-      removed = Number(
-        db
-          .prepare('DELETE FROM records WHERE place >= ? AND place < ?')
-          .run(partition.base + partition.firstOffset, partition.base + before).changes,
-      );
-      db.prepare('UPDATE partitions SET first_offset = ? WHERE id = ?').run(before, partition.id);
-      if (!sealed) return;
-      const { name: topic } = partition.topic.spec;
-      const entry = {
-        kind: 'expiry',
-        topic,
-        partition: partition.partition,
-        before,
-        previous: partition.chainHash,
-      } as const;
-      chain = writer.writeChainEntry(partition, entry, runtime.clock.nowMs());
-      db.prepare('UPDATE partitions SET next_offset = ? WHERE id = ?').run(seals.pendingNextOffset, seals.id);
+  #removeTombstones(partition: PartitionState, beforeMs: number): number {
+    const due = this.#dueTombstones.all(partition.id, beforeMs, RECORDS_PER_STEP);
+    if (due.length === 0) return 0;
+    this.#parts.writer.inTransaction(() => {
+      for (const row of due) this.#dropTombstone.run(Number(row['place']));
     });
-  } catch (error) {
-    seals.pendingNextOffset = seals.nextOffset;
-    throw error;
+    return due.length;
   }
-  partition.firstOffset = before;
-  partition.chainHash = chain;
-  seals.nextOffset = seals.pendingNextOffset;
-  writer.writeHeads(sealed ? [partition, seals] : [partition]);
-  return removed;
+
+  /** The end of the first records that are older than `beforeMs`, at most one step of them. */
+  #dueEnd(partition: PartitionState, beforeMs: number): number {
+    const from = partition.base + partition.firstOffset;
+    let end = partition.firstOffset;
+    for (const row of this.#ages.all(from, partition.base + partition.nextOffset, RECORDS_PER_STEP)) {
+      if (Number(row['appended_at']) >= beforeMs) break;
+      end = Number(row['place']) - partition.base + 1;
+    }
+    return end;
+  }
+
+  /**
+   * The end of the last seal that begins before `end`. All records of a seal were appended at one time, so that seal
+   * is due as a whole even where it is longer than a step.
+   */
+  #sealEnd(partition: PartitionState, end: number): number {
+    const seals = this.#parts.registry.partition({ topic: TOPIC.logSeals, partition: 0 });
+    const key = chainKey(partition.topic.spec.name, partition.partition);
+    let before = partition.firstOffset;
+    let from = this.#sealsFrom.get(partition) ?? seals.firstOffset;
+    for (;;) {
+      const rows = this.#sealsAfter.all(seals.base + from, seals.base + seals.nextOffset, SEALS_PER_READ);
+      for (const row of rows) {
+        const offset = Number(row['place']) - seals.base;
+        from = offset + 1;
+        if (row['key'] !== key || !(row['value'] instanceof Uint8Array)) continue;
+        const entry = decodeChainEntry(row['value']);
+        if (entry?.kind !== 'seal' || entry.first < partition.firstOffset) continue;
+        if (entry.first >= end) {
+          this.#sealsFrom.set(partition, offset);
+          return before;
+        }
+        before = entry.last + 1;
+      }
+      if (rows.length < SEALS_PER_READ) break;
+    }
+    this.#sealsFrom.set(partition, from);
+    return before;
+  }
+
+  #removeBefore(partition: PartitionState, before: number): number {
+    const { writer, registry, runtime } = this.#parts;
+    const seals = registry.partition({ topic: TOPIC.logSeals, partition: 0 });
+    const { name: topic, sealed } = partition.topic.spec;
+    let removed = 0;
+    let chain = partition.chainHash;
+    try {
+      writer.inTransaction(() => {
+        const { changes } = this.#drop.run(partition.base + partition.firstOffset, partition.base + before);
+        removed = Number(changes);
+        this.#setFirst.run(before, partition.id);
+        if (!sealed) return;
+        const entry: ChainEntry = {
+          kind: 'expiry',
+          topic,
+          partition: partition.partition,
+          before,
+          previous: chain,
+        };
+        chain = writer.writeChainEntry(partition, entry, runtime.clock.nowMs());
+        this.#setNext.run(seals.pendingNextOffset, seals.id);
+      });
+    } catch (error) {
+      seals.pendingNextOffset = seals.nextOffset;
+      throw error;
+    }
+    partition.firstOffset = before;
+    partition.chainHash = chain;
+    seals.nextOffset = seals.pendingNextOffset;
+    writer.writeHeads(sealed ? [partition, seals] : [partition]);
+    return removed;
+  }
 }

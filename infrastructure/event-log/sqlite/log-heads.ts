@@ -4,21 +4,13 @@
  * Written after each commit of the log and never before it, so the heads may lag behind the log but are never ahead
  * of it. A log that ends before its heads has lost its tail.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Hash } from '../seal.ts';
+import type { LogHead } from '../log-archive.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
 import { operatingErrorOf } from './failures.ts';
 import { HEADS_FILE } from './schema.ts';
-
-export interface LogHead {
-  readonly topic: string;
-  readonly partition: number;
-  readonly nextOffset: number;
-  /** Of the last entry of the partition's chain; 32 zero bytes before the first, and where nothing is sealed. */
-  readonly chainHash: Hash;
-}
 
 export interface LogHeads {
   put(heads: readonly LogHead[]): void;
@@ -37,6 +29,10 @@ export function readHeads(db: DatabaseSync): readonly LogHead[] {
       nextOffset: Number(row['next_offset']),
       chainHash: hashFromText(String(row['chain_hash'])) ?? NO_HASH,
     }));
+}
+
+export function headsExist(directory: string): boolean {
+  return existsSync(join(directory, HEADS_FILE));
 }
 
 export function openLogHeads(directory: string): LogHeads {

@@ -8,6 +8,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { LogHead } from '../log-archive.ts';
 import type { ChainEntry, Hash } from '../seal.ts';
 import {
   chainHash,
@@ -19,7 +20,7 @@ import {
   recordHash,
 } from '../seal.ts';
 import { operatingErrorOf } from './failures.ts';
-import type { LogHead, LogHeads } from './log-heads.ts';
+import type { LogHeads } from './log-heads.ts';
 import type { RecordStorage } from './record-storage.ts';
 import { OFFSETS } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';

@@ -25,14 +25,14 @@ import type {
 import { partitionOfKey } from '../partitioner.ts';
 import { backupLogFiles } from './backup.ts';
 import { ConsumerGroup } from './consumer-groups.ts';
-import { expireRecords } from './expiry.ts';
+import { Expiry } from './expiry.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import type { LogHeads } from './log-heads.ts';
-import { openLogHeads } from './log-heads.ts';
+import { headsExist, openLogHeads } from './log-heads.ts';
 import type { PlacedRecord, Write, Written } from './log-writer.ts';
 import { LogWriter } from './log-writer.ts';
 import { RecordStorage } from './record-storage.ts';
-import { openLogFile } from './schema.ts';
+import { HEADS_FILE, openLogFile } from './schema.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
@@ -78,6 +78,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
   readonly #registry: TopicRegistry;
   readonly #storage: RecordStorage;
   readonly #writer: LogWriter;
+  readonly #expiry: Expiry;
   readonly #runtime: Runtime;
   readonly #logger: Logger;
   readonly #maxRecordBytes: number;
@@ -96,9 +97,10 @@ class OpenSqliteEventLog implements SqliteEventLog {
     this.#db = openLogFile({ directory: options.directory, maxBytes: options.maxLogBytes ?? null });
     let heads: LogHeads | null = null;
     try {
+      this.#registry = new TopicRegistry(this.#db);
+      if (!headsExist(options.directory)) this.#assertEmpty(options.directory);
       heads = openLogHeads(options.directory);
       this.#heads = heads;
-      this.#registry = new TopicRegistry(this.#db);
       this.#registry.ensure([SEALS_TOPIC]);
       this.#storage = new RecordStorage(this.#db);
       this.#writer = new LogWriter({
@@ -112,6 +114,12 @@ class OpenSqliteEventLog implements SqliteEventLog {
         maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
         onCommitted: (partitions) => this.#onCommitted(partitions),
       });
+      this.#expiry = new Expiry({
+        db: this.#db,
+        registry: this.#registry,
+        writer: this.#writer,
+        runtime: options.runtime,
+      });
       this.#compareWithHeads(options.directory);
       this.#load();
     } catch (error) {
@@ -119,6 +127,19 @@ class OpenSqliteEventLog implements SqliteEventLog {
       this.#db.close();
       throw operatingErrorOf(error, false) ?? error;
     }
+  }
+
+  /** Whoever cuts the log's tail might remove what would show it. */
+  #assertEmpty(directory: string): void {
+    if (
+      this.#registry.all().every((topic) => topic.partitions.every((partition) => partition.nextOffset === 0))
+    )
+      return;
+    throw new OperatingError(
+      'LOG_DAMAGED',
+      `The file ${HEADS_FILE} beside the event log in ${directory} is missing, so a cut tail could not be told. Restore both from a backup.`,
+      { retry: 'never' },
+    );
   }
 
   /** A log that ends before its heads has lost records: going on would write other records at their offsets. */
@@ -418,11 +439,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
 
   async expire(nowMs: number): Promise<number> {
     this.#assertOpen();
-    return expireRecords(
-      { db: this.#db, registry: this.#registry, writer: this.#writer, runtime: this.#runtime },
-      nowMs,
-      () => this.#closing !== null,
-    );
+    return this.#expiry.run(nowMs, () => this.#closing !== null);
   }
 
   async backup(targetDirectory: string): Promise<void> {

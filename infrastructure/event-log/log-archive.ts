@@ -1,0 +1,45 @@
+/** A log at rest: what `verify`, `export` and offline replays read. */
+import type { LogRecord, PartitionExtent, Position, TopicPartition, TopicSpec } from './event-log.ts';
+import type { Hash } from './seal.ts';
+
+export interface ArchivedRecord extends LogRecord {
+  /** 48 bits of the record's hash as stored beside it (seal.ts); `null` where the topic is not sealed. */
+  readonly hashCheck: number | null;
+}
+
+export interface ArchivedPartition extends PartitionExtent {
+  /** Of the last entry of the partition's chain of seals. */
+  readonly chainHash: Hash;
+}
+
+/** How far the log reached, as noted outside it. */
+export interface LogHead {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: number;
+  /** Of the last entry of the partition's chain; 32 zero bytes before the first, and where nothing is sealed. */
+  readonly chainHash: Hash;
+}
+
+export interface GroupPosition extends Position {
+  readonly group: string;
+}
+
+export interface ProducerEpoch {
+  readonly transactionalId: string;
+  readonly epoch: number;
+}
+
+export interface LogArchive {
+  /** The folder or file, for messages. */
+  readonly source: string;
+  topics(): readonly TopicSpec[];
+  partitions(): readonly ArchivedPartition[];
+  /** `null` when the heads are missing altogether. */
+  heads(): readonly LogHead[] | null;
+  groupPositions(): readonly GroupPosition[];
+  producerEpochs(): readonly ProducerEpoch[];
+  /** In offset order. Several iterations may be under way at a time. */
+  records(place: TopicPartition): Iterable<ArchivedRecord>;
+  close(): void;
+}

@@ -1,0 +1,299 @@
+/**
+ * Verifies a log at rest against its seals and its heads, and names the first bad record of each partition.
+ *
+ * One pass over `log_seals` drives a cursor through each sealed partition, so memory does not grow with the log.
+ * What it cannot see: a change to records, seals and heads alike by someone who can write all three.
+ * Compacted topics have no seals: the hashes of the states they hold are in sealed topics, and a replay compares them.
+ */
+import { TOPIC } from '#domain/data/topics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { TopicPartition } from './event-log.ts';
+import type { ArchivedPartition, ArchivedRecord, LogArchive, LogHead } from './log-archive.ts';
+import type { ChainEntry, Hash } from './seal.ts';
+import {
+  chainHash,
+  chainKey,
+  decodeChainEntry,
+  merkleRoot,
+  NO_HASH,
+  recordCheck,
+  recordHash,
+} from './seal.ts';
+
+export type LogProblemReason =
+  | 'changed'
+  | 'removed'
+  | 'cut-tail'
+  | 'unsealed'
+  | 'missing-seal'
+  | 'broken-chain'
+  | 'unreadable-seal'
+  | 'heads-missing'
+  | 'damaged-file';
+
+export interface LogProblem extends TopicPartition {
+  /** Of the first bad record; for a problem of a seal itself, of the first record it should cover. */
+  readonly offset: number;
+  readonly reason: LogProblemReason;
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+export interface LogVerdict {
+  readonly sound: boolean;
+  /** At most one per partition, in the order of the topics, `log_seals` last: what follows a bad record cannot be judged. */
+  readonly problems: readonly LogProblem[];
+  readonly records: number;
+  readonly seals: number;
+  readonly partitions: number;
+}
+
+class PartitionCheck {
+  readonly extent: ArchivedPartition;
+  readonly sealed: boolean;
+  readonly #head: LogHead | undefined;
+  readonly #records: Iterator<ArchivedRecord>;
+  problem: LogProblem | null = null;
+  records = 0;
+  /** Records below this are covered by the seals seen so far. */
+  #sealedTo = 0;
+  #expiredBefore = 0;
+  #chain: Hash = NO_HASH;
+  #headSeen: boolean;
+
+  constructor(archive: LogArchive, extent: ArchivedPartition, sealed: boolean, head: LogHead | undefined) {
+    this.extent = extent;
+    this.sealed = sealed;
+    this.#head = head;
+    this.#headSeen = head === undefined || head.chainHash === NO_HASH;
+    this.#records = archive.records(extent)[Symbol.iterator]();
+  }
+
+  fail(offset: number, reason: LogProblemReason, message: string): void {
+    const { topic, partition } = this.extent;
+    this.problem ??= {
+      topic,
+      partition,
+      offset,
+      reason,
+      message: `${topic}/${partition} offset ${offset}: ${message}`,
+    };
+    this.#records.return?.();
+  }
+
+  #next(): ArchivedRecord | null {
+    const step = this.#records.next();
+    if (step.done === true) return null;
+    this.records += 1;
+    return step.value;
+  }
+
+  entry(entry: ChainEntry, bytes: Uint8Array): void {
+    if (this.problem !== null) return;
+    const at = entry.kind === 'seal' ? entry.first : entry.before;
+    if (!this.sealed) {
+      this.fail(at, 'broken-chain', 'a seal exists for a topic that is not sealed');
+      return;
+    }
+    if (entry.previous !== this.#chain) {
+      this.fail(at, 'broken-chain', 'its seal does not follow from the seal before it');
+      return;
+    }
+    this.#chain = chainHash(bytes);
+    if (this.#head?.chainHash === this.#chain) this.#headSeen = true;
+    if (entry.kind === 'expiry') {
+      if (entry.before > this.#sealedTo) {
+        this.fail(at, 'removed', 'retention claims to have removed unsealed records');
+        return;
+      }
+      this.#expiredBefore = entry.before;
+      return;
+    }
+    if (entry.first !== this.#sealedTo || entry.count !== entry.last - entry.first + 1) {
+      this.fail(this.#sealedTo, 'missing-seal', `the next seal covers ${entry.first} to ${entry.last}`);
+      return;
+    }
+    this.#sealedTo = entry.last + 1;
+    if (entry.last < this.extent.firstOffset) return;
+    this.#compare(entry);
+  }
+
+  #compare(seal: ChainEntry & { readonly kind: 'seal' }): void {
+    const hashes: Hash[] = [];
+    let suspect: number | null = null;
+    for (let offset = seal.first; offset <= seal.last; offset += 1) {
+      const record = this.#next();
+      if (record === null || record.offset !== offset) {
+        // A record before it that no longer fits its own check is the first bad one.
+        if (suspect !== null) {
+          this.fail(suspect, 'changed', 'the record is not the one that was sealed');
+          return;
+        }
+        const reason = record === null && offset > seal.first ? 'cut-tail' : 'removed';
+        this.fail(offset, reason, 'a seal covers this record, but it is missing');
+        return;
+      }
+      const hashed = recordHash(offset, record.appendedAtMs, record.key, record.value);
+      if (suspect === null && record.hashCheck !== recordCheck(hashed)) suspect = offset;
+      hashes.push(hashed);
+    }
+    if (merkleRoot(hashes) === seal.root) return;
+    if (suspect !== null) {
+      this.fail(suspect, 'changed', 'the record is not the one that was sealed');
+      return;
+    }
+    this.fail(
+      seal.first,
+      'changed',
+      `the records ${seal.first} to ${seal.last} are not those that were sealed`,
+    );
+  }
+
+  /** After the last seal. */
+  finish(): void {
+    if (this.problem !== null) return;
+    const { firstOffset, nextOffset } = this.extent;
+    if (this.sealed) {
+      const record = this.#next();
+      if (record !== null) {
+        this.fail(record.offset, 'unsealed', 'no seal covers this record');
+        return;
+      }
+      if (firstOffset !== this.#expiredBefore) {
+        this.fail(
+          this.#expiredBefore,
+          'removed',
+          `records up to ${firstOffset} are gone, and no expiry says so`,
+        );
+        return;
+      }
+      if (this.#sealedTo < nextOffset) {
+        this.fail(this.#sealedTo, 'cut-tail', `the log once reached ${nextOffset}`);
+        return;
+      }
+      if (this.#chain !== this.extent.chainHash) {
+        this.fail(this.#sealedTo, 'broken-chain', 'the last seal is not the one that the log notes');
+        return;
+      }
+    } else {
+      this.contiguous();
+    }
+    this.compareHead();
+  }
+
+  /** Of an unsealed, retained topic: every offset is there. */
+  contiguous(): void {
+    let expected = this.extent.firstOffset;
+    for (let record = this.#next(); record !== null; record = this.#next()) {
+      if (record.offset !== expected) {
+        this.fail(expected, 'removed', `the next record is ${record.offset}`);
+        return;
+      }
+      expected += 1;
+    }
+    if (expected < this.extent.nextOffset)
+      this.fail(expected, 'cut-tail', `the log once reached ${this.extent.nextOffset}`);
+  }
+
+  compareHead(): void {
+    if (this.problem !== null || this.#head === undefined) return;
+    const { nextOffset } = this.extent;
+    if (this.#head.nextOffset > nextOffset) {
+      this.fail(
+        nextOffset,
+        'cut-tail',
+        `the log ends here, but its head outside the log says ${this.#head.nextOffset}`,
+      );
+      return;
+    }
+    if (this.sealed && !this.#headSeen) {
+      this.fail(
+        this.#head.nextOffset - 1,
+        'broken-chain',
+        'the head outside the log names a seal that the log does not hold',
+      );
+    }
+  }
+}
+
+export function verifyLog(archive: LogArchive): LogVerdict {
+  const heads = archive.heads();
+  const headOf = new Map((heads ?? []).map((head) => [chainKey(head.topic, head.partition), head]));
+  const specs = new Map(archive.topics().map((spec) => [spec.name, spec]));
+  const checks = new Map<string, PartitionCheck>();
+  const outside: LogProblem[] = [];
+  for (const extent of archive.partitions()) {
+    const key = chainKey(extent.topic, extent.partition);
+    checks.set(
+      key,
+      new PartitionCheck(archive, extent, specs.get(extent.topic)?.sealed === true, headOf.get(key)),
+    );
+  }
+  for (const head of headOf.values()) {
+    if (checks.has(chainKey(head.topic, head.partition))) continue;
+    const message = `${head.topic}/${head.partition} is gone; its head outside the log says ${head.nextOffset}`;
+    outside.push({ topic: head.topic, partition: head.partition, offset: 0, reason: 'cut-tail', message });
+  }
+  if (heads === null && [...checks.values()].some(({ extent }) => extent.nextOffset > 0)) {
+    const message = 'the heads beside the log are missing, so a cut tail cannot be told';
+    outside.push({ topic: TOPIC.logSeals, partition: 0, offset: 0, reason: 'heads-missing', message });
+  }
+  let seals = 0;
+  const sealsCheck = checks.get(chainKey(TOPIC.logSeals, 0));
+  guarded(sealsCheck, () => {
+    if (sealsCheck !== undefined) seals = followSeals(archive, sealsCheck, checks);
+  });
+  for (const check of checks.values()) {
+    guarded(check, () => {
+      if (specs.get(check.extent.topic)?.cleanup.kind === 'compact') check.compareHead();
+      else check.finish();
+    });
+  }
+  const found = [...checks.values()].flatMap(({ problem }) => problem ?? []);
+  const isOfSeals = ({ topic }: LogProblem) => topic === TOPIC.logSeals;
+  // What is wrong with the seals themselves comes last: people ask for the record.
+  const problems = [
+    ...found.filter((problem) => !isOfSeals(problem)),
+    ...outside,
+    ...found.filter(isOfSeals),
+  ];
+  const records = [...checks.values()].reduce((sum, check) => sum + check.records, 0);
+  return { sound: problems.length === 0, problems, records, seals, partitions: checks.size };
+}
+
+/** A file that cannot be read is a finding, not a failure of the verifier. */
+function guarded(check: PartitionCheck | undefined, task: () => void): void {
+  try {
+    task();
+  } catch (error) {
+    if (!(error instanceof OperatingError) || check === undefined) throw error;
+    check.fail(check.extent.firstOffset + check.records, 'damaged-file', error.message);
+  }
+}
+
+function followSeals(
+  archive: LogArchive,
+  seals: PartitionCheck,
+  checks: ReadonlyMap<string, PartitionCheck>,
+): number {
+  let expected = seals.extent.firstOffset;
+  for (const record of archive.records(seals.extent)) {
+    const { offset } = record;
+    if (offset !== expected) seals.fail(expected, 'removed', `the next seal is ${offset}`);
+    expected = offset + 1;
+    const entry = record.value === null ? null : decodeChainEntry(record.value);
+    const check = entry === null ? undefined : checks.get(chainKey(entry.topic, entry.partition));
+    if (
+      entry === null ||
+      record.value === null ||
+      check === undefined ||
+      record.key !== chainKey(entry.topic, entry.partition)
+    ) {
+      seals.fail(offset, 'unreadable-seal', 'this is not a seal of a partition of this log');
+      continue;
+    }
+    const { value } = record;
+    guarded(check, () => check.entry(entry, value));
+  }
+  return expected - seals.extent.firstOffset;
+}
