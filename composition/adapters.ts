@@ -18,7 +18,6 @@ import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
-import { RELATIONAL_FILE } from './data-folder-copy.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 
 export interface Ports {
@@ -32,16 +31,6 @@ export interface Ports {
 }
 
 export type PortName = keyof Ports;
-
-/** Where each embedded store lives in the data folder. The offline commands open the same paths. */
-export const DATA_PATHS = {
-  /** The log's own files stand in the folder itself. */
-  log: '.',
-  portfolios: 'portfolios.sqlite',
-  history: 'history.sqlite',
-  analytics: 'analytics.duckdb',
-  relational: RELATIONAL_FILE,
-} as const;
 
 const TOMBSTONE_MS = 86_400_000;
 

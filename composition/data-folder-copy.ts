@@ -28,7 +28,7 @@ import {
   openSqliteEventLog,
   type SqliteEventLog,
 } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
-import { DATA_PATHS } from './adapters.ts';
+import { DATA_PATHS } from './data-paths.ts';
 
 const MANIFEST_FILE = 'backup.json';
 
