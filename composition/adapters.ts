@@ -18,6 +18,7 @@ import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
+import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 
 export interface Ports {

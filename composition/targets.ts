@@ -5,6 +5,8 @@ import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { apiGatewayOptions } from '#services/api-gateway/config.ts';
 import { marketDataOptions } from '#services/market-data/config.ts';
 import { createMarketDataService } from '#services/market-data/service.ts';
+import { portfolioOptions } from '#services/portfolio/config.ts';
+import { createPortfolioService } from '#services/portfolio/service.ts';
 import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
 import { createTradeExecutionStream } from '#streams/trade-execution/service.ts';
 import { tradePersistenceOptions } from '#streams/trade-persistence/config.ts';
@@ -51,6 +53,23 @@ export const targets: readonly Target[] = [
         context,
         { log: port('log'), history: port('history'), analytics: port('analytics') },
         configuration.of(tradePersistenceOptions),
+      ),
+  },
+  {
+    name: 'portfolio',
+    needs: ['log', 'portfolios', 'relational', 'cache'],
+    readsPrices: true,
+    options: portfolioOptions,
+    build: (context, port, configuration) =>
+      createPortfolioService(
+        context,
+        {
+          log: port('log'),
+          portfolios: port('portfolios'),
+          statements: port('relational').statements,
+          cache: port('cache'),
+        },
+        configuration.of(portfolioOptions),
       ),
   },
   {
