@@ -136,7 +136,7 @@ export function maximum<D extends Decimal>(left: D, right: D): D {
 }
 
 export function tryAdd<D extends Decimal>(left: D, right: D): D | 'overflow' {
-  const sum = left + right;
+  const sum = (left as bigint) + right;
   return fits(sum) ? (sum as D) : 'overflow';
 }
 
@@ -145,7 +145,7 @@ export function add<D extends Decimal>(left: D, right: D): D {
 }
 
 export function subtract<D extends Decimal>(left: D, right: D): D {
-  const difference = left - right;
+  const difference = (left as bigint) - right;
   return orThrow(fits(difference) ? (difference as D) : 'overflow', 'difference');
 }
 
@@ -187,6 +187,12 @@ export function applyRate<D extends Price | Money>(amount: D, rate: Rate): D {
 /** Money per share, rounded half to even: an average price. The quantity must not be zero. */
 export function divide(money: Money, quantity: Quantity): Price {
   return orThrow(fitted<Price>(roundHalfEven(money * ONE, quantity)), 'quotient');
+}
+
+/** The same for a report that must not fail: a quotient that does not fit is the largest decimal. */
+export function divideOrLargest(money: Money, quantity: Quantity): Price {
+  const quotient = roundHalfEven(money * ONE, quantity);
+  return (quotient > MAX_SCALED ? MAX_SCALED : quotient) as Price;
 }
 
 /** How many shares an amount buys at a price, rounded down. The price must not be zero. */

@@ -114,7 +114,7 @@ export function openEnvelope(bytes: Uint8Array, reader: FieldReader): OpenedEnve
       ingestTimestamp === undefined || ingestTimestamp === null
         ? null
         : reader.timestampMs(ingestTimestamp, 'ingestTimestamp'),
-    sequence: sequence === undefined || sequence === null ? null : reader.integer(sequence, 'sequence', 1),
+    sequence: sequence === undefined || sequence === null ? null : reader.integer(sequence, 'sequence', 0),
     eventTimestamp,
     payload: reader.object(record['payload'], 'payload'),
   };

@@ -1,7 +1,8 @@
 /**
  * What the core says: the outputs of execution, decoded. Each is deterministic, ids and sequences included.
  *
- * `sequence` is the account's own, from 1, without gaps, over all of these that carry one account.
+ * `sequence` is the account's own, from 1, without gaps, over all of these that carry one account. What concerns
+ * an account that was never opened carries sequence 0.
  */
 import type { Money, Price, Quantity } from './decimal.ts';
 import type { AccountId, CommandId, EventId, ExecutionId, OrderId, Symbol } from './identifiers.ts';
@@ -56,7 +57,9 @@ export interface OrderUpdate extends OutputBase {
     /** The cancel came to nothing: the order is unknown or already terminal. */
     | 'cancel_rejected'
     /** The order id came again with another body; the first order stands. */
-    | 'duplicate_conflict';
+    | 'duplicate_conflict'
+    /** A venue's word that is late, about no order of the account, or contradicts the order; nothing changed. */
+    | 'venue_event_ignored';
   readonly orderId: OrderId;
   readonly status: 'NEW' | 'PARTIALLY_FILLED' | 'FILLED' | 'CANCELED' | 'EXPIRED' | 'REJECTED' | 'DENIED';
   readonly symbol: Symbol | null;

@@ -59,6 +59,7 @@ const UPDATES: readonly OrderUpdate['update'][] = [
   'denied',
   'cancel_rejected',
   'duplicate_conflict',
+  'venue_event_ignored',
 ];
 const ENTRY_KINDS: readonly LedgerEntry['kind'][] = [
   'OPENED',

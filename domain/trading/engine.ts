@@ -1,15 +1,100 @@
-/** The core's face. (Bodies land in this folder's other files.) */
+/**
+ * The core: one function per partition of accounts, `(state, input) → outputs`, over the records of `trade_orders`.
+ *
+ * It has no clock, no randomness and no I/O, and imports nothing but the words of `domain/data`, so it runs in a bare
+ * V8. Time is the running maximum of its inputs' times. It never knows who calls it, where its inputs are kept, or which
+ * venue beside the feed's exists. It judges every input and throws only for its own bugs.
+ *
+ * ```
+ *   input ─▶ clock ─▶ DAY orders that are due expire ─▶ the input's own effect ─▶ outputs
+ *                          SubmitOrder: idempotency ─▶ risk ─▶ reserve ─▶ feed venue ─▶ settle ─▶ books
+ *                          PriceBatch: new price ─▶ resting orders, in order of acceptance ─▶ settle ─▶ books
+ * ```
+ */
 import type { AccountStateEntity, ControlsEntity } from '#domain/data/account-state.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
-import type { PartitionState } from './state.ts';
-export type { PartitionState };
-export interface EntityChange { readonly key: string; readonly entity: AccountStateEntity | null }
-function missing(): never { throw new Error('the core has not landed yet'); }
-export function createPartition(_partition: number): PartitionState { return missing(); }
-export function applyInput(_state: PartitionState, _input: TradingInput): readonly TradingOutput[] { return missing(); }
-export function takeChangedEntities(_state: PartitionState): readonly EntityChange[] { return missing(); }
-export function stateHash(_state: PartitionState): string { return missing(); }
-export function restorePartition(_partition: number, _entities: Iterable<AccountStateEntity>): PartitionState { return missing(); }
-export function assertInvariants(_state: PartitionState): void { missing(); }
-export function currentControls(_state: PartitionState): ControlsEntity { return missing(); }
+import { deposit, openAccount, withdraw } from './accounts.ts';
+import { applyControl } from './controls.ts';
+import { assertEverything } from './invariants.ts';
+import { cancelOrder, expireOrders, submitOrder } from './orders.ts';
+import { applyPriceBatch } from './price-book.ts';
+import { type EntityChange, hashState, restoreState, takeChanges } from './snapshot.ts';
+import { createState, type PartitionState } from './state.ts';
+import { beginStep, type Step } from './step.ts';
+import { applyVenueEvent } from './venue-events.ts';
+
+export type { EntityChange, PartitionState };
+
+/** An empty partition, with the default controls. */
+export function createPartition(partition: number): PartitionState {
+  return createState(partition);
+}
+
+/** Applies one input to the state that it owns and says what came of it, in order. */
+export function applyInput(state: PartitionState, input: TradingInput): readonly TradingOutput[] {
+  const step = beginStep(state, input);
+  if (input.timeMs > state.clockMs) state.clockMs = input.timeMs;
+  state.countersTracking.stale = true;
+  state.countersTracking.changed = true;
+  if (state.clockMs >= state.nextExpiryMs) expireOrders(step);
+  dispatch(step, input);
+  return step.outputs;
+}
+
+function dispatch(step: Step, input: TradingInput): void {
+  switch (input.type) {
+    case 'SubmitOrder':
+      submitOrder(step, input);
+      return;
+    case 'CancelOrder':
+      cancelOrder(step, input);
+      return;
+    case 'PriceBatch':
+      applyPriceBatch(step, input);
+      return;
+    case 'OpenAccount':
+      openAccount(step, input);
+      return;
+    case 'Deposit':
+      deposit(step, input);
+      return;
+    case 'Withdraw':
+      withdraw(step, input);
+      return;
+    case 'Control':
+      applyControl(step.state, input);
+      return;
+    case 'VenueEvent':
+      applyVenueEvent(step, input);
+      return;
+  }
+}
+
+/** The entities that have changed since the last call; `null` is a tombstone; account heads come last. */
+export function takeChangedEntities(state: PartitionState): readonly EntityChange[] {
+  return takeChanges(state);
+}
+
+/** The hash of everything in the state: 32 hexadecimal digits, the same however the inputs were batched. */
+export function stateHash(state: PartitionState): string {
+  return hashState(state);
+}
+
+/**
+ * The state that the folded entities describe: same hash, same future. Throws `InvariantViolation` when they are no
+ * whole snapshot.
+ */
+export function restorePartition(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
+  return restoreState(partition, entities);
+}
+
+/** Checks every invariant from scratch; throws `InvariantViolation`. Slow. */
+export function assertInvariants(state: PartitionState): void {
+  assertEverything(state);
+}
+
+/** What the controls have set so far, or the defaults. */
+export function currentControls(state: PartitionState): ControlsEntity {
+  return state.controls;
+}

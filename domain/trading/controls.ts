@@ -1,0 +1,36 @@
+/** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
+import type { Control } from '#domain/data/trading-inputs.ts';
+import { type PartitionState, touch } from './state.ts';
+
+export function applyControl(state: PartitionState, input: Control): void {
+  const { change } = input;
+  switch (change.kind) {
+    case 'SetFees': {
+      const { fees } = change;
+      // A fee that pays the trader is no fee. The wire cannot say it; the schedule in force stays.
+      if (fees.perShare < 0n || fees.rate < 0n || fees.minimumPerOrder < 0n) return;
+      state.controls = { ...state.controls, fees };
+      break;
+    }
+    case 'SetLimits':
+      state.controls = { ...state.controls, limits: change.limits };
+      break;
+    case 'SetRulesVersion':
+      state.controls = { ...state.controls, rulesVersion: change.rulesVersion };
+      break;
+    case 'SetKillSwitch': {
+      if (change.accountId === null) {
+        state.controls = { ...state.controls, killSwitchEngaged: change.engaged };
+        break;
+      }
+      const account = state.accounts.get(change.accountId);
+      if (account === undefined) return;
+      account.killSwitchEngaged = change.engaged;
+      account.updatedAtMs = state.clockMs;
+      touch(account, state.changes.accounts);
+      return;
+    }
+  }
+  state.controlsTracking.stale = true;
+  state.controlsTracking.changed = true;
+}

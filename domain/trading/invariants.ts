@@ -1,0 +1,67 @@
+/** Every invariant of a partition's state, from scratch. Slow: for tests, simulation and `verify`. */
+
+import { invariant } from './invariant.ts';
+import { assertBalanced } from './ledger.ts';
+import { filledOf } from './order.ts';
+import { hashState, restoreState, takeAll } from './snapshot.ts';
+import { type Account, CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
+
+export function assertEverything(state: PartitionState): void {
+  const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);
+  const cashReserved = new Map<Account, bigint>();
+  const sharesReserved = new Map<string, bigint>();
+  const openOrders = new Map<Account, number>();
+  let lastAcceptance = 0;
+  for (const { order, account, closed, listed } of state.working.values()) {
+    invariant(listed && !closed, 'a working order is open');
+    invariant(order.acceptanceNumber > lastAcceptance, 'working orders are kept in order of acceptance');
+    lastAcceptance = order.acceptanceNumber;
+    const left = order.quantity - filledOf(order).quantity;
+    invariant(left > 0n, 'an open order has something left to fill');
+    openOrders.set(account, (openOrders.get(account) ?? 0) + 1);
+    if (order.intent.side === 'BUY') {
+      cashReserved.set(account, (cashReserved.get(account) ?? 0n) + order.intent.reservedCash);
+    } else {
+      const key = `${account.accountId}/${order.symbol}`;
+      sharesReserved.set(key, (sharesReserved.get(key) ?? 0n) + left);
+    }
+  }
+  for (const account of state.accounts.values()) {
+    invariant(account.cash >= 0n, 'cash never goes below zero');
+    invariant(
+      account.cashReserved === (cashReserved.get(account) ?? 0n),
+      'reserved cash is what open buys reserve',
+    );
+    invariant(account.cashReserved <= account.cash, 'no more cash is reserved than there is');
+    invariant(account.openOrders === (openOrders.get(account) ?? 0), 'open orders are counted');
+    held.set(CASH_ASSET, (held.get(CASH_ASSET) ?? 0n) + account.cash);
+    for (const position of account.positions.values()) {
+      const key = `${account.accountId}/${position.symbol}`;
+      invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
+      invariant(
+        position.reserved === (sharesReserved.get(key) ?? 0n),
+        'reserved shares are what open sales reserve',
+      );
+      invariant(position.reserved <= position.quantity, 'no more shares are reserved than there are');
+      invariant(position.costBasis >= 0n, 'a cost basis is never below zero');
+      invariant(position.quantity > 0n || position.costBasis === 0n, 'nothing held has cost nothing');
+      held.set(position.symbol, (held.get(position.symbol) ?? 0n) + position.quantity);
+    }
+  }
+  for (const book of state.books.values()) {
+    assertBalanced(book);
+    invariant(book.accounts === (held.get(book.asset) ?? 0n), 'the books know what the accounts hold');
+  }
+  let resting = 0;
+  for (const instrument of state.instruments.values()) {
+    for (const list of Object.values(instrument.resting) as readonly WorkingOrder[][]) {
+      for (const working of list) {
+        invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
+        resting += 1;
+      }
+    }
+  }
+  invariant(resting === state.working.size, 'every working order rests');
+  const restored = restoreState(state.partition, takeAll(state));
+  invariant(hashState(restored) === hashState(state), 'the incremental hash is the hash of the whole');
+}

@@ -1,0 +1,118 @@
+/**
+ * The books: the only place where cash, shares and balances change. Every change is a balanced double entry.
+ *
+ * ```
+ *   outside ◀─deposit, withdrawal─▶ account ◀──fill──▶ clearing ◀─settlement─▶ venue
+ *                                      └────fee────▶ fees
+ * ```
+ * `clearing` holds what has been traded and not settled. The feed venue settles within the step, so its fills pass
+ * through clearing and leave nothing there; an outside venue's stay until it settles.
+ */
+import type { Money, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId } from '#domain/data/identifiers.ts';
+import type { Posting } from '#domain/data/trading-events.ts';
+import type { Side } from '#domain/data/trading-inputs.ts';
+import { invariant } from './invariant.ts';
+import {
+  type Account,
+  type AssetBook,
+  CASH_ASSET,
+  createBook,
+  type PartitionState,
+  type Position,
+  touch,
+} from './state.ts';
+
+export type Settlement = 'at_once' | 'later';
+
+export function bookOf(state: PartitionState, asset: string): AssetBook {
+  let book = state.books.get(asset);
+  if (book === undefined) {
+    book = createBook(asset);
+    state.books.set(asset, book);
+  }
+  return book;
+}
+
+/** Cash from outside; a negative amount goes back there. The caller has checked that it fits and is there. */
+export function postTransfer(state: PartitionState, account: Account, amount: Money): readonly Posting[] {
+  const book = state.cashBook;
+  book.outside -= amount;
+  addCash(state, account, amount);
+  assertBalanced(book);
+  return [
+    { account: 'outside', asset: CASH_ASSET, amount: -amount },
+    { account: account.accountId, asset: CASH_ASSET, amount },
+  ];
+}
+
+export function postFee(state: PartitionState, account: Account, fee: Money): readonly Posting[] {
+  const book = state.cashBook;
+  book.fees += fee;
+  addCash(state, account, -fee);
+  assertBalanced(book);
+  return [
+    { account: account.accountId, asset: CASH_ASSET, amount: -fee },
+    { account: 'fees', asset: CASH_ASSET, amount: fee },
+  ];
+}
+
+/** Shares against cash. The caller has checked that both are there and fit. */
+export function postFill(
+  state: PartitionState,
+  position: Position,
+  shareBook: AssetBook,
+  side: Side,
+  quantity: Quantity,
+  notional: Money,
+  settlement: Settlement,
+): readonly Posting[] {
+  const { account } = position;
+  const cashIn = side === 'BUY' ? -notional : notional;
+  const sharesIn = side === 'BUY' ? quantity : -quantity;
+  const { cashBook } = state;
+  if (settlement === 'at_once') {
+    cashBook.venue -= cashIn;
+    shareBook.venue -= sharesIn;
+  } else {
+    cashBook.clearing -= cashIn;
+    shareBook.clearing -= sharesIn;
+  }
+  addCash(state, account, cashIn);
+  position.quantity = (position.quantity + sharesIn) as Quantity;
+  invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
+  shareBook.accounts += sharesIn;
+  touch(shareBook, state.changes.books);
+  assertBalanced(cashBook);
+  assertBalanced(shareBook);
+  const postings: Posting[] = [];
+  pass(postings, account.accountId, 'clearing', CASH_ASSET, cashIn);
+  if (settlement === 'at_once') pass(postings, 'clearing', 'venue', CASH_ASSET, cashIn);
+  pass(postings, account.accountId, 'clearing', shareBook.asset, sharesIn);
+  if (settlement === 'at_once') pass(postings, 'clearing', 'venue', shareBook.asset, sharesIn);
+  return postings;
+}
+
+/** `amount` to the one, from the other. */
+function pass(
+  postings: Posting[],
+  to: AccountId | 'clearing',
+  from: 'clearing' | 'venue',
+  asset: string,
+  amount: bigint,
+): void {
+  postings.push({ account: to, asset, amount }, { account: from, asset, amount: -amount });
+}
+
+function addCash(state: PartitionState, account: Account, amount: bigint): void {
+  account.cash = (account.cash + amount) as Money;
+  invariant(account.cash >= 0n, 'cash never goes below zero');
+  state.cashBook.accounts += amount;
+  touch(account, state.changes.accounts);
+  touch(state.cashBook, state.changes.books);
+}
+
+export function assertBalanced(book: AssetBook): void {
+  const sum = book.outside + book.venue + book.fees + book.clearing + book.accounts;
+  invariant(sum === 0n, 'the sum over all accounts of an asset is zero after every step');
+}

@@ -1,0 +1,290 @@
+/**
+ * An order's life:
+ *
+ * ```
+ *   SubmitOrder ─┬─▶ DENIED (risk)
+ *                └─▶ open: unfilled ─▶ partially_filled ─┬─▶ FILLED
+ *                            └───────────────┴───────────┴─▶ CANCELED · EXPIRED · REJECTED
+ * ```
+ * An open order is an `OpenOrderEntity`, a closed one a `ClosedOrderEntity`: no value can be both, be open and filled
+ * up, be a market order with a limit, or be a sale that holds cash. This file makes the steps of that life that move
+ * no money: taking up, describing and closing.
+ */
+import type {
+  ClosedOrderEntity,
+  ClosedOrderStatus,
+  OpenOrderEntity,
+  OrderLifetime,
+} from '#domain/data/account-state.ts';
+import {
+  divideOrLargest,
+  type Money,
+  type Price,
+  type Quantity,
+  ZERO_MONEY,
+  ZERO_QUANTITY,
+} from '#domain/data/decimal.ts';
+import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
+import type { OrderUpdate } from '#domain/data/trading-events.ts';
+import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
+import { remember } from './idempotency.ts';
+import { invariant } from './invariant.ts';
+import { addResting, removeResting } from './resting-orders.ts';
+import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
+import { type Account, type PartitionState, touch, untracked, type WorkingOrder } from './state.ts';
+import { subtractLanes } from './state-hash.ts';
+import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
+
+const DAY_MS = 86_400_000;
+const GOOD_TILL_CANCELED: OrderLifetime = { timeInForce: 'GTC' };
+const UNFILLED = { kind: 'unfilled' } as const;
+
+export interface Filled {
+  readonly quantity: Quantity;
+  readonly notional: Money;
+  readonly fees: Money;
+  readonly fills: number;
+}
+
+const NOTHING_FILLED: Filled = { quantity: ZERO_QUANTITY, notional: ZERO_MONEY, fees: ZERO_MONEY, fills: 0 };
+
+export function filledOf(order: OpenOrderEntity): Filled {
+  const { progress } = order;
+  if (progress.kind === 'unfilled') return NOTHING_FILLED;
+  return {
+    quantity: progress.filledQuantity,
+    notional: progress.filledNotional,
+    fees: progress.feesCharged,
+    fills: progress.fills,
+  };
+}
+
+function lifetimeOf(timeInForce: TimeInForce, clockMs: number): OrderLifetime {
+  if (timeInForce === 'GTC') return GOOD_TILL_CANCELED;
+  return { timeInForce: 'DAY', expiresAtMs: (Math.floor(clockMs / DAY_MS) + 1) * DAY_MS };
+}
+
+/** Takes up an approved order: reserves what it needs and says `new`. It is not listed until it rests. */
+export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): WorkingOrder {
+  const { state } = step;
+  const { input, account, instrument, quantity, intent } = approved;
+  state.ordersAccepted += 1;
+  const order: OpenOrderEntity = {
+    kind: 'order',
+    accountId: input.accountId,
+    orderId: input.orderId,
+    acceptanceNumber: state.ordersAccepted,
+    symbol: input.symbol,
+    quantity,
+    intent,
+    lifetime: lifetimeOf(input.timeInForce, state.clockMs),
+    progress: UNFILLED,
+    fees: state.controls.fees,
+    clientOrderId: input.clientOrderId,
+    bodyDigest: input.bodyDigest,
+    acceptedAtMs: state.clockMs,
+  };
+  if (intent.side === 'BUY') {
+    account.cashReserved = (account.cashReserved + intent.reservedCash) as Money;
+  } else {
+    const position = account.positions.get(order.symbol);
+    invariant(position !== undefined, 'an approved sale has a position');
+    position.reserved = (position.reserved + quantity) as Quantity;
+    touch(position, state.changes.positions);
+  }
+  account.openOrders += 1;
+  const working = workingOrder(account, instrument, order);
+  describe(step, working, 'new', 'NEW', NOTHING_FILLED, null);
+  return working;
+}
+
+export function workingOrder(
+  account: Account,
+  instrument: WorkingOrder['instrument'],
+  order: OpenOrderEntity,
+): WorkingOrder {
+  return { ...untracked(), account, instrument, order, listed: false, closed: false, saved: false };
+}
+
+/** Makes an order rest: from here on batches, expiry, cancels and snapshots find it. */
+export function listOrder(state: PartitionState, working: WorkingOrder): void {
+  const { order, instrument } = working;
+  working.listed = true;
+  state.working.set(order.orderId, working);
+  addResting(instrument.resting, working);
+  if (order.lifetime.timeInForce === 'DAY' && order.lifetime.expiresAtMs < state.nextExpiryMs) {
+    state.nextExpiryMs = order.lifetime.expiresAtMs;
+  }
+}
+
+/** Ends an order: gives back what it still holds, and remembers its id. */
+export function closeOrder(
+  step: Step,
+  working: WorkingOrder,
+  status: Exclude<ClosedOrderStatus, 'DENIED'>,
+  filled: Filled,
+  reason: string | null,
+): void {
+  const { state } = step;
+  const { account, order, instrument } = working;
+  invariant(!working.closed, 'an order is closed once');
+  releaseReservation(state, working, filled.quantity);
+  working.closed = true;
+  account.openOrders -= 1;
+  if (working.listed) {
+    state.working.delete(order.orderId);
+    removeResting(instrument.resting, working);
+    // What an order has put into the sums leaves them with it.
+    subtractLanes(account.sum, working);
+    subtractLanes(state.lanes, working);
+    working.lane0 = working.lane1 = working.lane2 = working.lane3 = 0;
+    touch(working, state.changes.orders);
+  }
+  rememberOrder(state, order, status, filled.quantity);
+  const update =
+    status === 'FILLED'
+      ? 'fill'
+      : status === 'CANCELED'
+        ? 'canceled'
+        : status === 'EXPIRED'
+          ? 'expired'
+          : 'rejected';
+  describe(step, working, update, status, filled, reason);
+}
+
+function releaseReservation(state: PartitionState, working: WorkingOrder, filledQuantity: Quantity): void {
+  const { account, order } = working;
+  if (order.intent.side === 'BUY') {
+    account.cashReserved = (account.cashReserved - order.intent.reservedCash) as Money;
+    invariant(account.cashReserved >= 0n, 'an account never gives back more than it has reserved');
+  } else if (filledQuantity !== order.quantity) {
+    const position = account.positions.get(order.symbol);
+    invariant(position !== undefined, 'an open sale has a position');
+    position.reserved = (position.reserved - (order.quantity - filledQuantity)) as Quantity;
+    invariant(position.reserved >= 0n, 'a position never gives back more than it has reserved');
+    touch(position, state.changes.positions);
+  }
+}
+
+function rememberOrder(
+  state: PartitionState,
+  order: { readonly accountId: AccountId; readonly orderId: OrderId; readonly bodyDigest: string },
+  status: ClosedOrderStatus,
+  filledQuantity: Quantity,
+): void {
+  const memory = state.closedOrders;
+  remember<ClosedOrderEntity>(
+    memory,
+    {
+      kind: 'closed_order',
+      closingNumber: memory.count,
+      accountId: order.accountId,
+      orderId: order.orderId,
+      bodyDigest: order.bodyDigest,
+      status,
+      filledQuantity,
+    },
+    state.lanes,
+  );
+}
+
+/** An order that did not pass risk: its first and last step. */
+export function denyOrder(step: Step, input: SubmitOrder, denial: Denial): void {
+  const { state } = step;
+  const { accountId, terms } = input;
+  const account = state.accounts.get(accountId) ?? null;
+  rememberOrder(state, input, 'DENIED', ZERO_QUANTITY);
+  emitOrderUpdate(step, accountId, account, {
+    update: 'denied',
+    orderId: input.orderId,
+    status: 'DENIED',
+    symbol: input.symbol,
+    side: input.side,
+    orderType: terms.type,
+    timeInForce: input.timeInForce,
+    quantity: denial.quantity,
+    limitPrice: terms.type === 'LIMIT' ? terms.limitPrice : null,
+    clientOrderId: input.clientOrderId,
+    filledQuantity: ZERO_QUANTITY,
+    averageFillPrice: null,
+    reason: denial.reason,
+  });
+  const status =
+    denial.code === 'insufficient_funds'
+      ? 'FAILED_INSUFFICIENT_FUNDS'
+      : denial.code === 'insufficient_shares'
+        ? 'FAILED_INSUFFICIENT_SHARES'
+        : 'FAILED_OTHER';
+  emitTrade(step, accountId, account, {
+    orderId: input.orderId,
+    symbol: input.symbol,
+    side: input.side,
+    quantity: denial.quantity ?? ZERO_QUANTITY,
+    outcome: { status, failureReason: denial.reason },
+  });
+}
+
+/** Says a step of an open order, or of one that closes with it. */
+export function describe(
+  step: Step,
+  working: WorkingOrder,
+  update: OrderUpdate['update'],
+  status: OrderUpdate['status'],
+  filled: Filled,
+  reason: string | null,
+): void {
+  const { account, order } = working;
+  const { intent } = order;
+  emitOrderUpdate(step, order.accountId, account, {
+    update,
+    orderId: order.orderId,
+    status,
+    symbol: order.symbol,
+    side: intent.side,
+    orderType: intent.type,
+    timeInForce: order.lifetime.timeInForce,
+    quantity: order.quantity,
+    limitPrice: intent.type === 'LIMIT' ? intent.limitPrice : null,
+    clientOrderId: order.clientOrderId,
+    filledQuantity: filled.quantity,
+    averageFillPrice: averagePrice(filled),
+    reason,
+  });
+}
+
+function averagePrice(filled: Filled): Price | null {
+  return filled.quantity === 0n ? null : divideOrLargest(filled.notional, filled.quantity);
+}
+
+/** Says something about an order that is not open, or not the account's: no step of its life. */
+export function describeAbsent(
+  step: Step,
+  accountId: AccountId,
+  orderId: OrderId,
+  update: 'cancel_rejected' | 'duplicate_conflict' | 'venue_event_ignored',
+  reason: string,
+): void {
+  const { state } = step;
+  const closed = state.closedOrders.byId.get(orderId);
+  const own = closed !== undefined && closed.accountId === accountId ? closed : null;
+  emitOrderUpdate(step, accountId, state.accounts.get(accountId) ?? null, {
+    update,
+    orderId,
+    status: own?.status ?? 'DENIED',
+    symbol: null,
+    side: null,
+    orderType: null,
+    timeInForce: null,
+    quantity: null,
+    limitPrice: null,
+    clientOrderId: null,
+    filledQuantity: own?.filledQuantity ?? ZERO_QUANTITY,
+    averageFillPrice: null,
+    reason,
+  });
+}
+
+/** An open order's status on the wires. */
+export function openStatus(order: OpenOrderEntity): 'NEW' | 'PARTIALLY_FILLED' {
+  return order.progress.kind === 'unfilled' ? 'NEW' : 'PARTIALLY_FILLED';
+}

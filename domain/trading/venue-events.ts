@@ -1,0 +1,68 @@
+/**
+ * What venues outside say, as records in the sequence: each applied once by its source's number, settled later through
+ * clearing. One that is late, unknown, or contradicts its order is an outcome (`venue_event_ignored`), never an error:
+ * the owner of that venue reconciles it.
+ */
+import type { VenueEvent } from '#domain/data/trading-inputs.ts';
+import { closeOrder, describe, describeAbsent, filledOf, openStatus } from './order.ts';
+import { settleFill } from './settlement.ts';
+import { type PartitionState, touch, untracked, type VenueSource } from './state.ts';
+import type { Step } from './step.ts';
+
+/** Events of a source beyond these are ignored, and say so. */
+export const MAX_VENUE_SOURCES = 1_000;
+
+export function applyVenueEvent(step: Step, input: VenueEvent): void {
+  const { state } = step;
+  const { accountId, orderId, decision } = input;
+  const source = sourceOf(state, input.source);
+  if (source === null) {
+    const reason = `too_many_sources: ${MAX_VENUE_SOURCES} venues at most`;
+    describeAbsent(step, accountId, orderId, 'venue_event_ignored', reason);
+    return;
+  }
+  if (input.sourceSequence <= source.lastSequence) return;
+  source.lastSequence = input.sourceSequence;
+  touch(source, state.changes.sources);
+  const working = state.working.get(orderId);
+  if (working === undefined || working.order.accountId !== accountId) {
+    const closed = state.closedOrders.byId.get(orderId);
+    const late = closed !== undefined && closed.accountId === accountId;
+    const reason = late
+      ? `order_closed: ${decision.kind} came after the order had ended`
+      : `unknown_order: ${decision.kind} is about no order of the account`;
+    describeAbsent(step, accountId, orderId, 'venue_event_ignored', reason);
+    return;
+  }
+  const { order } = working;
+  switch (decision.kind) {
+    case 'Accepted':
+      return;
+    case 'Filled': {
+      const terms = { decision, settlement: 'later', priceEventId: null, priceTimestampMs: null } as const;
+      const contradiction = settleFill(step, working, terms);
+      if (contradiction === null) return;
+      describe(step, working, 'venue_event_ignored', openStatus(order), filledOf(order), contradiction);
+      return;
+    }
+    case 'Canceled':
+      closeOrder(step, working, 'CANCELED', filledOf(order), decision.reason);
+      return;
+    case 'Rejected':
+      closeOrder(step, working, 'REJECTED', filledOf(order), decision.reason);
+      return;
+    case 'CancelRejected':
+      describe(step, working, 'cancel_rejected', openStatus(order), filledOf(order), decision.reason);
+      return;
+  }
+}
+
+function sourceOf(state: PartitionState, name: string): VenueSource | null {
+  const known = state.sources.get(name);
+  if (known !== undefined) return known;
+  if (state.sources.size >= MAX_VENUE_SOURCES) return null;
+  const source: VenueSource = { ...untracked(), source: name, lastSequence: 0 };
+  state.sources.set(name, source);
+  touch(source, state.changes.sources);
+  return source;
+}
