@@ -45,7 +45,7 @@ function refusal(code: string, sentence: string): OperatingError {
   return new OperatingError(code, sentence, { retry: 'never' });
 }
 
-function requireEmpty(folder: string): void {
+export function requireEmptyFolder(folder: string): void {
   if (!existsSync(folder)) return;
   if (!statSync(folder).isDirectory())
     throw refusal('NOT_A_FOLDER', `${folder} is not a folder: choose another.`);
@@ -72,7 +72,7 @@ export async function backUpDataFolder(
 ): Promise<{ readonly bytes: number }> {
   const folder = resolve(target);
   if (!isEmbedded(log)) throw refusal('BACKUP_ELSEWHERE', 'The event log is on a server: back it up there.');
-  requireEmpty(folder);
+  requireEmptyFolder(folder);
   const existed = existsSync(folder);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -111,7 +111,7 @@ export async function restoreDataFolder(
   if (!existsSync(join(source, MANIFEST_FILE))) {
     throw refusal('NOT_A_BACKUP', `${source} holds no finished backup: it has no ${MANIFEST_FILE}.`);
   }
-  requireEmpty(target);
+  requireEmptyFolder(target);
   mkdirSync(target, { recursive: true, mode: 0o700 });
   cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
   const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
@@ -124,7 +124,7 @@ export async function restoreDataFolder(
 }
 
 /** Puts the projections' groups back to the first record that is still there. */
-async function rewindProjections(log: EventLog): Promise<void> {
+export async function rewindProjections(log: EventLog): Promise<void> {
   const producer = await log.openProducer('rewind-projections');
   const known = new Set(await log.groups());
   for (const group of PROJECTION_GROUPS.filter((name) => known.has(name))) {

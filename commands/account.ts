@@ -1,0 +1,208 @@
+/** `tradehall account`: accounts, their money and their API keys, through the running instance of a data folder. */
+import type { Command } from 'commander';
+import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { connectOperator } from './operator-client.ts';
+import { type Terminal, UsageError } from './terminal.ts';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+interface OpenedKey {
+  readonly keyId: string;
+  readonly secret: string;
+  readonly accountId: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function accountPath(accountId: string): string {
+  if (!UUID.test(accountId))
+    throw new UsageError(`"${accountId}" is no account id: it is a UUID in lower case.`);
+  return `/operator/accounts/${accountId}`;
+}
+
+function tellKey(terminal: Terminal, { keyId, secret }: OpenedKey): void {
+  terminal.print(`keyId      ${keyId}`);
+  terminal.print(`secret     ${secret}`);
+  terminal.print('The secret is shown this once. Send "Authorization: Bearer <keyId>.<secret>".');
+}
+
+export function register(program: Command, terminal: Terminal): void {
+  const account = program
+    .command('account')
+    .description('Open accounts, move money, make and revoke API keys.')
+    .addHelpText(
+      'after',
+      `
+These commands talk to the running instance of the data folder, through a socket that only the folder's owner can open.
+Amounts are decimals with at most nine places.
+
+Example:
+  npx tradehall account open --name Ada --cash 100000`,
+    );
+  addOpen(account, terminal);
+  addList(account, terminal);
+  addTransfers(account, terminal);
+  addStatement(account, terminal);
+  addKeys(account, terminal);
+}
+
+function addOpen(account: Command, terminal: Terminal): void {
+  addDataFlag(
+    account
+      .command('open')
+      .description('Open a trading account with its first API key.')
+      .requiredOption('--name <name>', 'What it is called.')
+      .requiredOption('--cash <amount>', 'Its opening deposit; 0 for none.')
+      .option('--json', 'As JSON: {accountId, userId, keyId, secret}.'),
+  ).action(async (flags: Flags) => {
+    const client = connectOperator(dataFolderOf(flags));
+    const opened = (await client.call('POST', '/operator/accounts', {
+      name: flags['name'],
+      cash: flags['cash'],
+    })) as { readonly accountId: string };
+    const key = (await client.call('POST', `${accountPath(opened.accountId)}/keys`)) as OpenedKey;
+    const { accountId } = opened;
+    if (flags['json'] === true) {
+      terminal.print(JSON.stringify({ accountId, userId: accountId, keyId: key.keyId, secret: key.secret }));
+      return;
+    }
+    terminal.print(`accountId  ${accountId}`);
+    tellKey(terminal, key);
+  });
+}
+
+function addList(account: Command, terminal: Terminal): void {
+  addDataFlag(
+    account
+      .command('list')
+      .description('Every account, with its name.')
+      .option('--json', 'As JSON: [{accountId, name, …}].'),
+  ).action(async (flags: Flags) => {
+    const client = connectOperator(dataFolderOf(flags));
+    const accounts: { readonly accountId: string; readonly name: string }[] = [];
+    let after: string | null = null;
+    do {
+      const query: string = after === null ? '' : `?after=${after}`;
+      const page = (await client.call('GET', `/operator/accounts${query}`)) as {
+        readonly accounts: typeof accounts;
+        readonly nextAfter?: string | null;
+      };
+      accounts.push(...page.accounts);
+      after = page.nextAfter ?? null;
+    } while (after !== null);
+    if (flags['json'] === true) terminal.print(JSON.stringify(accounts, null, 2));
+    else if (accounts.length === 0)
+      terminal.print('There are no accounts: tradehall account open --name N --cash A');
+    else for (const { accountId, name } of accounts) terminal.print(`${accountId}  ${name}`);
+  });
+}
+
+function addTransfers(account: Command, terminal: Terminal): void {
+  const kinds = [
+    ['deposit', 'deposits', 'Put money into an account.'],
+    ['withdraw', 'withdrawals', 'Take money out of an account, as far as no open order has reserved it.'],
+  ] as const;
+  for (const [name, resource, sentence] of kinds) {
+    addDataFlag(
+      account
+        .command(name)
+        .description(sentence)
+        .argument('<accountId>', 'As `account list` shows it.')
+        .argument('<amount>', 'Above zero.')
+        .option('--json', "As JSON: the entry of the account's books."),
+    ).action(async (accountId: string, amount: string, flags: Flags) => {
+      const client = connectOperator(dataFolderOf(flags));
+      const answer = await client.call('POST', `${accountPath(accountId)}/${resource}`, { amount });
+      terminal.print(flags['json'] === true ? JSON.stringify(answer) : `${name} of ${amount}: done.`);
+    });
+  }
+}
+
+function addStatement(account: Command, terminal: Terminal): void {
+  addDataFlag(
+    account
+      .command('statement')
+      .description('Every entry of an account, oldest first, as CSV.')
+      .argument('<accountId>', 'As `account list` shows it.')
+      .option('--from <time>', 'From this time on, ISO 8601, UTC (market time).')
+      .option('--to <time>', 'Before this time.')
+      .option('--json', 'As JSON: [{entryId, sequence, timestamp, kind, …}].'),
+  ).action(async (accountId: string, flags: Flags) => {
+    const client = connectOperator(dataFolderOf(flags));
+    const entries: unknown[] = [];
+    let pageToken: string | null = null;
+    do {
+      const query = new URLSearchParams();
+      for (const name of ['from', 'to'] as const) {
+        const value = flags[name];
+        if (typeof value === 'string') query.set(name, value);
+      }
+      if (pageToken !== null) query.set('pageToken', pageToken);
+      const page = (await client.call('GET', `${accountPath(accountId)}/statement?${query}`)) as {
+        readonly lines: readonly unknown[];
+        readonly pagination: { readonly nextPageToken: string | null };
+      };
+      entries.push(...page.lines);
+      pageToken = page.pagination.nextPageToken;
+    } while (pageToken !== null);
+    if (flags['json'] === true) terminal.print(JSON.stringify(entries, null, 2));
+    else for (const line of asCsv(entries)) terminal.print(line);
+  });
+}
+
+/** The members of the first entry are the columns. */
+function asCsv(entries: readonly unknown[]): readonly string[] {
+  const rows = entries.map((entry) => entry as Readonly<Record<string, unknown>>);
+  const columns = Object.keys(rows[0] ?? {});
+  const cell = (value: unknown): string => {
+    const text = value === null || value === undefined ? '' : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))];
+}
+
+function addKeys(account: Command, terminal: Terminal): void {
+  const key = account.command('key').description('Make, list and revoke API keys.');
+  addDataFlag(
+    key
+      .command('add')
+      .description('A new API key of an account; the secret is shown once.')
+      .argument('<accountId>', 'As `account list` shows it.')
+      .option('--json', 'As JSON: {keyId, secret, accountId}.'),
+  ).action(async (accountId: string, flags: Flags) => {
+    const client = connectOperator(dataFolderOf(flags));
+    const added = (await client.call('POST', `${accountPath(accountId)}/keys`)) as OpenedKey;
+    if (flags['json'] === true) terminal.print(JSON.stringify(added));
+    else tellKey(terminal, added);
+  });
+  addDataFlag(
+    key
+      .command('list')
+      .description('The keys of an account, without their secrets.')
+      .argument('<accountId>', 'As `account list` shows it.')
+      .option('--json', 'As JSON: [{keyId, accountId, createdAt, revokedAt}].'),
+  ).action(async (accountId: string, flags: Flags) => {
+    const client = connectOperator(dataFolderOf(flags));
+    const { keys } = (await client.call('GET', `${accountPath(accountId)}/keys`)) as {
+      readonly keys: readonly { keyId: string; createdAt: string; revokedAt: string | null }[];
+    };
+    if (flags['json'] === true) terminal.print(JSON.stringify(keys, null, 2));
+    else if (keys.length === 0) terminal.print('It has no keys: tradehall account key add <accountId>');
+    else
+      for (const { keyId, createdAt, revokedAt } of keys)
+        terminal.print(`${keyId}  made ${createdAt}${revokedAt === null ? '' : `, revoked ${revokedAt}`}`);
+  });
+  addDataFlag(
+    key
+      .command('revoke')
+      .description('Revoke an API key; its open sockets are closed.')
+      .argument('<keyId>', 'As `account key list` shows it.')
+      .option('--json', 'As JSON: {keyId, revoked}.'),
+  ).action(async (keyId: string, flags: Flags) => {
+    const answer = await connectOperator(dataFolderOf(flags)).call(
+      'DELETE',
+      `/operator/keys/${encodeURIComponent(keyId)}`,
+    );
+    terminal.print(flags['json'] === true ? JSON.stringify(answer) : `${keyId} revoked.`);
+  });
+}

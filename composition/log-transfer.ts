@@ -1,0 +1,53 @@
+/** A log to a file and back. The projections of an imported log are rebuilt by its first start. */
+import { join } from 'node:path';
+import { createLogger } from '#infrastructure/core/pino-logger.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { exportLog, type Progress } from '#infrastructure/event-log/export-log.ts';
+import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/directory-archive.ts';
+import { importLog } from '#infrastructure/event-log/sqlite/import-log.ts';
+import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+import type { LogVerdict } from '#infrastructure/event-log/verify-log.ts';
+import { requireEmptyFolder, rewindProjections } from './data-folder-copy.ts';
+import { DATA_PATHS } from './data-paths.ts';
+
+export async function exportDataFolder(
+  dataFolder: string,
+  file: string,
+  progress: Progress,
+): Promise<{ readonly records: number }> {
+  const archive = openLogArchiveFromDirectory(join(dataFolder, DATA_PATHS.log));
+  let records = 0;
+  try {
+    await exportLog(archive, file, (done) => {
+      records = done;
+      progress(done);
+    });
+  } finally {
+    archive.close();
+  }
+  return { records };
+}
+
+/** Nothing is written when the verdict is not sound. */
+export async function importDataFolder(
+  file: string,
+  dataFolder: string,
+  progress: Progress,
+): Promise<LogVerdict> {
+  requireEmptyFolder(dataFolder);
+  const directory = join(dataFolder, DATA_PATHS.log);
+  const { kind, verdict } = await importLog(file, directory, progress);
+  if (kind === 'refused') return verdict;
+  const logger = createLogger({
+    level: 'error',
+    format: 'text',
+    write: (text) => process.stderr.write(text),
+  });
+  const log = await openSqliteEventLog({ directory, runtime: createSystemRuntime(), logger });
+  try {
+    await rewindProjections(log);
+  } finally {
+    await log.close();
+  }
+  return verdict;
+}
