@@ -75,9 +75,16 @@ export async function copySqliteFile(from: string, to: string): Promise<void> {
   }
 }
 
-/** Runs `work` in one transaction that holds the write lock from its start. */
-export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
+/** Writers take the write lock at once, so that they never fail half-way for want of it. */
+export type TransactionStart = 'BEGIN' | 'BEGIN IMMEDIATE';
+
+/** Runs `work` in one transaction. */
+export function inTransaction<T>(
+  database: DatabaseSync,
+  work: () => T,
+  begin: TransactionStart = 'BEGIN IMMEDIATE',
+): T {
+  database.exec(begin);
   try {
     const result = work();
     database.exec('COMMIT');

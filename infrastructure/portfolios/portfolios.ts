@@ -34,6 +34,9 @@ export type PutOutcome =
   /** The stored item has the same version and another hash. */
   | { readonly kind: 'conflict'; readonly storedHash: string };
 
+/** Callers ask for no more; the store asserts. */
+export const PORTFOLIO_PAGE_LIMIT_MAX = 10_000;
+
 export interface PortfolioStore {
   /** One outcome per item, in order. Items of one call are independent. Cash and quantities below zero are refused by assertion. */
   put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]>;

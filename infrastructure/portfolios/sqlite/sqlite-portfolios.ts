@@ -1,5 +1,6 @@
 /**
- * The portfolio store on one SQLite file.
+ * The portfolio store on one SQLite file: reads here, since every order asks for one; writes on a thread of their
+ * own, since they wait for the disk.
  *
  * It is a projection, but its consumer commits its position in the log after `put`, so a write that a power cut
  * takes back would leave a hole that nobody fills. Every call is therefore one transaction, synced before it
@@ -9,16 +10,22 @@ import assert from 'node:assert/strict';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import { guardSqlite, openSqliteFile, type SqliteFormat } from '#infrastructure/common/sqlite-file.ts';
 import {
-  guardSqlite,
-  inTransaction,
-  openSqliteFile,
-  type SqliteFormat,
-} from '#infrastructure/common/sqlite-file.ts';
-import type { Holding, Portfolio, PortfolioStore, PutOutcome } from '../portfolios.ts';
+  openSqliteThread,
+  type SqliteStep,
+  type SqliteStepResult,
+  type SqliteThread,
+} from '#infrastructure/common/sqlite-thread.ts';
+import {
+  type Holding,
+  PORTFOLIO_PAGE_LIMIT_MAX,
+  type Portfolio,
+  type PortfolioStore,
+  type PutOutcome,
+} from '../portfolios.ts';
 
 export interface SqlitePortfoliosOptions {
-  /** A path, or `:memory:`. */
   readonly path: string;
 }
 
@@ -42,39 +49,43 @@ const FORMAT: SqliteFormat = {
 };
 
 const CACHE_KIB = 8 * 1024;
-export const LIST_LIMIT_MAX = 10_000;
+
+const WRITE = `
+  INSERT INTO trading_portfolios (user_id, version, state_hash, name, cash_balance, cash_reserved,
+                                  holdings, shares_reserved, last_updated_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (user_id) DO UPDATE SET
+    version = excluded.version, state_hash = excluded.state_hash, name = excluded.name,
+    cash_balance = excluded.cash_balance, cash_reserved = excluded.cash_reserved,
+    holdings = excluded.holdings, shares_reserved = excluded.shares_reserved,
+    last_updated_ms = excluded.last_updated_ms
+  WHERE excluded.version > trading_portfolios.version`;
+const READ_HEAD = 'SELECT version, state_hash FROM trading_portfolios WHERE user_id = ?';
 
 export async function openSqlitePortfolios(options: SqlitePortfoliosOptions): Promise<PortfolioStore> {
-  return new SqlitePortfolios(options.path);
+  const file = { path: options.path, format: FORMAT, cacheKib: CACHE_KIB };
+  const reader = openSqliteFile(file);
+  try {
+    return new SqlitePortfolios(options.path, reader, await openSqliteThread(file));
+  } catch (error) {
+    reader.close();
+    throw error;
+  }
 }
 
 class SqlitePortfolios implements PortfolioStore {
   readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #write: StatementSync;
-  readonly #readHead: StatementSync;
+  readonly #reader: DatabaseSync;
+  readonly #writer: SqliteThread;
   readonly #read: StatementSync;
   readonly #readPage: StatementSync;
 
-  constructor(path: string) {
+  constructor(path: string, reader: DatabaseSync, writer: SqliteThread) {
     this.#path = path;
-    this.#database = openSqliteFile({ path, format: FORMAT, cacheKib: CACHE_KIB });
-    this.#write = this.#database.prepare(
-      `INSERT INTO trading_portfolios (user_id, version, state_hash, name, cash_balance, cash_reserved,
-                                       holdings, shares_reserved, last_updated_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (user_id) DO UPDATE SET
-         version = excluded.version, state_hash = excluded.state_hash, name = excluded.name,
-         cash_balance = excluded.cash_balance, cash_reserved = excluded.cash_reserved,
-         holdings = excluded.holdings, shares_reserved = excluded.shares_reserved,
-         last_updated_ms = excluded.last_updated_ms
-       WHERE excluded.version > trading_portfolios.version`,
-    );
-    this.#readHead = this.#database.prepare(
-      'SELECT version, state_hash FROM trading_portfolios WHERE user_id = ?',
-    );
-    this.#read = this.#database.prepare('SELECT * FROM trading_portfolios WHERE user_id = ?');
-    this.#readPage = this.#database.prepare(
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#read = reader.prepare('SELECT * FROM trading_portfolios WHERE user_id = ?');
+    this.#readPage = reader.prepare(
       'SELECT * FROM trading_portfolios WHERE user_id > ? ORDER BY user_id LIMIT ?',
     );
     this.#read.setReadBigInts(true);
@@ -83,8 +94,16 @@ class SqlitePortfolios implements PortfolioStore {
 
   async put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]> {
     for (const portfolio of portfolios) assertPossible(portfolio);
-    return this.#guard(() =>
-      inTransaction(this.#database, () => portfolios.map((portfolio) => this.#putOne(portfolio))),
+    if (portfolios.length === 0) return [];
+    // Each write is followed by a look at what is stored then, before the next item's write.
+    const results = await this.#writer.write(
+      portfolios.flatMap((portfolio) => [
+        writeStep(portfolio),
+        { sql: READ_HEAD, values: [portfolio.userId] },
+      ]),
+    );
+    return portfolios.map((portfolio, index) =>
+      toOutcome(portfolio, results[2 * index], results[2 * index + 1]),
     );
   }
 
@@ -95,18 +114,26 @@ class SqlitePortfolios implements PortfolioStore {
 
   async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {
     assert(
-      Number.isInteger(limit) && limit >= 1 && limit <= LIST_LIMIT_MAX,
+      Number.isInteger(limit) && limit >= 1 && limit <= PORTFOLIO_PAGE_LIMIT_MAX,
       'a page has 1 to 10,000 portfolios',
     );
     return this.#guard(() => this.#readPage.all(after ?? '', limit)).map(toPortfolio);
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+    await this.#writer.close();
+    if (this.#reader.isOpen) this.#reader.close();
   }
 
-  #putOne(portfolio: Portfolio): PutOutcome {
-    const { changes } = this.#write.run(
+  #guard<T>(work: () => T): T {
+    return guardSqlite(FORMAT.name, this.#path, work);
+  }
+}
+
+function writeStep(portfolio: Portfolio): SqliteStep {
+  return {
+    sql: WRITE,
+    values: [
       portfolio.userId,
       portfolio.version,
       portfolio.stateHash,
@@ -116,20 +143,23 @@ class SqlitePortfolios implements PortfolioStore {
       writeHoldings(portfolio.holdings),
       writeQuantities(portfolio.sharesReserved),
       portfolio.lastUpdatedTimestampMs,
-    );
-    if (changes > 0) return { kind: 'written' };
-    const stored = this.#readHead.get(portfolio.userId);
-    assert(stored !== undefined, 'a write that met no older version met some version');
-    const storedVersion = Number(stored['version']);
-    const storedHash = String(stored['state_hash']);
-    return storedVersion === portfolio.version && storedHash !== portfolio.stateHash
-      ? { kind: 'conflict', storedHash }
-      : { kind: 'not-newer', storedVersion };
-  }
+    ],
+  };
+}
 
-  #guard<T>(work: () => T): T {
-    return guardSqlite(FORMAT.name, this.#path, work);
-  }
+function toOutcome(
+  portfolio: Portfolio,
+  written: SqliteStepResult | undefined,
+  head: SqliteStepResult | undefined,
+): PutOutcome {
+  const stored = head?.rows[0];
+  assert(written !== undefined && stored !== undefined, 'after a write there is a stored version');
+  if (written.changes > 0) return { kind: 'written' };
+  const storedVersion = Number(stored['version']);
+  const storedHash = String(stored['state_hash']);
+  return storedVersion === portfolio.version && storedHash !== portfolio.stateHash
+    ? { kind: 'conflict', storedHash }
+    : { kind: 'not-newer', storedVersion };
 }
 
 function assertPossible(portfolio: Portfolio): void {

@@ -1,24 +1,25 @@
 /** The directory of trading accounts. */
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { AccountDirectory, AccountRecord } from '../stores.ts';
 import { readInteger } from './readers.ts';
-import type { AccountsTable, Tables } from './tables.ts';
+import type { RelationalDatabase } from './relational-database.ts';
+import type { AccountsTable } from './tables.ts';
 
-export function createAccountDirectory(database: Kysely<Tables>): AccountDirectory {
+export function createAccountDirectory({ tables, write }: RelationalDatabase): AccountDirectory {
   return {
     async put(account) {
-      await database
+      const upsert = tables
         .insertInto('accounts')
         .values({ account_id: account.accountId, name: account.name, created_at_ms: account.createdAtMs })
         .onConflict((conflict) =>
           conflict.column('account_id').doUpdateSet((row) => ({ name: row.ref('excluded.name') })),
-        )
-        .execute();
+        );
+      await write([upsert]);
     },
 
     async list(after, limit) {
-      const rows = await database
+      const rows = await tables
         .selectFrom('accounts')
         .selectAll()
         .where('account_id', '>', after ?? '')

@@ -1,27 +1,26 @@
 /** API keys. Revoking keeps the row, so that a key id is never given out twice. */
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { ApiKey, ApiKeyStore } from '../stores.ts';
 import { readInteger, readIntegerOrNull } from './readers.ts';
-import type { ApiKeysTable, Tables } from './tables.ts';
+import type { RelationalDatabase } from './relational-database.ts';
+import type { ApiKeysTable } from './tables.ts';
 
-export function createApiKeyStore(database: Kysely<Tables>): ApiKeyStore {
+export function createApiKeyStore({ tables, write }: RelationalDatabase): ApiKeyStore {
   return {
     async add(key) {
-      await database
-        .insertInto('api_keys')
-        .values({
-          key_id: key.keyId,
-          account_id: key.accountId,
-          secret_hash: key.secretHash,
-          created_at_ms: key.createdAtMs,
-          revoked_at_ms: key.revokedAtMs,
-        })
-        .execute();
+      const insert = tables.insertInto('api_keys').values({
+        key_id: key.keyId,
+        account_id: key.accountId,
+        secret_hash: key.secretHash,
+        created_at_ms: key.createdAtMs,
+        revoked_at_ms: key.revokedAtMs,
+      });
+      await write([insert]);
     },
 
     async find(keyId) {
-      const row = await database
+      const row = await tables
         .selectFrom('api_keys')
         .selectAll()
         .where('key_id', '=', keyId)
@@ -30,17 +29,17 @@ export function createApiKeyStore(database: Kysely<Tables>): ApiKeyStore {
     },
 
     async revoke(keyId, atMs) {
-      const result = await database
+      const update = tables
         .updateTable('api_keys')
         .set({ revoked_at_ms: atMs })
         .where('key_id', '=', keyId)
-        .where('revoked_at_ms', 'is', null)
-        .executeTakeFirst();
-      return result.numUpdatedRows > 0n;
+        .where('revoked_at_ms', 'is', null);
+      const [changed] = await write([update]);
+      return changed === 1;
     },
 
     async listFor(accountId) {
-      const rows = await database
+      const rows = await tables
         .selectFrom('api_keys')
         .selectAll()
         .where('account_id', '=', accountId)

@@ -5,29 +5,30 @@
  * update replaces what execution decides, over an older update only. The facts of acceptance (body digest,
  * notional, creation time …) are taken from the acceptance, whenever it comes, and no update takes them away.
  */
-import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Compilable, Insertable, Kysely, Selectable } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '../stores.ts';
 import { inStatements } from './batches.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
+import type { RelationalDatabase } from './relational-database.ts';
 import type { OrdersTable, Tables } from './tables.ts';
 
 const OPEN: readonly OrderStatus[] = ['ACCEPTED', 'NEW', 'PARTIALLY_FILLED'];
 
-export function createOrderIndex(database: Kysely<Tables>): OrderIndex {
+export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIndex {
   return {
     async put(orders) {
       if (orders.length === 0) return;
       const { acceptances, updates } = sortOut(orders);
-      await database.transaction().execute(async (transaction) => {
-        for (const rows of inStatements(acceptances)) await putAcceptances(transaction, rows);
-        for (const rows of inStatements(updates)) await putUpdates(transaction, rows);
-      });
+      await write([
+        ...inStatements(acceptances).map((rows) => putAcceptances(tables, rows)),
+        ...inStatements(updates).map((rows) => putUpdates(tables, rows)),
+      ]);
     },
 
     async get(orderId) {
-      const row = await database
+      const row = await tables
         .selectFrom('orders')
         .selectAll()
         .where('order_id', '=', orderId)
@@ -38,20 +39,20 @@ export function createOrderIndex(database: Kysely<Tables>): OrderIndex {
     async getMany(orderIds) {
       const found: IndexedOrder[] = [];
       for (const ids of inStatements(orderIds)) {
-        const rows = await database.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
+        const rows = await tables.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
         found.push(...rows.map(toOrder));
       }
       return found;
     },
 
     async list({ userId, status, symbol, after, limit }) {
-      let select = database.selectFrom('orders').selectAll().where('user_id', '=', userId);
+      let select = tables.selectFrom('orders').selectAll().where('user_id', '=', userId);
       if (status === 'open') select = select.where('status', 'in', OPEN);
       else if (status === 'closed') select = select.where('status', 'not in', OPEN);
       else if (status !== undefined) select = select.where('status', '=', status);
       if (symbol !== undefined) select = select.where('symbol', '=', symbol);
       if (after !== undefined) {
-        const last = await database
+        const last = await tables
           .selectFrom('orders')
           .select('created_at_ms')
           .where('order_id', '=', after)
@@ -77,8 +78,8 @@ export function createOrderIndex(database: Kysely<Tables>): OrderIndex {
 }
 
 /** Inserts, or adds the facts of acceptance to an order whose updates came first. */
-async function putAcceptances(database: Kysely<Tables>, orders: readonly IndexedOrder[]): Promise<void> {
-  await database
+function putAcceptances(tables: Kysely<Tables>, orders: readonly IndexedOrder[]): Compilable {
+  return tables
     .insertInto('orders')
     .values(orders.map(toRow))
     .onConflict((conflict) =>
@@ -92,12 +93,11 @@ async function putAcceptances(database: Kysely<Tables>, orders: readonly Indexed
           created_at_ms: row.ref('excluded.created_at_ms'),
         }))
         .where('orders.body_digest', '=', ''),
-    )
-    .execute();
+    );
 }
 
-async function putUpdates(database: Kysely<Tables>, orders: readonly IndexedOrder[]): Promise<void> {
-  await database
+function putUpdates(tables: Kysely<Tables>, orders: readonly IndexedOrder[]): Compilable {
+  return tables
     .insertInto('orders')
     .values(orders.map(toRow))
     .onConflict((conflict) =>
@@ -126,8 +126,7 @@ async function putUpdates(database: Kysely<Tables>, orders: readonly IndexedOrde
           account_sequence: row.ref('excluded.account_sequence'),
         }))
         .whereRef('excluded.account_sequence', '>', 'orders.account_sequence'),
-    )
-    .execute();
+    );
 }
 
 /** One row per order and kind, since PostgreSQL refuses to touch a row twice in one statement. */

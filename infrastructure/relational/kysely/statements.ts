@@ -1,29 +1,29 @@
 /** Account statements: every ledger entry of an account, as its lines. */
-import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Insertable, Selectable } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { StatementLine, StatementStore } from '../stores.ts';
 import { inStatements } from './batches.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
-import type { StatementLinesTable, Tables } from './tables.ts';
+import type { RelationalDatabase } from './relational-database.ts';
+import type { StatementLinesTable } from './tables.ts';
 
-export function createStatementStore(database: Kysely<Tables>): StatementStore {
+export function createStatementStore({ tables, write }: RelationalDatabase): StatementStore {
   return {
     async append(lines) {
       if (lines.length === 0) return;
-      await database.transaction().execute(async (transaction) => {
-        for (const statement of inStatements(lines)) {
-          await transaction
+      await write(
+        inStatements(lines).map((some) =>
+          tables
             .insertInto('statement_lines')
-            .values(statement.map(toRow))
-            .onConflict((conflict) => conflict.column('entry_id').doNothing())
-            .execute();
-        }
-      });
+            .values(some.map(toRow))
+            .onConflict((conflict) => conflict.column('entry_id').doNothing()),
+        ),
+      );
     },
 
     async findByReference(accountId, reference) {
-      const row = await database
+      const row = await tables
         .selectFrom('statement_lines')
         .selectAll()
         .where('account_id', '=', accountId)
@@ -35,7 +35,7 @@ export function createStatementStore(database: Kysely<Tables>): StatementStore {
     },
 
     async list({ accountId, fromMs, toMs, afterSequence, limit }) {
-      let select = database.selectFrom('statement_lines').selectAll().where('account_id', '=', accountId);
+      let select = tables.selectFrom('statement_lines').selectAll().where('account_id', '=', accountId);
       if (fromMs !== undefined) select = select.where('at_ms', '>=', fromMs);
       if (toMs !== undefined) select = select.where('at_ms', '<', toMs);
       if (afterSequence !== undefined) select = select.where('sequence', '>', afterSequence);

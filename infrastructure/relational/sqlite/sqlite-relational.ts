@@ -1,18 +1,24 @@
 /**
- * The relational stores on one SQLite file. Commits are synced before they are answered: API keys exist nowhere
- * else, and the projections' consumers commit their positions after their writes.
+ * The relational stores on one SQLite file: short reads here, writes on a thread of their own.
+ *
+ * Commits are synced before they are answered: API keys exist nowhere else, and the projections' consumers
+ * commit their positions after their writes.
  */
 import { Kysely, SqliteDialect } from 'kysely';
-import { openSqliteFile, type SqliteFormat } from '#infrastructure/common/sqlite-file.ts';
+import {
+  openSqliteFile,
+  type SqliteFileOptions,
+  type SqliteFormat,
+} from '#infrastructure/common/sqlite-file.ts';
+import { openSqliteThread } from '#infrastructure/common/sqlite-thread.ts';
 import { migrate } from '../kysely/migrate.ts';
 import { createRelationalStores } from '../kysely/relational-stores.ts';
 import type { Tables } from '../kysely/tables.ts';
 import { migrations } from '../migrations/migrations.ts';
 import type { RelationalStores } from '../stores.ts';
-import { forKysely } from './node-sqlite-database.ts';
+import { bound, forKysely } from './node-sqlite-database.ts';
 
 export interface SqliteRelationalOptions {
-  /** A path, or `:memory:`. */
   readonly path: string;
   /** The file refuses to grow beyond, as it would on a full disk. */
   readonly sizeLimitBytes?: number;
@@ -25,24 +31,39 @@ const FORMAT: SqliteFormat = {
   steps: ['SELECT 1'],
 };
 
-const CACHE_KIB = 16 * 1024;
+const READER_CACHE_KIB = 8 * 1024;
+const WRITER_CACHE_KIB = 16 * 1024;
 
 export async function openSqliteRelational(options: SqliteRelationalOptions): Promise<RelationalStores> {
   const { path, sizeLimitBytes } = options;
-  const file = openSqliteFile({
+  const file: Omit<SqliteFileOptions, 'cacheKib'> = {
     path,
     format: FORMAT,
-    cacheKib: CACHE_KIB,
     ...(sizeLimitBytes === undefined ? {} : { sizeLimitBytes }),
-  });
-  const database = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: forKysely(file, FORMAT.name, path) }),
+  };
+  const reader = openSqliteFile({ ...file, cacheKib: READER_CACHE_KIB });
+  const tables = new Kysely<Tables>({
+    dialect: new SqliteDialect({ database: forKysely(reader, FORMAT.name, path) }),
   });
   try {
-    await migrate(database, migrations, path);
-    return createRelationalStores(database);
+    await migrate(tables, migrations, path);
+    const writer = await openSqliteThread({ ...file, cacheKib: WRITER_CACHE_KIB });
+    return createRelationalStores({
+      tables,
+      async write(queries) {
+        const steps = queries.map((query) => {
+          const { sql, parameters } = query.compile();
+          return { sql, values: bound(parameters) };
+        });
+        return (await writer.write(steps)).map(({ changes }) => changes);
+      },
+      async close() {
+        await writer.close();
+        await tables.destroy();
+      },
+    });
   } catch (error) {
-    await database.destroy();
+    await tables.destroy();
     throw error;
   }
 }

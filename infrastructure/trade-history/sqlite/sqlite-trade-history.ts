@@ -1,20 +1,20 @@
 /**
  * Trade history on one SQLite file: a table, an index that answers filters and counts by itself, and FTS5 for
- * words.
+ * words. All of it runs on a thread of its own: a search over an account with very many trades takes a while.
  *
  * The full-text table is contentless and keeps no positions: it only answers which rows have all of the words.
  * The account is one of a row's words, so that a search never walks other accounts' rows.
  */
 import assert from 'node:assert/strict';
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, ExecutionId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { SqliteFormat } from '#infrastructure/common/sqlite-file.ts';
 import {
-  guardSqlite,
-  inTransaction,
-  openSqliteFile,
-  type SqliteFormat,
-} from '#infrastructure/common/sqlite-file.ts';
+  openSqliteThread,
+  type SqliteStep,
+  type SqliteThread,
+} from '#infrastructure/common/sqlite-thread.ts';
 import {
   SEARCH_TEXT_LENGTH_MAX,
   TRADE_PAGE_LIMIT_MAX,
@@ -28,7 +28,6 @@ import { readPageToken, writePageToken } from './page-token.ts';
 import { searchWords } from './search-words.ts';
 
 export interface SqliteTradeHistoryOptions {
-  /** A path, or `:memory:`. */
   readonly path: string;
 }
 
@@ -60,43 +59,32 @@ const CACHE_KIB = 16 * 1024;
 /** Up to so many rows that have all words, those rows are looked at; beyond, the account's rows in order of time. */
 const FEW_ROWS = 2_000;
 
+const INSERT = `
+  INSERT INTO trading_trades (event_id, order_id, user_id, symbol, quantity, side, status,
+                              execution_price, execution_id, execution_ms, failure_reason)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`;
+/** Right after `INSERT`: words for the row that it added, if it added one. */
+const INSERT_WORDS =
+  'INSERT INTO trading_trades_words (rowid, words) SELECT last_insert_rowid(), ? WHERE changes() > 0';
+const COUNT_FEW =
+  'SELECT count(*) AS count FROM (SELECT 1 FROM trading_trades_words WHERE trading_trades_words MATCH ? LIMIT ?)';
+const SCAN = 'SELECT * FROM trading_trades WHERE event_id > ? ORDER BY event_id LIMIT ?';
+
 export async function openSqliteTradeHistory(options: SqliteTradeHistoryOptions): Promise<TradeHistory> {
-  return new SqliteTradeHistory(options.path);
+  return new SqliteTradeHistory(
+    await openSqliteThread({ path: options.path, format: FORMAT, cacheKib: CACHE_KIB }),
+  );
 }
 
 class SqliteTradeHistory implements TradeHistory {
-  readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #insertWords: StatementSync;
-  readonly #scan: StatementSync;
-  /** By SQL: few shapes, since only the set of filters varies. */
-  readonly #searches = new Map<string, StatementSync>();
+  readonly #thread: SqliteThread;
 
-  constructor(path: string) {
-    this.#path = path;
-    this.#database = openSqliteFile({ path, format: FORMAT, cacheKib: CACHE_KIB });
-    this.#insert = this.#database.prepare(
-      `INSERT INTO trading_trades (event_id, order_id, user_id, symbol, quantity, side, status,
-                                   execution_price, execution_id, execution_ms, failure_reason)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
-    );
-    this.#insertWords = this.#database.prepare(
-      'INSERT INTO trading_trades_words (rowid, words) VALUES (?, ?)',
-    );
-    this.#scan = this.#database.prepare(
-      'SELECT * FROM trading_trades WHERE event_id > ? ORDER BY event_id LIMIT ?',
-    );
-    this.#scan.setReadBigInts(true);
+  constructor(thread: SqliteThread) {
+    this.#thread = thread;
   }
 
   async index(trades: readonly TradeDocument[]): Promise<void> {
-    if (trades.length === 0) return;
-    this.#guard(() =>
-      inTransaction(this.#database, () => {
-        for (const trade of trades) this.#indexOne(trade);
-      }),
-    );
+    if (trades.length > 0) await this.#thread.write(trades.flatMap(indexSteps));
   }
 
   async search(query: TradeQuery): Promise<TradePage> {
@@ -105,63 +93,45 @@ class SqliteTradeHistory implements TradeHistory {
     if (cursor === null && query.pageToken !== undefined) return { kind: 'bad-page-token' };
     assert((query.text ?? '').length <= SEARCH_TEXT_LENGTH_MAX, 'the caller refuses longer texts');
 
-    return this.#guard(() => {
-      const filters = this.#filtersOf(query);
-      const count = this.#prepare(`SELECT count(*) AS count FROM trading_trades WHERE ${filters.sql}`).get(
-        ...filters.values,
-      );
-      if (cursor !== null) {
-        filters.add('(execution_ms, event_id) < (?, ?)', cursor.executionTimestampMs, cursor.eventId);
-      }
-      const rows = this.#prepare(
-        `SELECT * FROM trading_trades WHERE ${filters.sql} ORDER BY execution_ms DESC, event_id DESC LIMIT ?`,
-      ).all(...filters.values, query.limit + 1);
-      const trades = rows.slice(0, query.limit).map(toTrade);
-      const last = trades.at(-1);
-      const nextPageToken =
-        rows.length > query.limit && last !== undefined ? writePageToken(query, last) : null;
-      return { kind: 'page', trades, nextPageToken, totalCount: Number(count?.['count']) };
-    });
+    const filters = await this.#filtersOf(query);
+    const count = {
+      sql: `SELECT count(*) AS count FROM trading_trades WHERE ${filters.sql}`,
+      values: [...filters.values],
+    };
+    if (cursor !== null) {
+      filters.add('(execution_ms, event_id) < (?, ?)', cursor.executionTimestampMs, cursor.eventId);
+    }
+    const page = {
+      sql: `SELECT * FROM trading_trades WHERE ${filters.sql} ORDER BY execution_ms DESC, event_id DESC LIMIT ?`,
+      values: [...filters.values, query.limit + 1],
+    };
+    const [counted, found] = await this.#thread.read([count, page]);
+    const rows = found?.rows ?? [];
+    const trades = rows.slice(0, query.limit).map(toTrade);
+    const last = trades.at(-1);
+    const nextPageToken =
+      rows.length > query.limit && last !== undefined ? writePageToken(query, last) : null;
+    return { kind: 'page', trades, nextPageToken, totalCount: Number(counted?.rows[0]?.['count']) };
   }
 
   async scan(after: EventId | null, limit: number): Promise<readonly TradeDocument[]> {
     requireLimit(limit);
-    return this.#guard(() => this.#scan.all(after ?? '', limit)).map(toTrade);
+    const [found] = await this.#thread.read([{ sql: SCAN, values: [after ?? '', limit] }]);
+    return (found?.rows ?? []).map(toTrade);
   }
 
-  async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
-  #indexOne(trade: TradeDocument): void {
-    const { changes, lastInsertRowid } = this.#insert.run(
-      trade.eventId,
-      trade.orderId,
-      trade.userId,
-      trade.symbol,
-      trade.quantity,
-      trade.side,
-      trade.status,
-      trade.executionPrice,
-      trade.executionId,
-      trade.executionTimestampMs,
-      trade.failureReason,
-    );
-    if (changes === 0) return;
-    const text = `${trade.symbol} ${trade.side} ${trade.status} ${trade.failureReason ?? ''}`;
-    this.#insertWords.run(lastInsertRowid, [userWord(trade.userId), ...searchWords(text)].join(' '));
-  }
-
-  #filtersOf(query: TradeQuery): Filters {
+  async #filtersOf(query: TradeQuery): Promise<Filters> {
     const filters = new Filters();
     const words = searchWords(query.text ?? '');
     let few = false;
     if (words.length > 0) {
       const match = [userWord(query.userId), ...words].map((word) => `"${word}"`).join(' AND ');
-      const found = this.#prepare(
-        'SELECT count(*) AS count FROM (SELECT 1 FROM trading_trades_words WHERE trading_trades_words MATCH ? LIMIT ?)',
-      ).get(match, FEW_ROWS);
-      few = Number(found?.['count']) < FEW_ROWS;
+      const [found] = await this.#thread.read([{ sql: COUNT_FEW, values: [match, FEW_ROWS] }]);
+      few = Number(found?.rows[0]?.['count']) < FEW_ROWS;
       filters.add('id IN (SELECT rowid FROM trading_trades_words WHERE trading_trades_words MATCH ?)', match);
     }
     // SQLite cannot know which is shorter; the plus keeps it from the account's index.
@@ -172,20 +142,29 @@ class SqliteTradeHistory implements TradeHistory {
     if (query.endMs !== undefined) filters.add('execution_ms < ?', query.endMs);
     return filters;
   }
+}
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#searches.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      statement.setReadBigInts(true);
-      this.#searches.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #guard<T>(work: () => T): T {
-    return guardSqlite(FORMAT.name, this.#path, work);
-  }
+function indexSteps(trade: TradeDocument): readonly SqliteStep[] {
+  const text = `${trade.symbol} ${trade.side} ${trade.status} ${trade.failureReason ?? ''}`;
+  return [
+    {
+      sql: INSERT,
+      values: [
+        trade.eventId,
+        trade.orderId,
+        trade.userId,
+        trade.symbol,
+        trade.quantity,
+        trade.side,
+        trade.status,
+        trade.executionPrice,
+        trade.executionId,
+        trade.executionTimestampMs,
+        trade.failureReason,
+      ],
+    },
+    { sql: INSERT_WORDS, values: [[userWord(trade.userId), ...searchWords(text)].join(' ')] },
+  ];
 }
 
 class Filters {
