@@ -66,8 +66,12 @@ export class FieldReader {
     this.index = index;
   }
 
+  get issues(): readonly FieldIssue[] {
+    return this.#issues ?? [];
+  }
+
   unreadable<T>(): Decoded<T> {
-    const errors = this.#issues ?? [];
+    const errors = this.issues;
     const first = errors[0];
     const reason = first === undefined ? 'unreadable' : `${first.field || 'record'}: ${first.message}`;
     return { kind: 'unreadable', reason, errors };

@@ -1,0 +1,261 @@
+/**
+ * The loop of ingestion: feed → events → one transaction per batch, for ever.
+ *
+ *   open producer (fences a former one) → read feed_positions → ask the feed from there ──batch──▶ commit ─┐
+ *        ▲                                                                              └───────────────────┘
+ *        └── back-off ◀── any operating error that may be retried, an unknown outcome among them
+ *
+ * A batch is market_data records, the dead letters of its bad rows, and in feed_positions the feed's position and
+ * each changed symbol's last event. Since they commit together and a retry begins with reading feed_positions, a
+ * batch whose outcome is unknown is neither lost nor written twice.
+ */
+import assert from 'node:assert/strict';
+import { encodeFeedPosition, type FeedPosition, feedPositionKey } from '#domain/data/feed-position-codec.ts';
+import type { Symbol } from '#domain/data/identifiers.ts';
+import type { MarketEvent } from '#domain/data/market-event.ts';
+import { encodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { retryForever } from '#infrastructure/common/retry.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
+import type { Feed, FeedBatch } from './feed.ts';
+import { readFeedPositions } from './feed-positions.ts';
+import { createSequencer, type Sequencer } from './sequencer.ts';
+
+const SERVICE = 'market-ingestion';
+const CONTEXT = { sourceService: SERVICE } as const;
+
+export interface IngestionProgress {
+  /** `waiting`: for the log or the feed, see `trouble`. `stopped`: for good, see `trouble`. */
+  readonly phase: 'starting' | 'running' | 'waiting' | 'finished' | 'stopped';
+  /** Why it is not running; `null` while it is. */
+  readonly trouble: string | null;
+  /** Since the feed's beginning, restarts included. */
+  readonly events: number;
+  readonly badRows: number;
+  readonly position: string | null;
+  /** Market time of the last event committed, ms. */
+  readonly lastEventMs: number | null;
+}
+
+export interface IngestionOptions {
+  readonly feed: Feed;
+  readonly log: EventLog;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+}
+
+export interface Ingestion {
+  /** Resolves when the feed is finished, the loop is fenced or hopeless, or the signal is aborted. Throws bugs only. */
+  run(): Promise<void>;
+  progress(): IngestionProgress;
+}
+
+/** Where one run of the feed stands; made anew from the log after every failure. */
+interface Session {
+  readonly producer: TransactionalProducer;
+  readonly sequencer: Sequencer;
+  readonly position: string | null;
+  readonly finished: boolean;
+  /** Committed in this session. */
+  batches: number;
+  marketDataOffset: number;
+}
+
+export function createIngestion(options: IngestionOptions): Ingestion {
+  const { feed, log, runtime, logger, signal } = options;
+  const { source } = feed;
+  const counters = {
+    events: options.metrics.counter('tradehall_ingestion_events_total', 'Market events written by feed.', [
+      'source',
+    ]),
+    badRows: options.metrics.counter('tradehall_ingestion_bad_rows_total', 'Rows refused by feed.', [
+      'source',
+    ]),
+    retries: options.metrics.counter('tradehall_ingestion_retries_total', 'Times a feed was begun again.', [
+      'source',
+    ]),
+  };
+  let progress: IngestionProgress = {
+    phase: 'starting',
+    trouble: null,
+    events: 0,
+    badRows: 0,
+    position: null,
+    lastEventMs: null,
+  };
+
+  function report(change: Partial<IngestionProgress>): void {
+    progress = { ...progress, ...change };
+  }
+
+  async function run(): Promise<void> {
+    try {
+      for (let ended = false; !ended; ) {
+        const outcome = await retryForever(session, {
+          timers: runtime.timers,
+          randomness: runtime.randomness,
+          signal,
+          logger,
+          what: `take in ${source}`,
+          retryUnknown: true,
+          onFailure: (error) => waitFor(error),
+        });
+        ended = outcome.kind === 'aborted' || outcome.value === 'ended';
+      }
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.error({ code: error.code, error: error.message, source }, 'ingestion stopped');
+      report({ phase: 'stopped', trouble: error.message });
+    }
+  }
+
+  function waitFor(error: OperatingError): void {
+    counters.retries.increment({ source });
+    report({ phase: 'waiting', trouble: error.message });
+  }
+
+  /** `again`: it failed after it had got on, so the next attempt need not wait as long as the last. */
+  async function session(): Promise<'ended' | 'again'> {
+    const producer = await log.openProducer(SERVICE);
+    let from: Session | null = null;
+    try {
+      from = await resume(producer);
+      await consume(from);
+      return 'ended';
+    } catch (error) {
+      const gotOn = from !== null && from.batches > 0;
+      if (!gotOn || !(error instanceof OperatingError) || error.retry === 'never') throw error;
+      logger.warn(
+        { code: error.code, error: error.message, source },
+        'ingestion was interrupted, beginning again',
+      );
+      waitFor(error);
+      return 'again';
+    } finally {
+      await producer.close();
+    }
+  }
+
+  async function resume(producer: TransactionalProducer): Promise<Session> {
+    const positions = await readFeedPositions(log);
+    const before = positions.sources.get(source);
+    const [extent] = await log.extents(TOPIC.marketData);
+    assert(extent !== undefined, 'market_data has one partition');
+    report({
+      events: before?.events ?? 0,
+      badRows: before?.badRows ?? 0,
+      position: before?.position ?? null,
+      lastEventMs: latestMs(positions.lastEvents.values()),
+    });
+    return {
+      producer,
+      sequencer: createSequencer(positions.lastEvents.values()),
+      position: before?.position ?? null,
+      finished: before?.finished ?? false,
+      batches: 0,
+      marketDataOffset: extent.nextOffset,
+    };
+  }
+
+  async function consume(from: Session): Promise<void> {
+    // The feed is asked all the same: it notices when its file has become another one.
+    if (from.finished) report({ phase: 'finished', trouble: null });
+    for await (const batch of feed.batches(from.position, signal)) {
+      const nothingNew = from.finished && batch.ticks.length + batch.badRows.length === 0;
+      const outcome = nothingNew ? 'committed' : await commitBatch(from, batch);
+      if (outcome === 'fenced') {
+        report({ phase: 'stopped', trouble: 'another market-ingestion has taken over this log' });
+        logger.error({ source }, 'fenced: another market-ingestion has taken over');
+        return;
+      }
+      if (batch.finished) {
+        report({ phase: 'finished', trouble: null });
+        logger.info(
+          { source, events: progress.events, badRows: progress.badRows },
+          'the feed has come to its end',
+        );
+        return;
+      }
+      if (signal.aborted) return;
+      await runtime.timers.yieldTurn();
+    }
+  }
+
+  async function commitBatch(session: Session, batch: FeedBatch): Promise<'committed' | 'fenced'> {
+    const idPrefix = feed.idPrefix();
+    const events = batch.ticks.map((tick) => session.sequencer.next(tick, idPrefix));
+    const counts = {
+      events: progress.events + events.length,
+      badRows: progress.badRows + batch.badRows.length,
+    };
+    const changed = new Map<Symbol, MarketEvent>(events.map((event) => [event.symbol, event]));
+    const records: NewRecord[] = [
+      ...events.map(marketRecord),
+      ...batch.badRows.map((row) =>
+        deadLetterRecord(
+          { topic: TOPIC.marketData, source, line: row.line, bytes: row.original },
+          SERVICE,
+          row,
+        ),
+      ),
+      ...[...changed.values()].map((lastEvent) => positionRecord({ kind: 'symbol', lastEvent })),
+      positionRecord({
+        kind: 'source',
+        source,
+        position: batch.position,
+        finished: batch.finished,
+        ...counts,
+        marketDataOffsetHint: session.marketDataOffset,
+      }),
+    ];
+    const outcome = await session.producer.commit({ records });
+    if (outcome.kind === 'fenced') return 'fenced';
+    session.batches += 1;
+    session.marketDataOffset += events.length;
+    counters.events.increment({ source }, events.length);
+    counters.badRows.increment({ source }, batch.badRows.length);
+    report({
+      phase: 'running',
+      trouble: null,
+      ...counts,
+      position: batch.position,
+      lastEventMs: events.at(-1)?.feedTimestampMs ?? progress.lastEventMs,
+    });
+    return 'committed';
+  }
+
+  return { run, progress: () => progress };
+}
+
+function marketRecord(event: MarketEvent): NewRecord {
+  return {
+    topic: TOPIC.marketData,
+    partition: 0,
+    key: event.symbol,
+    value: encodeMarketEvent(event, CONTEXT),
+  };
+}
+
+function positionRecord(position: FeedPosition): NewRecord {
+  return {
+    topic: TOPIC.feedPositions,
+    partition: 0,
+    key: feedPositionKey(position),
+    value: encodeFeedPosition(position),
+  };
+}
+
+function latestMs(events: Iterable<MarketEvent>): number | null {
+  let latest: number | null = null;
+  for (const { feedTimestampMs } of events) {
+    if (latest === null || feedTimestampMs > latest) latest = feedTimestampMs;
+  }
+  return latest;
+}

@@ -1,0 +1,136 @@
+/** What the rows of a market data file mean, and the rules they must keep. Pure. */
+
+import type { Price, Quantity } from '#domain/data/decimal.ts';
+import type { FieldIssue } from '#domain/data/decoded.ts';
+import { FieldReader } from '#domain/data/field-reader.ts';
+import type { Symbol } from '#domain/data/identifiers.ts';
+import {
+  MARKET_FILE_COLUMNS,
+  type MarketFileKind,
+  type MarketFileRow,
+} from '#infrastructure/market-files/market-files.ts';
+import type { FeedQuote } from './feed.ts';
+
+interface RowBase {
+  readonly symbol: Symbol;
+  /** Market time, ms; of a bar its left edge. */
+  readonly timeMs: number;
+}
+
+export interface BarRow extends RowBase {
+  readonly kind: 'bars';
+  readonly open: Price;
+  readonly high: Price;
+  readonly low: Price;
+  readonly close: Price;
+  readonly volume: Quantity;
+}
+
+export interface TradeRow extends RowBase {
+  readonly kind: 'trades';
+  readonly price: Price;
+  readonly size: Quantity;
+}
+
+export interface QuoteRow extends RowBase {
+  readonly kind: 'quotes';
+  readonly quote: FeedQuote;
+}
+
+export type MarketRow = BarRow | TradeRow | QuoteRow;
+
+export type ReadRow =
+  | { readonly kind: 'row'; readonly row: MarketRow }
+  | { readonly kind: 'refused'; readonly reason: string; readonly errors: readonly FieldIssue[] };
+
+/** Reads one row; what is wrong names the row's line, the column and the rule. */
+export function readMarketRow(kind: MarketFileKind, row: MarketFileRow): ReadRow {
+  const reader = new FieldReader();
+  if (row.trouble !== null) {
+    reader.issue('row', 'format', row.trouble);
+    return refusal(row, reader);
+  }
+  const value = readers[kind](row, reader);
+  return reader.failed ? refusal(row, reader) : { kind: 'row', row: value };
+}
+
+function refusal(row: MarketFileRow, reader: FieldReader): ReadRow {
+  const errors = reader.issues;
+  const all = errors.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return { kind: 'refused', reason: `line ${row.line}: ${all}`, errors };
+}
+
+/** An empty cell is a missing one. */
+function cellsOf(kind: MarketFileKind, row: MarketFileRow): Readonly<Record<string, string | undefined>> {
+  const cells: Record<string, string | undefined> = {};
+  MARKET_FILE_COLUMNS[kind].forEach((column, at) => {
+    cells[column] = row.cells[at] || undefined;
+  });
+  return cells;
+}
+
+function baseOf(
+  cells: Readonly<Record<string, string | undefined>>,
+  row: MarketFileRow,
+  reader: FieldReader,
+): RowBase {
+  const symbol = reader.symbol(cells['symbol'], 'symbol');
+  if (cells['t'] === undefined) reader.issue('t', 'required', 'is required');
+  else if (row.timeMs === null) {
+    reader.issue('t', 'timestamp', 'must be an ISO 8601 time in UTC, such as 2019-02-11T14:30:00Z, or a day');
+  }
+  return { symbol, timeMs: row.timeMs ?? 0 };
+}
+
+const readers: Readonly<Record<MarketFileKind, (row: MarketFileRow, reader: FieldReader) => MarketRow>> = {
+  bars(row, reader) {
+    const cells = cellsOf('bars', row);
+    const bar: BarRow = {
+      kind: 'bars',
+      ...baseOf(cells, row, reader),
+      open: reader.price(cells['open'], 'open'),
+      high: reader.price(cells['high'], 'high'),
+      low: reader.price(cells['low'], 'low'),
+      close: reader.price(cells['close'], 'close'),
+      volume: reader.quantity(cells['volume'], 'volume'),
+    };
+    if (reader.failed) return bar;
+    if (bar.low > bar.high) reader.issue('low', 'maximum', 'must not be above high');
+    for (const edge of ['open', 'close'] as const) {
+      if (bar[edge] < bar.low) reader.issue(edge, 'minimum', 'must not be below low');
+      if (bar[edge] > bar.high) reader.issue(edge, 'maximum', 'must not be above high');
+    }
+    return bar;
+  },
+  trades(row, reader) {
+    const cells = cellsOf('trades', row);
+    return {
+      kind: 'trades',
+      ...baseOf(cells, row, reader),
+      price: reader.price(cells['price'], 'price'),
+      size: reader.quantity(cells['size'], 'size'),
+    };
+  },
+  /** One side may be missing, as in a market without it. Bid and ask may cross, as real ones do for a moment. */
+  quotes(row, reader) {
+    const cells = cellsOf('quotes', row);
+    const base = baseOf(cells, row, reader);
+    if (cells['bid'] === undefined && cells['ask'] === undefined)
+      reader.issue('bid', 'required', 'is required, or ask');
+    for (const side of ['bid', 'ask'] as const) {
+      if (cells[side] === undefined && cells[`${side}_size`] !== undefined) {
+        reader.issue(`${side}_size`, 'exclusive', `must not stand without ${side}`);
+      }
+    }
+    return {
+      kind: 'quotes',
+      ...base,
+      quote: {
+        bid: reader.optionalPrice(cells['bid'], 'bid'),
+        bidSize: reader.optionalQuantity(cells['bid_size'], 'bid_size'),
+        ask: reader.optionalPrice(cells['ask'], 'ask'),
+        askSize: reader.optionalQuantity(cells['ask_size'], 'ask_size'),
+      },
+    };
+  },
+};

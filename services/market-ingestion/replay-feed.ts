@@ -1,0 +1,177 @@
+/**
+ * The feed that replays a file. Its position is the key of the last item given, with the file's digest: from
+ * there on a restart reads again whatever can still have trades to come, and skips what it has given.
+ */
+import { FieldReader, isWireObject } from '#domain/data/field-reader.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { MarketFile, MarketFileRow, MarketFiles } from '#infrastructure/market-files/market-files.ts';
+import { barPath } from './bar-path.ts';
+import { type BadRow, type Feed, type FeedBatch, type FeedTick, MAX_BATCH_ITEMS } from './feed.ts';
+import { type MarketRow, readMarketRow } from './market-rows.ts';
+import type { Pacer } from './pacer.ts';
+import { compareKeys, createReplayMerge, type ItemKey, type ReplayItem } from './replay-merge.ts';
+
+/** Of a file in which no symbol has two bars. */
+const DEFAULT_INTERVAL_MS = 60_000;
+
+interface ReplayPosition {
+  readonly digest: string;
+  /** `null` before the first item. */
+  readonly last: ItemKey | null;
+}
+
+export function createReplayFeed(files: MarketFiles, path: string, pacer: Pacer): Feed {
+  let file: MarketFile | null = null;
+
+  async function opened(): Promise<MarketFile> {
+    file ??= await files.open(path);
+    return file;
+  }
+
+  async function* batches(text: string | null, signal: AbortSignal): AsyncGenerator<FeedBatch> {
+    const source = await opened();
+    const last = text === null ? null : lastKey(text, path, source.digest);
+    const intervalMs = source.kind === 'bars' ? ((await source.smallestGapMs()) ?? DEFAULT_INTERVAL_MS) : 0;
+    const batch = createBatch(source.digest, last);
+    for await (const item of replayItems(source, last, intervalMs)) {
+      // What has no time is given at once: only ticks wait for their time.
+      const dueMs = item.kind === 'tick' ? item.tick.timeMs : null;
+      if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || (dueMs !== null && !pacer.isDue(dueMs)))) {
+        yield batch.take(false);
+      }
+      if (dueMs !== null && !pacer.isDue(dueMs)) await pacer.until(dueMs, signal);
+      if (signal.aborted) return;
+      batch.add(item);
+    }
+    yield batch.take(true);
+  }
+
+  return {
+    source: `replay:${path}`,
+    idPrefix: () => `replay-${file?.digest ?? ''}`,
+    async open() {
+      await opened();
+    },
+    batches,
+    async close() {
+      await file?.close();
+      file = null;
+    },
+  };
+}
+
+function createBatch(digest: string, last: ItemKey | null) {
+  let ticks: FeedTick[] = [];
+  let badRows: BadRow[] = [];
+  let lastKeyGiven = last;
+  return {
+    size: () => ticks.length + badRows.length,
+    add(item: ReplayItem) {
+      if (item.kind === 'tick') ticks.push(item.tick);
+      else badRows.push(item.row);
+      lastKeyGiven = { timeMs: item.timeMs, line: item.line, step: item.step };
+    },
+    take(finished: boolean): FeedBatch {
+      const position: ReplayPosition = { digest, last: lastKeyGiven };
+      const batch = { ticks, badRows, position: JSON.stringify(position), finished };
+      ticks = [];
+      badRows = [];
+      return batch;
+    },
+  };
+}
+
+/** What the file gives after `last`, in the order of keys. */
+async function* replayItems(
+  file: MarketFile,
+  last: ItemKey | null,
+  intervalMs: number,
+): AsyncGenerator<ReplayItem> {
+  const merge = createReplayMerge();
+  const isNew = (item: ItemKey) => last === null || compareKeys(item, last) > 0;
+  const fromMs = last === null || last.timeMs === null ? null : last.timeMs - intervalMs;
+  for await (const rows of file.read(fromMs)) {
+    for (const row of rows) {
+      for (const item of itemsOf(row, file, intervalMs)) if (isNew(item)) merge.add(item);
+      const limit = { timeMs: row.timeMs, line: row.line, step: 0 };
+      for (let item = merge.take(limit); item !== undefined; item = merge.take(limit)) yield item;
+    }
+  }
+  for (let item = merge.take(null); item !== undefined; item = merge.take(null)) yield item;
+}
+
+function itemsOf(row: MarketFileRow, file: MarketFile, intervalMs: number): readonly ReplayItem[] {
+  const { line, timeMs } = row;
+  const read = readMarketRow(file.kind, row);
+  if (read.kind === 'refused') {
+    const bad: BadRow = { line, reason: read.reason, errors: read.errors, original: row.original };
+    return [{ kind: 'bad', timeMs, line, step: 0, row: bad }];
+  }
+  return ticksOf(read.row, intervalMs).map((tick, step) => ({
+    kind: 'tick',
+    timeMs: tick.timeMs,
+    line,
+    step,
+    tick,
+  }));
+}
+
+function ticksOf(row: MarketRow, intervalMs: number): readonly FeedTick[] {
+  const { symbol, timeMs } = row;
+  switch (row.kind) {
+    case 'bars':
+      return barPath(row, intervalMs).map((trade) => ({
+        symbol,
+        timeMs: trade.timeMs,
+        price: trade.price,
+        size: trade.size,
+        quote: null,
+      }));
+    case 'trades':
+      return [{ symbol, timeMs, price: row.price, size: row.size, quote: null }];
+    case 'quotes':
+      return [{ symbol, timeMs, price: null, size: null, quote: row.quote }];
+  }
+}
+
+function lastKey(text: string, path: string, digest: string): ItemKey | null {
+  const position = readPosition(text);
+  if (position === null) {
+    throw new OperatingError(
+      'FEED_POSITION_UNREADABLE',
+      `The stored position of replay:${path} cannot be read.`,
+      {
+        retry: 'never',
+      },
+    );
+  }
+  if (position.digest === digest) return position.last;
+  throw new OperatingError(
+    'FEED_FILE_CHANGED',
+    `The file ${path} is not the one that was replayed under this name before (it was ${position.digest}, now it is ${digest}). ` +
+      'Put the former file back, or give this one another name to replay it from its beginning.',
+    { retry: 'never' },
+  );
+}
+
+function readPosition(text: string): ReplayPosition | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isWireObject(parsed)) return null;
+  const reader = new FieldReader();
+  const digest = reader.text(parsed['digest'], 'digest', 64);
+  const key = parsed['last'];
+  if (key === null) return reader.failed ? null : { digest, last: null };
+  const fields = reader.object(key, 'last');
+  const timeMs = fields['timeMs'];
+  const last: ItemKey = {
+    timeMs: timeMs === null ? null : reader.integer(timeMs, 'timeMs', Number.MIN_SAFE_INTEGER),
+    line: reader.integer(fields['line'], 'line', 1),
+    step: reader.integer(fields['step'], 'step', 0),
+  };
+  return reader.failed ? null : { digest, last };
+}
