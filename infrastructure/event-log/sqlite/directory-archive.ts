@@ -14,7 +14,8 @@ import type {
 } from '../log-archive.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import { readHeads } from './log-heads.ts';
-import { HEADS_FILE, OFFSETS, openLogFileReadOnly } from './schema.ts';
+import { recordsTable } from './record-storage.ts';
+import { HEADS_FILE, openLogFileReadOnly } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
 
@@ -102,21 +103,21 @@ class DirectoryArchive implements LogArchive {
   }
 
   *records(place: TopicPartition): Generator<ArchivedRecord> {
-    const { base, topic, partition } = this.#registry.partition(place);
+    const { id, topic, partition } = this.#registry.partition(place);
     const compacted = topic.spec.cleanup.kind === 'compact';
     try {
       const rows = this.#db
         .prepare(
-          `SELECT place, key, value, appended_at, ${compacted ? 'NULL AS hash_check' : 'hash_check'}
-           FROM ${compacted ? 'compacted' : 'records'} WHERE place >= ? AND place < ? ORDER BY place`,
+          `SELECT offset, key, value, appended_at, ${compacted ? 'NULL AS hash_check' : 'hash_check'}
+           FROM ${recordsTable(id)} ORDER BY offset`,
         )
-        .iterate(base, base + OFFSETS);
+        .iterate();
       for (const row of rows) {
         const { key, value } = row;
         yield {
           topic: topic.spec.name,
           partition,
-          offset: Number(row['place']) - base,
+          offset: Number(row['offset']),
           key: typeof key === 'string' ? key : null,
           value: value instanceof Uint8Array ? value : null,
           appendedAtMs: Number(row['appended_at']),

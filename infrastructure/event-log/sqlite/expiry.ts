@@ -11,11 +11,13 @@ import type { ChainEntry } from '../seal.ts';
 import { chainKey, decodeChainEntry } from '../seal.ts';
 import { translating } from './failures.ts';
 import type { LogWriter } from './log-writer.ts';
+import { type RecordStorage, recordsTable } from './record-storage.ts';
 import type { PartitionState, TopicRegistry } from './topic-registry.ts';
 
 export interface ExpiryParts {
   readonly db: DatabaseSync;
   readonly registry: TopicRegistry;
+  readonly storage: RecordStorage;
   readonly writer: LogWriter;
   readonly runtime: Runtime;
 }
@@ -25,11 +27,6 @@ const SEALS_PER_READ = 2000;
 
 export class Expiry {
   readonly #parts: ExpiryParts;
-  readonly #dueTombstones: StatementSync;
-  readonly #dropTombstone: StatementSync;
-  readonly #ages: StatementSync;
-  readonly #drop: StatementSync;
-  readonly #sealsAfter: StatementSync;
   readonly #setFirst: StatementSync;
   readonly #setNext: StatementSync;
   /** Where in `log_seals` the first seal of a partition's remaining records is looked for. */
@@ -38,17 +35,6 @@ export class Expiry {
   constructor(parts: ExpiryParts) {
     const { db } = parts;
     this.#parts = parts;
-    this.#dueTombstones = db.prepare(
-      'SELECT place FROM compacted WHERE partition_id = ? AND value IS NULL AND appended_at < ? LIMIT ?',
-    );
-    this.#dropTombstone = db.prepare('DELETE FROM compacted WHERE place = ?');
-    this.#ages = db.prepare(
-      'SELECT place, appended_at FROM records WHERE place >= ? AND place < ? ORDER BY place LIMIT ?',
-    );
-    this.#drop = db.prepare('DELETE FROM records WHERE place >= ? AND place < ?');
-    this.#sealsAfter = db.prepare(
-      'SELECT place, key, value FROM records WHERE place >= ? AND place < ? ORDER BY place LIMIT ?',
-    );
     this.#setFirst = db.prepare('UPDATE partitions SET first_offset = ? WHERE id = ?');
     this.#setNext = db.prepare('UPDATE partitions SET next_offset = ? WHERE id = ?');
   }
@@ -80,21 +66,27 @@ export class Expiry {
   }
 
   #removeTombstones(partition: PartitionState, beforeMs: number): number {
-    const due = this.#dueTombstones.all(partition.id, beforeMs, RECORDS_PER_STEP);
+    const table = recordsTable(partition.id);
+    const due = this.#parts.db
+      .prepare(`SELECT offset FROM ${table} WHERE value IS NULL AND appended_at < ? LIMIT ?`)
+      .all(beforeMs, RECORDS_PER_STEP);
     if (due.length === 0) return 0;
+    const remove = this.#parts.db.prepare(`DELETE FROM ${table} WHERE offset = ?`);
     this.#parts.writer.inTransaction(() => {
-      for (const row of due) this.#dropTombstone.run(Number(row['place']));
+      for (const row of due) remove.run(Number(row['offset']));
     });
     return due.length;
   }
 
   /** The end of the first records that are older than `beforeMs`, at most one step of them. */
   #dueEnd(partition: PartitionState, beforeMs: number): number {
-    const from = partition.base + partition.firstOffset;
+    const rows = this.#parts.db
+      .prepare(`SELECT offset, appended_at FROM ${recordsTable(partition.id)} ORDER BY offset LIMIT ?`)
+      .all(RECORDS_PER_STEP);
     let end = partition.firstOffset;
-    for (const row of this.#ages.all(from, partition.base + partition.nextOffset, RECORDS_PER_STEP)) {
+    for (const row of rows) {
       if (Number(row['appended_at']) >= beforeMs) break;
-      end = Number(row['place']) - partition.base + 1;
+      end = Number(row['offset']) + 1;
     }
     return end;
   }
@@ -109,12 +101,11 @@ export class Expiry {
     let before = partition.firstOffset;
     let from = this.#sealsFrom.get(partition) ?? seals.firstOffset;
     for (;;) {
-      const rows = this.#sealsAfter.all(seals.base + from, seals.base + seals.nextOffset, SEALS_PER_READ);
-      for (const row of rows) {
-        const offset = Number(row['place']) - seals.base;
+      const records = this.#parts.storage.read(seals, from, SEALS_PER_READ);
+      for (const { offset, key: sealKey, value } of records) {
         from = offset + 1;
-        if (row['key'] !== key || !(row['value'] instanceof Uint8Array)) continue;
-        const entry = decodeChainEntry(row['value']);
+        if (sealKey !== key || value === null) continue;
+        const entry = decodeChainEntry(value);
         if (entry?.kind !== 'seal' || entry.first < partition.firstOffset) continue;
         if (entry.first >= end) {
           this.#sealsFrom.set(partition, offset);
@@ -122,7 +113,7 @@ export class Expiry {
         }
         before = entry.last + 1;
       }
-      if (rows.length < SEALS_PER_READ) break;
+      if (records.length < SEALS_PER_READ) break;
     }
     this.#sealsFrom.set(partition, from);
     return before;
@@ -136,7 +127,9 @@ export class Expiry {
     let chain = partition.chainHash;
     try {
       writer.inTransaction(() => {
-        const { changes } = this.#drop.run(partition.base + partition.firstOffset, partition.base + before);
+        const { changes } = this.#parts.db
+          .prepare(`DELETE FROM ${recordsTable(partition.id)} WHERE offset < ?`)
+          .run(before);
         removed = Number(changes);
         this.#setFirst.run(before, partition.id);
         if (!sealed) return;

@@ -22,7 +22,6 @@ import {
 import { operatingErrorOf } from './failures.ts';
 import type { LogHeads } from './log-heads.ts';
 import type { RecordStorage } from './record-storage.ts';
-import { OFFSETS } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 
 export interface PlacedRecord {
@@ -287,7 +286,6 @@ export class LogWriter {
     const offsets: number[] = [];
     for (const { partition, key, value } of write.records) {
       const offset = partition.pendingNextOffset;
-      if (offset >= OFFSETS) throw new RangeError(`partition ${partition.id} has used up its offsets`);
       touched.add(partition);
       partition.pendingNextOffset = offset + 1;
       const { spec } = partition.topic;

@@ -1,8 +1,14 @@
-/** The prepared statements that write and read records. Knows places, not transactions. */
+/**
+ * The prepared statements that write and read records. Each partition has a table of its own, `records_<id>`, so
+ * that every insert goes to the right edge of a tree: measured twice as fast as one table for all.
+ */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogRecord } from '../event-log.ts';
-import { OFFSETS } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
+
+export function recordsTable(partitionId: number): string {
+  return `records_${partitionId}`;
+}
 
 type Row = readonly [number, string | null, Uint8Array | null, number];
 
@@ -10,33 +16,40 @@ function isRow(columns: unknown): columns is Row {
   return Array.isArray(columns) && columns.length === 4;
 }
 
-function rangeStatement(db: DatabaseSync, table: 'records' | 'compacted'): StatementSync {
-  const statement = db.prepare(
-    `SELECT place, key, value, appended_at FROM ${table} WHERE place >= ? AND place < ? ORDER BY place LIMIT ?`,
-  );
-  // Rows as arrays read about half as fast again as rows as objects.
-  statement.setReturnArrays(true);
-  return statement;
+interface PartitionStatements {
+  readonly insert: StatementSync;
+  readonly read: StatementSync;
 }
 
 export class RecordStorage {
-  readonly #insert: StatementSync;
-  readonly #replace: StatementSync;
-  readonly #readRetained: StatementSync;
-  readonly #readCompacted: StatementSync;
+  readonly #db: DatabaseSync;
   readonly #advance: StatementSync;
+  readonly #statements = new Map<PartitionState, PartitionStatements>();
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare(
-      'INSERT INTO records (place, key, value, appended_at, hash_check) VALUES (?, ?, ?, ?, ?)',
-    );
-    // The unique index on (partition, key) makes this drop the key's former record.
-    this.#replace = db.prepare(
-      'INSERT OR REPLACE INTO compacted (place, key, value, appended_at, partition_id) VALUES (?, ?, ?, ?, ?)',
-    );
-    this.#readRetained = rangeStatement(db, 'records');
-    this.#readCompacted = rangeStatement(db, 'compacted');
+    this.#db = db;
     this.#advance = db.prepare('UPDATE partitions SET next_offset = ?, chain_hash = ? WHERE id = ?');
+  }
+
+  #of(partition: PartitionState): PartitionStatements {
+    let statements = this.#statements.get(partition);
+    if (statements === undefined) {
+      const table = recordsTable(partition.id);
+      const insert = this.#db.prepare(
+        partition.topic.spec.cleanup.kind === 'compact'
+          ? // The unique key makes this drop the key's former record.
+            `INSERT OR REPLACE INTO ${table} (offset, key, value, appended_at) VALUES (?, ?, ?, ?)`
+          : `INSERT INTO ${table} (offset, key, value, appended_at, hash_check) VALUES (?, ?, ?, ?, ?)`,
+      );
+      const read = this.#db.prepare(
+        `SELECT offset, key, value, appended_at FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`,
+      );
+      // Rows as arrays read about half as fast again as rows as objects.
+      read.setReturnArrays(true);
+      statements = { insert, read };
+      this.#statements.set(partition, statements);
+    }
+    return statements;
   }
 
   insert(
@@ -45,11 +58,12 @@ export class RecordStorage {
     key: string | null,
     value: Uint8Array | null,
     appendedAtMs: number,
-    check: number | null,
+    hashCheck: number | null,
   ): void {
-    this.#insert.run(partition.base + offset, key, value, appendedAtMs, check);
+    this.#of(partition).insert.run(offset, key, value, appendedAtMs, hashCheck);
   }
 
+  /** In a compacted partition. */
   replace(
     partition: PartitionState,
     offset: number,
@@ -57,7 +71,7 @@ export class RecordStorage {
     value: Uint8Array | null,
     appendedAtMs: number,
   ): void {
-    this.#replace.run(partition.base + offset, key, value, appendedAtMs, partition.id);
+    this.#of(partition).insert.run(offset, key, value, appendedAtMs);
   }
 
   advance(partition: PartitionState, nextOffset: number, chainHashText: string): void {
@@ -66,21 +80,15 @@ export class RecordStorage {
 
   read(partition: PartitionState, fromOffset: number, maxRecords: number): LogRecord[] {
     if (fromOffset >= partition.nextOffset || maxRecords <= 0) return [];
-    const statement =
-      partition.topic.spec.cleanup.kind === 'compact' ? this.#readCompacted : this.#readRetained;
     const topic = partition.topic.spec.name;
     const records: LogRecord[] = [];
-    const rows: readonly unknown[] = statement.all(
-      partition.base + fromOffset,
-      partition.base + OFFSETS,
-      maxRecords,
-    );
+    const rows: readonly unknown[] = this.#of(partition).read.all(fromOffset, maxRecords);
     for (const row of rows) {
       if (!isRow(row)) throw new TypeError('node:sqlite returned a row of another shape');
       records.push({
         topic,
         partition: partition.partition,
-        offset: row[0] - partition.base,
+        offset: row[0],
         key: row[1],
         value: row[2],
         appendedAtMs: row[3],

@@ -4,7 +4,8 @@
  *   event-log.sqlite   everything; opened exclusively, so a second process is refused
  *   log-heads.sqlite   how far the log reached, kept apart so that a cut tail shows (log-heads.ts)
  *
- * A record's place is one integer, `partition id × 2^40 + offset`: the fastest key SQLite has, and within 2^53.
+ * Each partition's records are in a table of their own, `records_<id>`, made when its topic is created; the view
+ * `record_tables` says which is whose.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,12 +16,17 @@ import { operatingErrorOf } from './failures.ts';
 export const LOG_FILE = 'event-log.sqlite';
 export const HEADS_FILE = 'log-heads.sqlite';
 
-/** Offsets of one partition lie below this. */
-export const OFFSETS = 2 ** 40;
 /** Partitions of all topics together. */
-export const MAX_PARTITIONS = 2 ** 13;
+export const MAX_PARTITIONS = 1024;
 
 const PAGE_BYTES = 8192;
+
+/** Records of a topic that keeps all until they expire. `hash_check`: 48 bits of the record's hash, where sealed. */
+export const RETAINED_COLUMNS =
+  '(offset INTEGER PRIMARY KEY, key TEXT, value BLOB, appended_at INTEGER NOT NULL, hash_check INTEGER) STRICT';
+/** Records of a topic that keeps the last of each key. */
+export const COMPACTED_COLUMNS =
+  '(offset INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB, appended_at INTEGER NOT NULL) STRICT';
 
 /** Number n (from 1) leads from format n - 1 to n. Never change one that was released: add another. */
 const MIGRATIONS: readonly string[] = [
@@ -42,22 +48,9 @@ const MIGRATIONS: readonly string[] = [
      chain_hash TEXT NOT NULL,
      UNIQUE (topic_id, partition)
    ) STRICT;
-   CREATE TABLE records (
-     place INTEGER PRIMARY KEY,
-     key TEXT,
-     value BLOB,
-     appended_at INTEGER NOT NULL,
-     hash_check INTEGER  -- 48 bits of the record's hash, where the topic is sealed
-   ) STRICT;
-   CREATE TABLE compacted (
-     place INTEGER PRIMARY KEY,
-     key TEXT NOT NULL,
-     value BLOB,
-     appended_at INTEGER NOT NULL,
-     partition_id INTEGER NOT NULL
-   ) STRICT;
-   CREATE UNIQUE INDEX compacted_keys ON compacted (partition_id, key);
-   CREATE INDEX compacted_tombstones ON compacted (partition_id, appended_at) WHERE value IS NULL;
+   CREATE VIEW record_tables AS
+     SELECT name AS topic, partition, 'records_' || partitions.id AS records
+     FROM partitions JOIN topics ON topics.id = topic_id;
    CREATE TABLE positions (
      consumer_group TEXT NOT NULL,
      partition_id INTEGER NOT NULL REFERENCES partitions (id),

@@ -87,6 +87,8 @@ class OpenSqliteEventLog implements SqliteEventLog {
   readonly #consumers = new Set<SqliteConsumer>();
   readonly #epochs = new Map<string, number>();
   readonly #committed = new Map<string, Map<PartitionState, number>>();
+  /** Expiries and backups under way: the files are not closed under them. */
+  readonly #background = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
   constructor(options: SqliteEventLogOptions) {
@@ -117,6 +119,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
       this.#expiry = new Expiry({
         db: this.#db,
         registry: this.#registry,
+        storage: this.#storage,
         writer: this.#writer,
         runtime: options.runtime,
       });
@@ -439,12 +442,21 @@ class OpenSqliteEventLog implements SqliteEventLog {
 
   async expire(nowMs: number): Promise<number> {
     this.#assertOpen();
-    return this.#expiry.run(nowMs, () => this.#closing !== null);
+    return this.#tracked(this.#expiry.run(nowMs, () => this.#closing !== null));
   }
 
   async backup(targetDirectory: string): Promise<void> {
     this.#assertOpen();
-    await backupLogFiles({ log: this.#db, heads: this.#heads.file() }, targetDirectory);
+    await this.#tracked(backupLogFiles({ log: this.#db, heads: this.#heads.file() }, targetDirectory));
+  }
+
+  async #tracked<Value>(work: Promise<Value>): Promise<Value> {
+    this.#background.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#background.delete(work);
+    }
   }
 
   close(): Promise<void> {
@@ -455,6 +467,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
   async #close(): Promise<void> {
     for (const consumer of [...this.#consumers]) await consumer.close();
     await this.#writer.idle();
+    await Promise.allSettled(this.#background);
     this.#db.close();
     this.#heads.close();
   }

@@ -5,14 +5,13 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Cleanup, TopicPartition, TopicSpec } from '../event-log.ts';
 import type { Hash } from '../seal.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
-import { MAX_PARTITIONS, OFFSETS } from './schema.ts';
+import { recordsTable } from './record-storage.ts';
+import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS } from './schema.ts';
 
 export interface PartitionState {
   readonly topic: TopicState;
   readonly partition: number;
   readonly id: number;
-  /** Place of offset 0. */
-  readonly base: number;
   /** Of the first record that retention has left. */
   firstOffset: number;
   /** Of the next record, as committed. */
@@ -114,7 +113,6 @@ export class TopicRegistry {
         topic: state,
         partition: row.partition,
         id: row.id,
-        base: row.id * OFFSETS,
         firstOffset: row.firstOffset,
         nextOffset: row.nextOffset,
         chainHash: row.chainHash,
@@ -207,13 +205,17 @@ export class TopicRegistry {
     const insert = this.#db.prepare(
       'INSERT INTO partitions (topic_id, partition, first_offset, next_offset, chain_hash) VALUES (?, ?, 0, 0, ?)',
     );
-    const rows = Array.from({ length: spec.partitions }, (_, partition) => ({
-      id: Number(insert.run(topicId, partition, hashToText(NO_HASH)).lastInsertRowid),
-      partition,
-      firstOffset: 0,
-      nextOffset: 0,
-      chainHash: NO_HASH,
-    }));
+    const rows = Array.from({ length: spec.partitions }, (_, partition) => {
+      const id = Number(insert.run(topicId, partition, hashToText(NO_HASH)).lastInsertRowid);
+      const table = recordsTable(id);
+      if (spec.cleanup.kind === 'compact') {
+        this.#db.exec(`CREATE TABLE ${table} ${COMPACTED_COLUMNS};
+          CREATE INDEX ${table}_tombstones ON ${table} (appended_at) WHERE value IS NULL;`);
+      } else {
+        this.#db.exec(`CREATE TABLE ${table} ${RETAINED_COLUMNS}`);
+      }
+      return { id, partition, firstOffset: 0, nextOffset: 0, chainHash: NO_HASH };
+    });
     return () => this.#add({ id: topicId, spec }, rows);
   }
 }
