@@ -10,6 +10,8 @@ import {
   type SqliteEventLog,
 } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
+import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
+import type { MarketFiles } from '#infrastructure/market-files/market-files.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import { openSqlitePortfolios } from '#infrastructure/portfolios/sqlite/sqlite-portfolios.ts';
 import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-relational.ts';
@@ -29,10 +31,13 @@ export interface Ports {
   readonly history: TradeHistory;
   readonly analytics: TradeAnalytics;
   readonly relational: RelationalStores;
+  readonly marketFiles: MarketFiles;
 }
 
 export type PortName = keyof Ports;
 
+/** Where replayed files are sorted; emptied at every start. */
+const MARKET_FILES_FOLDER = 'market-files.tmp';
 const TOMBSTONE_MS = 86_400_000;
 
 export interface AdapterContext {
@@ -95,6 +100,11 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
     choose<RelationalStores>(config.database, {
       file: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
     }),
+  marketFiles: ({ folder, config }) =>
+    openDuckDbMarketFiles({
+      directory: folder.file(MARKET_FILES_FOLDER),
+      memoryLimitMb: config.analyticsMemoryMb,
+    }),
 };
 
 export interface OpenPorts {
@@ -115,7 +125,9 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
   const open: Partial<Ports> = {};
   async function close(): Promise<void> {
     const { log, ...others } = open;
-    const closed = await Promise.allSettled(Object.values(others).map((port) => port.close()));
+    const closed = await Promise.allSettled(
+      Object.values(others).map((port) => ('close' in port ? port.close() : undefined)),
+    );
     await log?.close();
     for (const outcome of closed) {
       if (outcome.status === 'rejected')

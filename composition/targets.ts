@@ -5,6 +5,8 @@ import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { apiGatewayOptions } from '#services/api-gateway/config.ts';
 import { marketDataOptions } from '#services/market-data/config.ts';
 import { createMarketDataService } from '#services/market-data/service.ts';
+import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
+import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
 import { portfolioOptions } from '#services/portfolio/config.ts';
 import { createPortfolioService } from '#services/portfolio/service.ts';
 import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
@@ -82,6 +84,18 @@ export const targets: readonly Target[] = [
         context,
         { log: port('log'), cache: port('cache') },
         configuration.of(marketDataOptions),
+      ),
+  },
+  {
+    name: 'market-ingestion',
+    needs: ['log', 'marketFiles'],
+    readsPrices: false,
+    options: marketIngestionOptions,
+    build: (context, port, configuration) =>
+      createMarketIngestionService(
+        context,
+        { log: port('log'), files: port('marketFiles') },
+        configuration.of(marketIngestionOptions),
       ),
   },
 ];

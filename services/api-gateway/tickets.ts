@@ -34,7 +34,11 @@ export function ticketRoute(tickets: Tickets, runtime: Runtime, lifetimeMs: numb
     schema: {
       body: Type.Optional(Type.Object({})),
       response: {
-        201: Type.Object({ ticket: Type.String(), expiresAt: Type.String({ format: 'date-time' }) }),
+        201: Type.Object({
+          ticket: Type.String(),
+          expiresAt: Type.String({ format: 'date-time' }),
+          accountId: Type.String(),
+        }),
       },
     },
     problems: [503],
@@ -46,7 +50,7 @@ export function ticketRoute(tickets: Tickets, runtime: Runtime, lifetimeMs: numb
       const value: TicketValue = { keyId: principal.keyId, accountId: principal.accountId };
       await tickets.put(ticket, JSON.stringify(value), lifetimeMs);
       const expiresAt = new Date(runtime.clock.nowMs() + lifetimeMs).toISOString();
-      return { kind: 'json', status: 201, body: { ticket, expiresAt } };
+      return { kind: 'json', status: 201, body: { ticket, expiresAt, accountId: principal.accountId } };
     },
   };
 }
