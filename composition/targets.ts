@@ -7,6 +7,8 @@ import { marketDataOptions } from '#services/market-data/config.ts';
 import { createMarketDataService } from '#services/market-data/service.ts';
 import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
 import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
+import { orderOptions } from '#services/order/config.ts';
+import { createOrderService } from '#services/order/service.ts';
 import { portfolioOptions } from '#services/portfolio/config.ts';
 import { createPortfolioService } from '#services/portfolio/service.ts';
 import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
@@ -85,6 +87,27 @@ export const targets: readonly Target[] = [
         { log: port('log'), cache: port('cache') },
         configuration.of(marketDataOptions),
       ),
+  },
+  {
+    name: 'order',
+    needs: ['log', 'cache', 'portfolios', 'relational'],
+    readsPrices: true,
+    options: orderOptions,
+    build: (context, port, configuration) => {
+      const { orders, statements, accounts } = port('relational');
+      return createOrderService(
+        context,
+        {
+          log: port('log'),
+          cache: port('cache'),
+          portfolios: port('portfolios'),
+          orders,
+          statements,
+          accounts,
+        },
+        configuration.of(orderOptions),
+      );
+    },
   },
   {
     name: 'market-ingestion',

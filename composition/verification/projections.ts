@@ -36,11 +36,13 @@ const GROUPS: readonly (readonly [group: string, check: CheckName])[] = [
 const PAGE = 1_000;
 const DIGEST_BYTES = 6;
 
-function digestOf(value: unknown): number {
-  const text = JSON.stringify(value, (_key, member) =>
+/** Over the members in the order of their names, since a store may give them in another. */
+function digestOf(value: object): number {
+  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  const text = JSON.stringify(members, (_key, member) =>
     typeof member === 'bigint' ? member.toString() : member,
   );
-  return Buffer.from(hash('sha256', text, 'buffer')).readUIntBE(0, DIGEST_BYTES);
+  return hash('sha256', text, 'buffer').readUIntBE(0, DIGEST_BYTES);
 }
 
 /** Of what an update decides: later facts of the row, such as its digest of the body, come from elsewhere. */
