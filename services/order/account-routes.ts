@@ -1,0 +1,293 @@
+/**
+ * Accounts, on the operator's socket: open, list, deposit, withdraw. Each is a command to execution; the answer waits
+ * for its outcome on the statement, which execution has committed.
+ */
+import { formatDecimal, type Money, parseMoney } from '#domain/data/decimal.ts';
+import { type AccountId, type CommandId, parseAccountId } from '#domain/data/identifiers.ts';
+import { formatTimestamp } from '#domain/data/timestamp.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput, MAX_NAME_LENGTH } from '#domain/data/trading-input-codec.ts';
+import type { TradingInput } from '#domain/data/trading-inputs.ts';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { derivedUuid } from '#infrastructure/common/derived-id.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import type { AccountDirectory, StatementLine, StatementStore } from '#infrastructure/relational/stores.ts';
+import { type Appended, appendPatiently } from './append-patiently.ts';
+import { readIdempotencyKey } from './order-request.ts';
+import {
+  AccountParams,
+  AccountsQuery,
+  AccountsResponse,
+  IdempotencyHeaders,
+  OpenAccountBody,
+  OpenedResponse,
+  TransferBody,
+  TransferResponse,
+} from './schemas.ts';
+
+export interface AccountRouteParts {
+  readonly log: EventLog;
+  readonly cache: Cache;
+  readonly portfolios: PortfolioStore;
+  readonly statements: StatementStore;
+  readonly accounts: AccountDirectory;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly waitMs: number;
+}
+
+type Request = HttpRequest<never, never, never>;
+
+const LOOK_EVERY_MS = 10;
+const ACCOUNTS_PER_PAGE = 100;
+const MAX_ACCOUNTS_PER_PAGE = 1_000;
+
+export function accountRoutes(parts: AccountRouteParts): readonly Route[] {
+  const shared = { access: 'operator', tag: 'accounts' } as const;
+  return [
+    {
+      ...shared,
+      method: 'POST',
+      path: '/operator/accounts',
+      summary: 'Open a trading account, with cash to begin with',
+      schema: { body: OpenAccountBody, response: { 201: OpenedResponse } },
+      problems: [400, 500, 503],
+      handle: (request) => guarded(parts, () => openAccount(parts, request)),
+    },
+    {
+      ...shared,
+      method: 'GET',
+      path: '/operator/accounts',
+      summary: 'All trading accounts, by id',
+      schema: { querystring: AccountsQuery, response: { 200: AccountsResponse } },
+      problems: [400, 503],
+      handle: (request) => guarded(parts, () => listAccounts(parts, request)),
+    },
+    ...(['Deposit', 'Withdraw'] as const).map(
+      (type): Route => ({
+        ...shared,
+        method: 'POST',
+        path:
+          type === 'Deposit'
+            ? '/operator/accounts/:accountId/deposits'
+            : '/operator/accounts/:accountId/withdrawals',
+        summary: type === 'Deposit' ? 'Put cash into an account' : 'Take free cash out of an account',
+        schema: {
+          params: AccountParams,
+          headers: IdempotencyHeaders,
+          body: TransferBody,
+          response: { 200: TransferResponse },
+        },
+        problems: [400, 402, 404, 409, 500, 503],
+        handle: (request) => guarded(parts, () => transfer(parts, type, request)),
+      }),
+    ),
+  ];
+}
+
+async function guarded(
+  { logger }: AccountRouteParts,
+  handle: () => Promise<HttpResult>,
+): Promise<HttpResult> {
+  try {
+    return await handle();
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    logger.warn({ code: error.code, error: error.message }, 'a store could not be reached');
+    return problemResult(
+      'DEPENDENCY_UNAVAILABLE',
+      'A store that this needs cannot be reached at the moment.',
+      {
+        retryAfterSeconds: 1,
+      },
+    );
+  }
+}
+
+async function openAccount(parts: AccountRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const body = fieldsOf(request.body) ?? {};
+  reader.onlyKnown(body, new Set(['name', 'cash']));
+  const name = reader.text(body, 'name', MAX_NAME_LENGTH);
+  const cash = body['cash'] === '0' ? null : reader.optionalPositive<Money>(body, 'cash', parseMoney);
+  if (reader.failed || name === null) return reader.problem();
+  const { runtime } = parts;
+  const accountId = runtime.ids.uuid() as AccountId;
+  const stamp = await stampOf(parts);
+  const depositId = runtime.ids.uuid() as CommandId;
+  const openId = runtime.ids.uuid() as CommandId;
+  const commands: TradingInput[] = [{ type: 'OpenAccount', commandId: openId, ...stamp, accountId, name }];
+  if (cash !== null)
+    commands.push({ type: 'Deposit', commandId: depositId, ...stamp, accountId, amount: cash });
+  // In the directory first: an account that is listed and was not opened is a line too many, the other way round
+  // an account with money would be on no list.
+  await parts.accounts.put({ accountId, name, createdAtMs: stamp.ingestTimeMs });
+  const refused = refusalOf(await append(parts, commands, accountId), accountId);
+  if (refused !== null) return refused;
+  const last = await outcomeOf(parts, accountId, cash === null ? openId : depositId);
+  if (last === null || !(await isVisible(parts, accountId, last.sequence))) return pending(accountId);
+  return {
+    kind: 'json',
+    status: 201,
+    body: { accountId, userId: accountId, name, cash: formatDecimal(last.cashAfter) },
+  };
+}
+
+async function listAccounts({ accounts }: AccountRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const query = fieldsOf(request.query) ?? {};
+  const limit = reader.optionalWhole(query, 'limit', 1, MAX_ACCOUNTS_PER_PAGE) ?? ACCOUNTS_PER_PAGE;
+  const token = reader.optionalText(query, 'pageToken', 36);
+  const after = token === null ? null : parseAccountId(token);
+  if (token !== null && after === null)
+    reader.refuse('pageToken', 'token', 'must be the token of the page before');
+  if (reader.failed) return reader.problem();
+  const page = await accounts.list(after, limit);
+  return {
+    kind: 'json',
+    status: 200,
+    body: {
+      accounts: page.map(({ accountId, name, createdAtMs }) => ({
+        accountId,
+        name,
+        createdAt: formatTimestamp(createdAtMs),
+      })),
+      pagination: { nextPageToken: page.length === limit ? (page.at(-1)?.accountId ?? null) : null },
+    },
+  };
+}
+
+async function transfer(
+  parts: AccountRouteParts,
+  type: 'Deposit' | 'Withdraw',
+  request: Request,
+): Promise<HttpResult> {
+  const text = fieldsOf(request.params)?.['accountId'];
+  const accountId = typeof text === 'string' ? parseAccountId(text) : null;
+  if (accountId === null || (await parts.portfolios.get(accountId)) === null) {
+    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
+  }
+  const reader = new RequestReader();
+  const key = readIdempotencyKey(request.headers, reader);
+  const body = fieldsOf(request.body) ?? {};
+  reader.onlyKnown(body, new Set(['amount']));
+  const amount = reader.positive<Money>(body, 'amount', parseMoney);
+  if (reader.failed || amount === null) return reader.problem();
+  // The core answers each command id once, so a repeat under a key waits for the outcome of the first.
+  const commandId = (
+    key === null ? parts.runtime.ids.uuid() : derivedUuid('transfer', accountId, key)
+  ) as CommandId;
+  const former = key === null ? null : await parts.statements.findByReference(accountId, commandId);
+  if (former === null) {
+    const command: TradingInput = { type, commandId, ...(await stampOf(parts)), accountId, amount };
+    const refused = refusalOf(await append(parts, [command], accountId), accountId);
+    if (refused !== null) return refused;
+  }
+  const line = former ?? (await outcomeOf(parts, accountId, commandId));
+  if (line === null) return pending(accountId);
+  return transferAnswer(line, type, amount);
+}
+
+function transferAnswer(line: StatementLine, type: 'Deposit' | 'Withdraw', amount: Money): HttpResult {
+  const done = type === 'Deposit' ? 'DEPOSIT' : 'WITHDRAWAL';
+  if (line.kind === `${done}_DENIED`) {
+    const detail = line.note ?? 'Execution refused it.';
+    return problemResult(type === 'Withdraw' ? 'INSUFFICIENT_FUNDS' : 'CONFLICT', detail, {
+      extensions: { reference: line.reference, cash: formatDecimal(line.cashAfter) },
+    });
+  }
+  const moved = type === 'Deposit' ? line.cashChange : ((0n - line.cashChange) as Money);
+  if (line.kind !== done || moved !== amount) {
+    return problemResult('IDEMPOTENCY_KEY_REUSED', 'The idempotency key came before with another transfer.');
+  }
+  return {
+    kind: 'json',
+    status: 200,
+    body: {
+      accountId: line.accountId,
+      reference: line.reference,
+      kind: line.kind,
+      amount: formatDecimal(amount),
+      cash: formatDecimal(line.cashAfter),
+    },
+  };
+}
+
+async function stampOf({ cache, runtime }: AccountRouteParts) {
+  const timeMs = (await cache.prices.latestFeedTimestampMs()) ?? 0;
+  return { timeMs, ingestTimeMs: runtime.clock.nowMs() };
+}
+
+async function append(
+  parts: AccountRouteParts,
+  commands: readonly TradingInput[],
+  accountId: AccountId,
+): Promise<Appended> {
+  const records = commands.map((command) => ({
+    topic: TOPIC.tradeOrders,
+    key: accountId,
+    value: encodeTradingInput(command, { sourceService: 'order' }),
+  }));
+  return appendPatiently(parts.log, records, parts);
+}
+
+function refusalOf(appended: Appended, accountId: AccountId): HttpResult | null {
+  switch (appended.kind) {
+    case 'appended':
+      return null;
+    case 'unknown':
+      return problemResult('OUTCOME_UNKNOWN', 'Whether it was written is not known; look at the statement.', {
+        retryAfterSeconds: 1,
+        extensions: { accountId },
+      });
+    case 'unwritable':
+      return problemResult('LOG_UNWRITABLE', 'The event log cannot be written; nothing was done.');
+    case 'closed':
+      return problemResult('SHUTTING_DOWN', 'The program is ending; nothing was done.', {
+        retryAfterSeconds: 2,
+      });
+  }
+}
+
+function pending(accountId: AccountId): HttpResult {
+  const detail =
+    'It is written and will be executed, but its outcome is not there yet; look at the statement.';
+  return problemResult('OUTCOME_UNKNOWN', detail, { retryAfterSeconds: 1, extensions: { accountId } });
+}
+
+/** The statement's line of a command, once execution has answered it; `null` when that takes too long. */
+async function outcomeOf(
+  parts: AccountRouteParts,
+  accountId: AccountId,
+  commandId: CommandId,
+): Promise<StatementLine | null> {
+  return until(parts, () => parts.statements.findByReference(accountId, commandId));
+}
+
+async function isVisible(parts: AccountRouteParts, accountId: AccountId, version: number): Promise<boolean> {
+  const found = await until(parts, async () => {
+    const portfolio = await parts.portfolios.get(accountId);
+    return portfolio !== null && portfolio.version >= version ? portfolio : null;
+  });
+  return found !== null;
+}
+
+/** Looks again and again: the projections may be another process's, so nobody here could be notified. */
+async function until<Found>(
+  { runtime, waitMs }: AccountRouteParts,
+  look: () => Promise<Found | null>,
+): Promise<Found | null> {
+  const endMs = runtime.clock.monotonicMs() + waitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== null || runtime.clock.monotonicMs() >= endMs) return found;
+    await runtime.timers.sleep(LOOK_EVERY_MS);
+  }
+}

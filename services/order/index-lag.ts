@@ -1,0 +1,85 @@
+/**
+ * How far the order index is behind `trade_orders`, for the check that must fail closed: a former order that the
+ * index has not read cannot be told from none.
+ *
+ * Everything that this process accepted since its start is in memory. What came before it must be indexed once
+ * before a key counts as unused; after that the lag must stay within what the core itself remembers.
+ */
+import { TOPIC } from '#domain/data/topics.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+
+export const ORDER_INDEX_GROUP = 'order-index';
+const LOOK_EVERY_MS = 250;
+const STALE_AFTER_MS = 5_000;
+
+export interface IndexLagOptions {
+  readonly log: EventLog;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly maxLag: number;
+  onIndexed(partition: number, nextOffset: number): void;
+}
+
+export class IndexLag {
+  readonly #options: IndexLagOptions;
+  /** Ends of the partitions at the first look. */
+  #toCatchUp: ReadonlyMap<number, number> | null = null;
+  #caughtUp = false;
+  #worstLag = 0;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #stopLooking: (() => void) | null = null;
+
+  constructor(options: IndexLagOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.look();
+    this.#stopLooking = this.#options.runtime.timers.every(LOOK_EVERY_MS, () => this.look());
+  }
+
+  stop(): void {
+    this.#stopLooking?.();
+  }
+
+  async look(): Promise<void> {
+    const { log, runtime, logger } = this.#options;
+    try {
+      const committed = new Map<number, number>();
+      for (const { topic, partition, offset } of await log.committedPositions(ORDER_INDEX_GROUP)) {
+        if (topic === TOPIC.tradeOrders) committed.set(partition, offset);
+      }
+      const extents = await log.extents(TOPIC.tradeOrders);
+      this.#toCatchUp ??= new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
+      this.#worstLag = 0;
+      let behind = false;
+      for (const { partition, firstOffset, nextOffset } of extents) {
+        const indexed = Math.max(committed.get(partition) ?? 0, firstOffset);
+        this.#worstLag = Math.max(this.#worstLag, nextOffset - indexed);
+        if (indexed < (this.#toCatchUp.get(partition) ?? 0)) behind = true;
+        this.#options.onIndexed(partition, indexed);
+      }
+      if (!behind) this.#caughtUp = true;
+      this.#lookedAtMs = runtime.clock.monotonicMs();
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.warn({ code: error.code, error: error.message }, 'how far the order index is cannot be told');
+    }
+  }
+
+  /** `null`, or why the index cannot be relied upon. */
+  trouble(): string | null {
+    const sinceMs = this.#options.runtime.clock.monotonicMs() - this.#lookedAtMs;
+    if (sinceMs > STALE_AFTER_MS) return 'how far the order index is behind is not known';
+    if (!this.#caughtUp) return 'the order index is catching up after the start';
+    if (this.#worstLag > this.#options.maxLag) return `the order index is ${this.#worstLag} records behind`;
+    return null;
+  }
+
+  get worstLag(): number {
+    return this.#worstLag;
+  }
+}

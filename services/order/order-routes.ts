@@ -1,0 +1,269 @@
+/** Orders: place, list, read, cancel. */
+
+import { formatDecimal } from '#domain/data/decimal.ts';
+import { type AccountId, type CommandId, type OrderId, parseOrderId } from '#domain/data/identifiers.ts';
+import { formatTimestamp } from '#domain/data/timestamp.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
+import type { IndexedOrder, OrderStatus } from '#infrastructure/relational/stores.ts';
+import { appendPatiently } from './append-patiently.ts';
+import { accountOf, type PlaceOrderParts } from './place-order.ts';
+import {
+  AcceptedResponse,
+  CancelResponse,
+  DEFAULT_ORDERS_PER_PAGE,
+  IdempotencyHeaders,
+  MAX_ORDERS_PER_PAGE,
+  OrderBody,
+  OrderParams,
+  OrderResponse,
+  OrdersQuery,
+  OrdersResponse,
+} from './schemas.ts';
+
+type Handler = Route['handle'];
+type Request = HttpRequest<never, never, never>;
+
+const OPEN: ReadonlySet<OrderStatus> = new Set(['ACCEPTED', 'NEW', 'PARTIALLY_FILLED']);
+const STATUS_WORDS = [
+  'OPEN',
+  'CLOSED',
+  'ACCEPTED',
+  'NEW',
+  'PARTIALLY_FILLED',
+  'FILLED',
+  'CANCELED',
+  'EXPIRED',
+  'REPLACED',
+  'REJECTED',
+  'DENIED',
+] as const;
+type StatusWord = (typeof STATUS_WORDS)[number];
+
+export function orderRoutes(parts: PlaceOrderParts, placeOrder: Handler): readonly Route[] {
+  const shared = { access: 'api-key', tag: 'orders' } as const;
+  return [
+    {
+      ...shared,
+      method: 'POST',
+      path: '/v1/orders',
+      summary: 'Place an order: 202 once it is durable, then execution decides',
+      schema: { headers: IdempotencyHeaders, body: OrderBody, response: { 202: AcceptedResponse } },
+      problems: [400, 401, 402, 404, 409, 422, 429, 500, 503],
+      handle: placeOrder,
+    },
+    {
+      ...shared,
+      method: 'GET',
+      path: '/v1/orders',
+      summary: "The account's orders, newest first",
+      schema: { querystring: OrdersQuery, response: { 200: OrdersResponse } },
+      problems: [400, 401, 429, 503],
+      handle: (request) => guarded(parts, request, (accountId) => listOrders(parts, accountId, request)),
+    },
+    {
+      ...shared,
+      method: 'GET',
+      path: '/v1/orders/:orderId',
+      summary: 'One order',
+      schema: { params: OrderParams, response: { 200: OrderResponse } },
+      problems: [400, 401, 404, 429, 503],
+      handle: (request) =>
+        guarded(parts, request, async (accountId) => {
+          const order = await ownOrder(parts, accountId, request);
+          return order === null ? notFound() : { kind: 'json', status: 200, body: orderView(order) };
+        }),
+    },
+    {
+      ...shared,
+      method: 'DELETE',
+      path: '/v1/orders/:orderId',
+      summary: 'Ask for an order to be cancelled: 202 once the request is durable, then execution decides',
+      schema: { params: OrderParams, response: { 202: CancelResponse } },
+      problems: [400, 401, 404, 409, 429, 500, 503],
+      handle: (request) => guarded(parts, request, (accountId) => cancelOrder(parts, accountId, request)),
+    },
+  ];
+}
+
+async function guarded(
+  { logger }: PlaceOrderParts,
+  request: Request,
+  handle: (accountId: AccountId) => Promise<HttpResult>,
+): Promise<HttpResult> {
+  const accountId = accountOf(request);
+  if (accountId === null) return problemResult('UNAUTHENTICATED', 'Send an API key of a trading account.');
+  try {
+    return await handle(accountId);
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    logger.warn({ code: error.code, error: error.message }, 'an order could not be read');
+    return problemResult('DEPENDENCY_UNAVAILABLE', 'The orders cannot be read at the moment.', {
+      retryAfterSeconds: 1,
+    });
+  }
+}
+
+function notFound(): HttpResult {
+  return problemResult('ORDER_NOT_FOUND', 'The account has no such order.');
+}
+
+async function ownOrder(
+  parts: PlaceOrderParts,
+  accountId: AccountId,
+  request: Request,
+): Promise<IndexedOrder | null> {
+  const text = fieldsOf(request.params)?.['orderId'];
+  const orderId = typeof text === 'string' ? parseOrderId(text) : null;
+  if (orderId === null) return null;
+  const indexed = await parts.orders.get(orderId);
+  const recent = indexed === null ? parts.recent.find(orderId) : null;
+  const order = indexed ?? (recent?.kind === 'accepted' ? recent.order : null);
+  return order?.userId === accountId ? order : null;
+}
+
+async function listOrders(
+  parts: PlaceOrderParts,
+  accountId: AccountId,
+  request: Request,
+): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const query = fieldsOf(request.query) ?? {};
+  const word = reader.optionalWord(query, 'status', STATUS_WORDS);
+  const symbol = reader.optionalSymbol(query, 'symbol');
+  const limit = reader.optionalWhole(query, 'limit', 1, MAX_ORDERS_PER_PAGE) ?? DEFAULT_ORDERS_PER_PAGE;
+  const token = reader.optionalText(query, 'pageToken', 64);
+  const after = token === null ? null : parseOrderId(token);
+  if (token !== null && after === null)
+    reader.refuse('pageToken', 'token', 'must be the token of the page before');
+  if (reader.failed) return reader.problem();
+  const status = word === 'OPEN' ? 'open' : word === 'CLOSED' ? 'closed' : word;
+  const { indexed, afterKnown } = await indexedPage(parts, accountId, after, {
+    limit,
+    ...(status === null ? {} : { status }),
+    ...(symbol === null ? {} : { symbol }),
+  });
+  if (!afterKnown) return problemResult('BAD_PAGE_TOKEN', 'The page token is not one of this query.');
+  // What the index does not have yet is newer than what it has, so it belongs to the first page.
+  const fresh = after === null ? await unindexed(parts, accountId, word, symbol) : [];
+  const orders = [...fresh, ...indexed]
+    .sort((left, right) => right.createdAtMs - left.createdAtMs || (left.orderId < right.orderId ? 1 : -1))
+    .slice(0, limit);
+  const lastIndexed = orders.findLast(({ orderId }) => indexed.some((each) => each.orderId === orderId));
+  const more = orders.length === limit && lastIndexed !== undefined;
+  return {
+    kind: 'json',
+    status: 200,
+    body: { orders: orders.map(orderView), pagination: { nextPageToken: more ? lastIndexed.orderId : null } },
+  };
+}
+
+async function indexedPage(
+  { orders }: PlaceOrderParts,
+  accountId: AccountId,
+  after: OrderId | null,
+  query: {
+    readonly limit: number;
+    readonly status?: 'open' | 'closed' | OrderStatus;
+    readonly symbol?: IndexedOrder['symbol'];
+  },
+): Promise<{ readonly indexed: readonly IndexedOrder[]; readonly afterKnown: boolean }> {
+  if (after === null)
+    return { indexed: await orders.list({ userId: accountId, ...query }), afterKnown: true };
+  const last = await orders.get(after);
+  if (last?.userId !== accountId) return { indexed: [], afterKnown: false };
+  return { indexed: await orders.list({ userId: accountId, ...query, after }), afterKnown: true };
+}
+
+async function unindexed(
+  { recent, orders }: PlaceOrderParts,
+  accountId: AccountId,
+  word: StatusWord | null,
+  symbol: string | null,
+): Promise<readonly IndexedOrder[]> {
+  if (word !== null && word !== 'OPEN' && word !== 'ACCEPTED') return [];
+  const fresh = recent
+    .unindexedOf(accountId)
+    .filter((order) => symbol === null || order.symbol === symbol)
+    .slice(0, MAX_ORDERS_PER_PAGE);
+  if (fresh.length === 0) return [];
+  const known = new Set(
+    (await orders.getMany(fresh.map(({ orderId }) => orderId))).map(({ orderId }) => orderId),
+  );
+  return fresh.filter(({ orderId }) => !known.has(orderId));
+}
+
+async function cancelOrder(
+  parts: PlaceOrderParts,
+  accountId: AccountId,
+  request: Request,
+): Promise<HttpResult> {
+  const order = await ownOrder(parts, accountId, request);
+  if (order === null) return notFound();
+  if (!OPEN.has(order.status)) {
+    return problemResult('ORDER_TERMINAL', `The order is ${order.status}: there is nothing to cancel.`, {
+      extensions: { orderId: order.orderId, status: order.status },
+    });
+  }
+  const { runtime, log, cache } = parts;
+  const command = {
+    type: 'CancelOrder',
+    commandId: runtime.ids.uuid() as CommandId,
+    timeMs: (await cache.prices.latestFeedTimestampMs()) ?? 0,
+    ingestTimeMs: runtime.clock.nowMs(),
+    orderId: order.orderId,
+    accountId,
+  } as const;
+  const value = encodeTradingInput(command, {
+    sourceService: 'order',
+    ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+  });
+  const appended = await appendPatiently(log, [{ topic: TOPIC.tradeOrders, key: accountId, value }], parts);
+  switch (appended.kind) {
+    case 'appended':
+      return { kind: 'json', status: 202, body: { orderId: order.orderId, status: order.status } };
+    case 'unknown':
+      return problemResult(
+        'OUTCOME_UNKNOWN',
+        'Whether the request was written is not known; asking again is harmless.',
+        {
+          retryAfterSeconds: 1,
+          extensions: { orderId: order.orderId },
+        },
+      );
+    case 'unwritable':
+      return problemResult('LOG_UNWRITABLE', 'The event log cannot be written; nothing was asked.');
+    case 'closed':
+      return problemResult('SHUTTING_DOWN', 'The program is ending; nothing was asked.', {
+        retryAfterSeconds: 2,
+      });
+  }
+}
+
+function orderView(order: IndexedOrder) {
+  const text = (value: Parameters<typeof formatDecimal>[0] | null) =>
+    value === null ? null : formatDecimal(value);
+  return {
+    orderId: order.orderId,
+    userId: order.userId,
+    symbol: order.symbol,
+    side: order.side,
+    type: order.type,
+    timeInForce: order.timeInForce,
+    quantity: text(order.quantity),
+    notional: text(order.notional),
+    limitPrice: text(order.limitPrice),
+    clientOrderId: order.clientOrderId,
+    status: order.status,
+    filledQuantity: formatDecimal(order.filledQuantity),
+    averageFillPrice: text(order.averageFillPrice),
+    reason: order.reason,
+    createdAt: formatTimestamp(order.createdAtMs),
+    updatedAt: formatTimestamp(order.updatedAtMs),
+    version: order.accountSequence,
+  };
+}

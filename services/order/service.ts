@@ -1,0 +1,121 @@
+/**
+ * The order service: accepts orders and cancels onto `trade_orders`, keeps the order index, and serves orders and the
+ * operator's account commands.
+ *
+ * 1. `POST /v1/orders` → early checks → one append → 202
+ * 2. `trade_orders` and `order_updates` (group order-index) → order index
+ */
+
+import { TOPIC } from '#domain/data/topics.ts';
+import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import { decodeOrderUpdate } from '#domain/data/trading-output-codec.ts';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { createConsumerLoop, positionsAfter } from '#infrastructure/common/consumer-loop.ts';
+import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
+import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import { readRecords } from '#infrastructure/event-log/read-records.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import type { AccountDirectory, OrderIndex, StatementStore } from '#infrastructure/relational/stores.ts';
+import { accountRoutes } from './account-routes.ts';
+import type { OrderConfig } from './config.ts';
+import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
+import { indexRows } from './order-index-fold.ts';
+import { orderRoutes } from './order-routes.ts';
+import { createPlaceOrder, type PlaceOrderParts } from './place-order.ts';
+import { RecentOrders } from './recent-orders.ts';
+
+export interface OrderPorts {
+  readonly log: EventLog;
+  readonly cache: Cache;
+  readonly portfolios: PortfolioStore;
+  readonly orders: OrderIndex;
+  readonly statements: StatementStore;
+  readonly accounts: AccountDirectory;
+}
+
+export function createOrderService(context: ServiceContext, ports: OrderPorts, config: OrderConfig): Service {
+  const { runtime, metrics, crash } = context;
+  const logger = context.logger.child({ service: 'order' });
+  const { log } = ports;
+  const recent = new RecentOrders(config.recentOrders);
+  const onIndexed = (partition: number, nextOffset: number) => recent.indexedUpTo(partition, nextOffset);
+  const indexLag = new IndexLag({ log, runtime, logger, maxLag: config.maxIndexLag, onIndexed });
+  const parts: PlaceOrderParts = {
+    ...ports,
+    recent,
+    indexLag,
+    runtime,
+    logger,
+    fees: feesOf(config),
+    limits: limitsOf(config),
+    maxInFlight: config.maxOrdersInFlight,
+  };
+  const { placeOrder, inFlight } = createPlaceOrder(parts);
+  const answers = metrics.counter('tradehall_orders_answered_total', 'Answers to POST /v1/orders.', [
+    'outcome',
+  ]);
+
+  async function index(records: readonly LogRecord[]): Promise<readonly Position[]> {
+    // Prices and controls have no key and are most of `trade_orders`: they are not even decoded.
+    const commands = records.filter(({ topic, key }) => topic === TOPIC.tradeOrders && key !== null);
+    const inputs = await readRecords(log, ORDER_INDEX_GROUP, commands, decodeTradingInput);
+    const steps = records.filter(({ topic }) => topic === TOPIC.orderUpdates);
+    const updates = await readRecords(log, ORDER_INDEX_GROUP, steps, decodeOrderUpdate);
+    const rows = indexRows({
+      submitted: inputs.map(({ value }) => value).filter((input) => input.type === 'SubmitOrder'),
+      updates: updates.map(({ value }) => value),
+    });
+    if (rows.length > 0) await ports.orders.put(rows);
+    return positionsAfter(records);
+  }
+
+  const indexLoop = createConsumerLoop({
+    log,
+    runtime,
+    logger,
+    metrics,
+    crash,
+    group: ORDER_INDEX_GROUP,
+    topics: [TOPIC.tradeOrders, TOPIC.orderUpdates],
+    maxRecords: config.indexBatchSize,
+    handle: index,
+  });
+
+  async function stopAll(): Promise<void> {
+    indexLag.stop();
+    await indexLoop.stop();
+  }
+
+  return {
+    name: 'order',
+    routes: [
+      ...orderRoutes(parts, async (request) => {
+        const answer = await placeOrder(request);
+        const outcome = answer.kind === 'problem' ? answer.problem.code : 'ACCEPTED';
+        answers.increment({ outcome });
+        return answer;
+      }),
+      ...accountRoutes({ ...ports, runtime, logger, waitMs: config.accountWaitMs }),
+    ],
+    socketRoutes: [],
+    async start() {
+      indexLoop.start();
+      await indexLag.start();
+    },
+    readiness() {
+      const reasons = [indexLoop.trouble(), indexLag.trouble()].filter((reason) => reason !== null);
+      return reasons.length === 0 ? { ready: true } : { ready: false, reasons };
+    },
+    async status() {
+      return {
+        consumers: [await indexLoop.status()],
+        indexLag: indexLag.worstLag,
+        recentOrders: recent.size,
+        ordersInFlight: inFlight(),
+      };
+    },
+    drain: stopAll,
+    stop: stopAll,
+  };
+}
