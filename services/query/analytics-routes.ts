@@ -1,0 +1,158 @@
+/**
+ * Volume, VWAP and bars over the trades executed here. Windows end at market time: the latest feed event, itself
+ * included.
+ */
+import { formatDecimal } from '#domain/data/decimal.ts';
+import { formatTimestamp, MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
+import type { Cache } from '#infrastructure/cache/cache.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { TimeRange, TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
+import type { Guard } from './guard.ts';
+import {
+  BarsQuery,
+  BarsResponse,
+  SymbolParams,
+  VolumeQuery,
+  VolumeResponse,
+  VwapQuery,
+  VwapResponse,
+} from './schemas.ts';
+
+export interface AnalyticsRouteParts {
+  readonly analytics: TradeAnalytics;
+  readonly cache: Cache;
+  readonly maxBars: number;
+}
+
+type Request = HttpRequest<never, never, never>;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** By the word that asks for it, in capitals as it is read; the wire has it in lower case. */
+const WINDOWS = { '1H': HOUR_MS, '24H': DAY_MS, '7D': 7 * DAY_MS } as const;
+const WINDOW_WORDS = ['1H', '24H', '7D'] as const;
+const TIMEFRAMES = {
+  '1M': MINUTE_MS,
+  '5M': 5 * MINUTE_MS,
+  '15M': 15 * MINUTE_MS,
+  '1H': HOUR_MS,
+  '1D': DAY_MS,
+} as const;
+const TIMEFRAME_WORDS = ['1M', '5M', '15M', '1H', '1D'] as const;
+
+export function analyticsRoutes(parts: AnalyticsRouteParts, guard: Guard): readonly Route[] {
+  const shared = {
+    method: 'GET',
+    access: 'api-key',
+    tag: 'analytics',
+    problems: [400, 401, 429, 503],
+  } as const;
+  return [
+    {
+      ...shared,
+      path: '/v1/analytics/volume',
+      summary: 'Shares traded here per symbol, in a window that ends at market time',
+      schema: { querystring: VolumeQuery, response: { 200: VolumeResponse } },
+      handle: (request) => guard('trade analytics', () => volume(parts, request)),
+    },
+    {
+      ...shared,
+      path: '/v1/symbols/:symbol/vwap',
+      summary:
+        'Volume-weighted average price of the trades executed here, in a window that ends at market time',
+      schema: { params: SymbolParams, querystring: VwapQuery, response: { 200: VwapResponse } },
+      handle: (request) => guard('trade analytics', () => vwap(parts, request)),
+    },
+    {
+      ...shared,
+      path: '/v1/symbols/:symbol/bars',
+      summary:
+        'Bars of the trades executed here (not of the feed), oldest first; empty intervals are left out',
+      schema: { params: SymbolParams, querystring: BarsQuery, response: { 200: BarsResponse } },
+      handle: (request) => guard('trade analytics', () => bars(parts, request)),
+    },
+  ];
+}
+
+async function volume({ analytics, cache }: AnalyticsRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const query = fieldsOf(request.query) ?? {};
+  const symbol = reader.optionalSymbol(query, 'symbol');
+  const word = reader.optionalWord(query, 'timeWindow', WINDOW_WORDS) ?? '24H';
+  if (reader.failed) return reader.problem();
+  const range = await windowRange(cache, WINDOWS[word]);
+  const rows = await (symbol === null ? analytics.volume(range) : analytics.volume(range, symbol));
+  const timeWindow = word.toLowerCase();
+  return {
+    kind: 'json',
+    status: 200,
+    body: {
+      data: rows.map((row) => ({
+        symbol: row.symbol,
+        volume: formatDecimal(row.volume),
+        trades: row.trades,
+        timeWindow,
+      })),
+    },
+  };
+}
+
+async function vwap({ analytics, cache }: AnalyticsRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const symbol = reader.symbol(fieldsOf(request.params) ?? {}, 'symbol');
+  const word = reader.optionalWord(fieldsOf(request.query) ?? {}, 'timeWindow', WINDOW_WORDS) ?? '24H';
+  if (reader.failed || symbol === null) return reader.problem();
+  const average = await analytics.vwap(await windowRange(cache, WINDOWS[word]), symbol);
+  const text = average === null ? null : formatDecimal(average);
+  return { kind: 'json', status: 200, body: { symbol, vwap: text, timeWindow: word.toLowerCase() } };
+}
+
+async function bars(
+  { analytics, cache, maxBars }: AnalyticsRouteParts,
+  request: Request,
+): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const query = fieldsOf(request.query) ?? {};
+  const symbol = reader.symbol(fieldsOf(request.params) ?? {}, 'symbol');
+  const timeframe = reader.optionalWord(query, 'timeframe', TIMEFRAME_WORDS) ?? '1M';
+  const limit = reader.optionalWhole(query, 'limit', 1, maxBars) ?? maxBars;
+  const start = reader.optionalTimeMs(query, 'start');
+  const end = reader.optionalTimeMs(query, 'end');
+  if (start !== null && end !== null && end < start)
+    reader.refuse('end', 'order', 'must not be before start');
+  if (reader.failed || symbol === null) return reader.problem();
+  const intervalMs = TIMEFRAMES[timeframe];
+  const endMs = end ?? (await endOfMarketTime(cache));
+  // Without a start: what the limit can hold before the end, from a whole interval on.
+  const startMs = start ?? Math.max(0, Math.ceil(endMs / intervalMs) - limit) * intervalMs;
+  const found = await analytics.bars({ startMs, endMs: Math.max(startMs, endMs) }, symbol, intervalMs, limit);
+  return {
+    kind: 'json',
+    status: 200,
+    body: {
+      symbol,
+      timeframe: timeframe.toLowerCase(),
+      bars: found.map((bar) => ({
+        t: formatTimestamp(bar.startMs),
+        open: formatDecimal(bar.open),
+        high: formatDecimal(bar.high),
+        low: formatDecimal(bar.low),
+        close: formatDecimal(bar.close),
+        volume: formatDecimal(bar.volume),
+        trades: bar.trades,
+      })),
+    },
+  };
+}
+
+/** Exclusive, so that a trade at market time itself is inside. */
+async function endOfMarketTime(cache: Cache): Promise<number> {
+  return Math.min(MAX_TIMESTAMP_MS, ((await cache.prices.latestFeedTimestampMs()) ?? 0) + 1);
+}
+
+async function windowRange(cache: Cache, windowMs: number): Promise<TimeRange> {
+  const endMs = await endOfMarketTime(cache);
+  return { startMs: endMs - windowMs, endMs };
+}
