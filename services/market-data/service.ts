@@ -6,8 +6,10 @@
  *
  * Sockets hear prices from the cache, not from the filler, so that several instances may share one cache.
  */
+import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { retryForever } from '#infrastructure/common/retry.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { MarketDataConfig } from './config.ts';
@@ -131,17 +133,19 @@ export function createMarketDataService(
 
     async status() {
       const { positions, ...figures } = filler.status();
-      const ends = abort.signal.aborted ? [] : await log.extents('market_data');
       const next = new Map(positions.map(({ partition, offset }) => [partition, offset]));
-      const lag = ends.reduce(
-        (sum, end) => sum + Math.max(0, end.nextOffset - (next.get(end.partition) ?? 0)),
-        0,
-      );
+      const lag = await unlessDown(async () => {
+        const ends = await log.extents(TOPIC.marketData);
+        return ends.reduce(
+          (sum, end) => sum + Math.max(0, end.nextOffset - (next.get(end.partition) ?? 0)),
+          0,
+        );
+      });
       return {
         ...figures,
         lag,
         positions: [...positions, ...updates.positions()],
-        marketTimeMs: await cache.prices.latestFeedTimestampMs(),
+        marketTimeMs: await unlessDown(() => cache.prices.latestFeedTimestampMs()),
         sockets: hub.sockets,
         slowSockets: hub.slowSockets,
       };
@@ -160,4 +164,14 @@ export function createMarketDataService(
       unsubscribe = null;
     },
   };
+}
+
+/** Status is shown above all when something is down: what cannot be read is `null`, the rest is told. */
+async function unlessDown<Value>(read: () => Promise<Value>): Promise<Value | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof OperatingError) return null;
+    throw error;
+  }
 }

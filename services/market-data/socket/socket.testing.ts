@@ -1,6 +1,14 @@
 /** A socket hub on a clock, timers and connections that a test moves by hand. */
-import type { Price } from '#domain/data/decimal.ts';
-import { type AccountId, type EventId, parseSymbol } from '#domain/data/identifiers.ts';
+import type { Price, Quantity } from '#domain/data/decimal.ts';
+import {
+  type AccountId,
+  type CommandId,
+  type EventId,
+  type OrderId,
+  parseSymbol,
+} from '#domain/data/identifiers.ts';
+import type { OrderUpdate } from '#domain/data/trading-events.ts';
+import { encodeTradingOutput } from '#domain/data/trading-output-codec.ts';
 import type { CachedPrice } from '#infrastructure/cache/cache.ts';
 import type { Principal, SocketConnection, SocketHandler } from '#infrastructure/core/http.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -189,3 +197,43 @@ export function pricePayload(symbol: string, sequence: number): Record<string, u
     feedTimestamp: new Date(1_549_895_400_000 + sequence).toISOString(),
   };
 }
+
+export const ACCOUNT_TOPIC = `account:${ACCOUNT}`;
+
+/** An `order_updates` record of the account. */
+export function update(sequence: number, reason: string | null = null): Uint8Array {
+  const event: OrderUpdate = {
+    type: 'OrderUpdate',
+    eventId: `update/${sequence}` as EventId,
+    cause: 'command-1' as CommandId,
+    accountId: ACCOUNT,
+    sequence,
+    timeMs: 1_549_895_400_000,
+    ingestTimeMs: 1_549_895_400_000,
+    update: 'new',
+    orderId: '0b8f3a1c-9999-4222-8333-444455556666' as OrderId,
+    status: 'NEW',
+    symbol: null,
+    side: null,
+    orderType: null,
+    timeInForce: null,
+    quantity: null,
+    limitPrice: null,
+    clientOrderId: null,
+    filledQuantity: 0n as Quantity,
+    averageFillPrice: null,
+    reason,
+  };
+  return encodeTradingOutput(event, { sourceService: 'test' });
+}
+
+/** A reply in the array form. */
+export const reply = (joinRef: unknown, ref: unknown, topic: string, status: string, response: unknown) => [
+  joinRef,
+  ref,
+  topic,
+  'phx_reply',
+  { status, response },
+];
+export const sequencesOf = (frames: readonly unknown[]) =>
+  frames.map((frame) => (frame as [unknown, unknown, unknown, string, { sequence?: number }])[4].sequence);
