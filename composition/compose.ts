@@ -130,6 +130,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
           log: ports.port('log'),
           cache: ports.port('cache'),
           apiKeys: ports.port('relational').apiKeys,
+          accounts: ports.port('relational').accounts,
           process: view,
         },
         configuration.of(apiGatewayOptions),

@@ -131,6 +131,7 @@ export interface AccountRecord {
 export interface AccountDirectory {
   /** Upserts by account id; a repeat may change the name, never the creation time. */
   put(account: AccountRecord): Promise<void>;
+  get(accountId: AccountId): Promise<AccountRecord | null>;
   /** By id. */
   list(after: AccountId | null, limit: number): Promise<readonly AccountRecord[]>;
 }

@@ -5,7 +5,7 @@ import { parseAccountId, UUID_PATTERN } from '#domain/data/identifiers.ts';
 import type { HttpRequest, Route } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { ApiKeyStore } from '#infrastructure/relational/stores.ts';
+import type { AccountDirectory, ApiKeyStore } from '#infrastructure/relational/stores.ts';
 import { digestOf } from './authentication.ts';
 
 const KEY_ID_BYTES = 10;
@@ -22,6 +22,7 @@ const KeyView = Type.Object({
 
 export interface KeyRouteParts {
   readonly apiKeys: ApiKeyStore;
+  readonly accounts: Pick<AccountDirectory, 'get'>;
   readonly runtime: Runtime;
   readonly maxKeysPerAccount: number;
   onRevoked(keyId: string): void;
@@ -39,8 +40,10 @@ export function keyRoutes({
 }: KeyRouteParts): readonly Route[] {
   const shared = { access: 'operator', tag: 'keys' } as const;
 
-  function accountIn(request: HttpRequest<never, never, never>): AccountId | null {
-    return parseAccountId((request.params as { readonly accountId: string }).accountId);
+  /** Null when the directory has no such account: a key for nobody would only hide a mistyped id. */
+  async function accountIn(request: HttpRequest<never, never, never>): Promise<AccountId | null> {
+    const id = parseAccountId((request.params as { readonly accountId: string }).accountId);
+    return id !== null && (await accounts.get(id)) !== null ? id : null;
   }
 
   return [
@@ -57,7 +60,7 @@ export function keyRoutes({
       },
       problems: [404, 429],
       async handle(request) {
-        const accountId = accountIn(request);
+        const accountId = await accountIn(request);
         if (accountId === null) return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
         const active = (await apiKeys.listFor(accountId)).filter((key) => key.revokedAtMs === null);
         if (active.length >= maxKeysPerAccount) {
@@ -86,7 +89,7 @@ export function keyRoutes({
       schema: { params: AccountParams, response: { 200: Type.Object({ keys: Type.Array(KeyView) }) } },
       problems: [404],
       async handle(request) {
-        const accountId = accountIn(request);
+        const accountId = await accountIn(request);
         if (accountId === null) return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
         const keys = (await apiKeys.listFor(accountId)).map((key) => ({
           keyId: key.keyId,

@@ -14,7 +14,7 @@ import type { Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
-import type { ApiKeyStore } from '#infrastructure/relational/stores.ts';
+import type { AccountDirectory, ApiKeyStore } from '#infrastructure/relational/stores.ts';
 import { createAdmission, isLoopback } from './admission.ts';
 import { createKeyVerifier } from './authentication.ts';
 import { backupRoute } from './backup-route.ts';
@@ -34,6 +34,7 @@ export interface ApiGatewayPorts {
   readonly log: EventLog;
   readonly cache: Cache;
   readonly apiKeys: ApiKeyStore;
+  readonly accounts: Pick<AccountDirectory, 'get'>;
   readonly process: ProcessView;
 }
 
@@ -116,6 +117,7 @@ export function createApiGatewayService(
     ...deadLetterRoutes(ports.log),
     ...keyRoutes({
       apiKeys: ports.apiKeys,
+      accounts: ports.accounts,
       runtime,
       maxKeysPerAccount: config.maxKeysPerAccount,
       onRevoked: (keyId) => {

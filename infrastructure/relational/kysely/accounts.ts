@@ -18,6 +18,15 @@ export function createAccountDirectory({ tables, write }: RelationalDatabase): A
       await write([upsert]);
     },
 
+    async get(accountId) {
+      const row = await tables
+        .selectFrom('accounts')
+        .selectAll()
+        .where('account_id', '=', accountId)
+        .executeTakeFirst();
+      return row === undefined ? null : toAccount(row);
+    },
+
     async list(after, limit) {
       const rows = await tables
         .selectFrom('accounts')
