@@ -11,11 +11,13 @@ import { register as registerExport } from './export.ts';
 import { register as registerStart } from './start.ts';
 import { register as registerStatus } from './status.ts';
 import { type Terminal, UsageError } from './terminal.ts';
+import { register as registerVerify } from './verify.ts';
 
 const registrations: readonly ((program: Command, terminal: Terminal) => void)[] = [
   registerStart,
   registerAccount,
   registerStatus,
+  registerVerify,
   registerDeadLetters,
   registerConfig,
   registerBackup,

@@ -1,0 +1,63 @@
+/** `tradehall verify`: proves a stopped data folder or an exported log, or names the first bad record. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type Verdict, verifyDataFolder } from '#composition/verification/verify-data-folder.ts';
+import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import type { Terminal } from './terminal.ts';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+function describeVerdict(verdict: Verdict): readonly string[] {
+  const { records, seals, accounts, inputsReplayed } = verdict;
+  if (verdict.sound) {
+    return [
+      `Sound: ${records} records under ${seals} seals, ${accounts} accounts, ${inputsReplayed} inputs replayed.`,
+      `Checked: ${verdict.checked.join(', ')}.`,
+    ];
+  }
+  return [
+    `Not sound: ${verdict.findings.length} findings in ${verdict.source}.`,
+    ...verdict.findings.map(
+      ({ check, record, message }) => `  ${check}: ${record === null ? '' : `${record}: `}${message}`,
+    ),
+    'Do not start on it. Restore a backup, or if only projections are named, delete those stores and start.',
+  ];
+}
+
+export function register(program: Command, terminal: Terminal): void {
+  addDataFlag(
+    program
+      .command('verify')
+      .description('Prove a stopped data folder or an exported log, or name the first bad record.')
+      .argument(
+        '[source]',
+        'A data folder or a file of `tradehall export`; the folder of --data when left out.',
+      )
+      .option(
+        '--deep',
+        'Compare every projection (portfolios, history, analytics, orders, statements) with the log too.',
+      )
+      .option(
+        '--json',
+        'As JSON: {sound, source, checked, findings: [{check, record, message}], records, …}.',
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Checked are the seals (a record changed, removed, reordered or cut off at the end), every account's sequence, the books
+(every entry balances, nothing below zero), and a replay of every input through the core, which must give the same
+outputs and state hashes. Offline: stop the instance first. Progress goes to standard error.
+The exit code is 0 when all holds, and 1 when something does not.`,
+    )
+    .action(async (source: string | undefined, flags: Flags) => {
+      const verdict = await verifyDataFolder(
+        resolve(source ?? dataFolderOf(flags)),
+        flags['deep'] === true,
+        (line) => terminal.tell(line),
+      );
+      if (flags['json'] === true) terminal.print(JSON.stringify(verdict, null, 2));
+      else for (const line of describeVerdict(verdict)) terminal.print(line);
+      terminal.exitWith(verdict.sound ? 0 : 1);
+    });
+}
