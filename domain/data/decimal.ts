@@ -159,6 +159,9 @@ export function addQuantity(left: Quantity, right: Quantity): Quantity {
 
 /** Price × quantity, rounded half to even once. */
 export function tryMultiply(price: Price, quantity: Quantity): Money | 'overflow' {
+  // Whole shares need no 128-bit division: most orders.
+  const shares = wholeOf(quantity);
+  if (shares !== null) return fitted<Money>(price * shares);
   return fitted<Money>(roundHalfEven(price * quantity, ONE));
 }
 
@@ -169,6 +172,8 @@ export function multiply(price: Price, quantity: Quantity): Money {
 
 /** Price × quantity, rounded away from zero: what must be set aside to be sure. */
 export function tryMultiplyUp(price: Price, quantity: Quantity): Money | 'overflow' {
+  const shares = wholeOf(quantity);
+  if (shares !== null) return fitted<Money>(price * shares);
   const product = price * quantity;
   const quotient = product / ONE;
   return fitted<Money>(product > quotient * ONE ? quotient + 1n : quotient);
@@ -214,6 +219,12 @@ export function roundHalfEven(numerator: bigint, divisor: bigint): bigint {
   const magnitude = divisor < 0n ? -divisor : divisor;
   if (doubled < magnitude || (doubled === magnitude && quotient % 2n === 0n)) return quotient;
   return numerator < 0n === divisor < 0n ? quotient + 1n : quotient - 1n;
+}
+
+/** How many whole units a decimal is; `null` when it has decimals. In 64 bits, which V8 turns into machine words. */
+function wholeOf(value: bigint): bigint | null {
+  const whole = BigInt.asIntN(64, BigInt.asIntN(64, value) / ONE);
+  return BigInt.asIntN(64, whole * ONE) === value ? whole : null;
 }
 
 function fitted<D extends Decimal>(value: bigint): D | 'overflow' {

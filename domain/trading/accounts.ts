@@ -4,32 +4,38 @@
  */
 import type { AccountCommandEntity } from '#domain/data/account-state.ts';
 import { fits, formatDecimal, type Money, ZERO_MONEY } from '#domain/data/decimal.ts';
-import type { CommandId } from '#domain/data/identifiers.ts';
+import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
 import { remember } from './idempotency.ts';
 import { postTransfer } from './ledger.ts';
 import { type Account, type PartitionState, touch, untracked } from './state.ts';
-import { emptyLanes } from './state-hash.ts';
+import { emptyLanes, textLanes } from './state-hash.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
+
+/** Empty. */
+export function newAccount(accountId: AccountId, name: string, clockMs: number): Account {
+  return {
+    ...untracked(),
+    accountId,
+    name,
+    identity: textLanes(accountId),
+    cash: ZERO_MONEY,
+    cashReserved: ZERO_MONEY,
+    sequence: 0,
+    killSwitchEngaged: false,
+    updatedAtMs: clockMs,
+    openOrders: 0,
+    positions: new Map(),
+    sum: emptyLanes(),
+  };
+}
 
 export function openAccount(step: Step, input: OpenAccount): void {
   const { state } = step;
   if (answered(state, input.commandId, `open ${input.accountId}`) !== 'first') return;
   if (state.accounts.has(input.accountId)) return;
-  const account: Account = {
-    ...untracked(),
-    accountId: input.accountId,
-    name: input.name,
-    cash: ZERO_MONEY,
-    cashReserved: ZERO_MONEY,
-    sequence: 0,
-    killSwitchEngaged: false,
-    updatedAtMs: state.clockMs,
-    openOrders: 0,
-    positions: new Map(),
-    sum: emptyLanes(),
-  };
+  const account = newAccount(input.accountId, input.name, state.clockMs);
   state.accounts.set(account.accountId, account);
   touch(account, state.changes.accounts);
   emitLedgerEntry(step, account.accountId, account, 'OPENED', input.commandId, [], null, null, input.name);

@@ -1,16 +1,20 @@
 /** What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. */
-import type {
-  AccountCommandEntity,
-  ClosedOrderEntity,
-  ControlsEntity,
-  OpenOrderEntity,
-} from '#domain/data/account-state.ts';
+import type { AccountCommandEntity, ClosedOrderEntity, ControlsEntity } from '#domain/data/account-state.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
-import type { Account, AssetBook, Instrument, PartitionState, Position, VenueSource } from './state.ts';
+import type {
+  Account,
+  AssetBook,
+  Instrument,
+  PartitionState,
+  Position,
+  VenueSource,
+  WorkingOrder,
+} from './state.ts';
 import {
   beginHash,
   finishHash,
   hashBalance,
+  hashLanes,
   hashNumber,
   hashOptionalScaled,
   hashOptionalText,
@@ -34,7 +38,7 @@ const TAG = {
 
 export function hashAccount(account: Account, target: Lanes): void {
   beginHash(TAG.account);
-  hashText(account.accountId);
+  hashLanes(account.identity);
   hashText(account.name);
   hashScaled(account.cash);
   hashScaled(account.cashReserved);
@@ -46,7 +50,7 @@ export function hashAccount(account: Account, target: Lanes): void {
 
 export function hashPosition(position: Position, target: Lanes): void {
   beginHash(TAG.position);
-  hashText(position.account.accountId);
+  hashLanes(position.account.identity);
   hashText(position.symbol);
   hashScaled(position.quantity);
   hashScaled(position.reserved);
@@ -58,10 +62,11 @@ export function hashPosition(position: Position, target: Lanes): void {
   finishHash(target);
 }
 
-export function hashOpenOrder(order: OpenOrderEntity, target: Lanes): void {
+export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
+  const { order } = working;
   const { intent, lifetime, progress } = order;
   beginHash(TAG.order);
-  hashText(order.accountId);
+  hashLanes(working.account.identity);
   hashText(order.orderId);
   hashNumber(order.acceptanceNumber);
   hashText(order.symbol);

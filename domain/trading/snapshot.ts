@@ -15,6 +15,7 @@ import type {
   PositionEntity,
 } from '#domain/data/account-state.ts';
 import { entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
+import { newAccount } from './accounts.ts';
 import {
   hashAccount,
   hashBook,
@@ -42,7 +43,7 @@ import {
   untracked,
   type WorkingOrder,
 } from './state.ts';
-import { addLanes, emptyLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
+import { addLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
 
 export interface EntityChange {
   readonly key: string;
@@ -131,9 +132,8 @@ function refreshHash(state: PartitionState): void {
   }
   for (const working of changes.orders) {
     if (!working.stale) continue;
-    working.stale = false;
-    if (!working.closed)
-      replaceLanes(working, (target) => hashOpenOrder(working.order, target), lanes, working.account.sum);
+    if (working.closed) working.stale = false;
+    else rehash(working, hashOpenOrder, lanes, working.account.sum);
   }
   for (const account of changes.accounts) {
     if (account.stale) rehash(account, hashAccount, lanes, account.sum);
@@ -146,11 +146,11 @@ function refreshHash(state: PartitionState): void {
   const { controlsTracking, countersTracking } = state;
   if (controlsTracking.stale) {
     controlsTracking.stale = false;
-    replaceLanes(controlsTracking, (target) => hashControls(state.controls, target), lanes, null);
+    replaceLanes(controlsTracking, (target) => hashControls(state.controls, target), lanes);
   }
   if (countersTracking.stale) {
     countersTracking.stale = false;
-    replaceLanes(countersTracking, (target) => hashCounters(state, target), lanes, null);
+    replaceLanes(countersTracking, (target) => hashCounters(state, target), lanes);
   }
   hashMemory(state.closedOrders, lanes);
   hashMemory(state.accountCommands, lanes);
@@ -170,17 +170,10 @@ function rehash<Entity extends Tracked>(
   if (accountSum !== null) addLanes(accountSum, entity);
 }
 
-function replaceLanes(
-  entity: Lanes,
-  hash: (target: Lanes) => void,
-  sum: Lanes,
-  accountSum: Lanes | null,
-): void {
+function replaceLanes(entity: Lanes, hash: (target: Lanes) => void, sum: Lanes): void {
   subtractLanes(sum, entity);
-  if (accountSum !== null) subtractLanes(accountSum, entity);
   hash(entity);
   addLanes(sum, entity);
-  if (accountSum !== null) addLanes(accountSum, entity);
 }
 
 function accountEntity(account: Account): AccountHeadEntity {
@@ -291,19 +284,11 @@ function restoreEntity(
     case 'head':
       return;
     case 'account': {
-      const account: Account = {
-        ...untracked(),
-        accountId: entity.accountId,
-        name: entity.name,
-        cash: entity.cash,
-        cashReserved: entity.cashReserved,
-        sequence: entity.sequence,
-        killSwitchEngaged: entity.killSwitchEngaged,
-        updatedAtMs: entity.updatedAtMs,
-        openOrders: 0,
-        positions: new Map(),
-        sum: emptyLanes(),
-      };
+      const account = newAccount(entity.accountId, entity.name, entity.updatedAtMs);
+      account.cash = entity.cash;
+      account.cashReserved = entity.cashReserved;
+      account.sequence = entity.sequence;
+      account.killSwitchEngaged = entity.killSwitchEngaged;
       state.accounts.set(account.accountId, account);
       hashes.set(account, entity.accountHash);
       touch(account, state.changes.accounts);

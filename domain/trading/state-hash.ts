@@ -41,8 +41,10 @@ export function formatLanes(lanes: Lanes): string {
   return hex(lanes.lane0) + hex(lanes.lane1) + hex(lanes.lane2) + hex(lanes.lane3);
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function hex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
+  return `${HEX[word >>> 24]}${HEX[(word >>> 16) & 255]}${HEX[(word >>> 8) & 255]}${HEX[word & 255]}`;
 }
 
 /** Room for any entity with texts as long as the wires let them be; a longer text is folded on the way. */
@@ -109,6 +111,16 @@ export function hashText(text: string): void {
   if (cell > FOLD_AT - 64) flush();
 }
 
+/** Another hash, such as a text's own that has been made once. */
+export function hashLanes(lanes: Lanes): void {
+  const word = cell * 2;
+  words[word] = lanes.lane0;
+  words[word + 1] = lanes.lane1;
+  words[word + 2] = lanes.lane2;
+  words[word + 3] = lanes.lane3;
+  cell += 2;
+}
+
 export function hashOptionalText(text: string | null): void {
   hashNumber(text === null ? 0 : 1);
   hashText(text ?? '');
@@ -170,11 +182,11 @@ function avalanche(word: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** A text's own hash, hexadecimal. */
-export function textHash(text: string): string {
+/** A text's own hash. */
+export function textLanes(text: string): Lanes {
   const lanes = emptyLanes();
   beginHash(0);
   hashText(text);
   finishHash(lanes);
-  return formatLanes(lanes);
+  return lanes;
 }

@@ -29,6 +29,8 @@ export interface Tracked extends Lanes {
 export interface Account extends Tracked {
   readonly accountId: AccountId;
   readonly name: string;
+  /** The id's own hash, made once. */
+  readonly identity: Lanes;
   cash: Money;
   cashReserved: Money;
   sequence: number;

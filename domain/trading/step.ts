@@ -15,7 +15,7 @@ import type {
 } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { type Account, type PartitionState, touch } from './state.ts';
-import { textHash } from './state-hash.ts';
+import { formatLanes, textLanes } from './state-hash.ts';
 
 export interface Step {
   readonly state: PartitionState;
@@ -44,7 +44,7 @@ function nextSequence(step: Step, account: Account | null): number {
 function eventIdOf(step: Step, accountId: AccountId, sequence: number): EventId {
   if (sequence > 0) return `${accountId}:${sequence}` as EventId;
   const { cause } = step;
-  const text = cause.length <= MAX_CAUSE_IN_ID ? cause : textHash(cause);
+  const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
   return `${text}:unknown:${step.outputs.length}` as EventId;
 }
 
