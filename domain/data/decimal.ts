@@ -69,7 +69,40 @@ export function parseRate(text: string): ParsedDecimal<Rate> {
   return parseDecimal<Rate>(text, 'unsigned');
 }
 
+/** Whole parts of at most six digits: with nine decimals they are integers that a double holds exactly. */
+const SHORT_LENGTH = 16;
+const SHORT_WHOLE_DIGITS = 6;
+const PLACE_UNITS = [1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 10, 1];
+
+/**
+ * The value of a plain short decimal such as `171.14`, -1 for everything else. Nearly all decimals are short, and
+ * this takes a tenth of the time that a pattern and `BigInt(text)` take.
+ */
+function shortDecimal(text: string): number {
+  const length = text.length;
+  if (length === 0 || length > SHORT_LENGTH) return -1;
+  let units = 0;
+  let at = 0;
+  for (; at < length; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) break;
+    units = units * 10 + digit;
+  }
+  if (at === 0 || at > SHORT_WHOLE_DIGITS || (at > 1 && text.charCodeAt(0) === 48)) return -1;
+  if (at === length) return units * 1e9;
+  const decimals = length - at - 1;
+  if (text.charCodeAt(at) !== 46 || decimals === 0 || decimals > DECIMAL_PLACES) return -1;
+  for (at += 1; at < length; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    units = units * 10 + digit;
+  }
+  return units * (PLACE_UNITS[decimals] ?? 0);
+}
+
 function parseDecimal<D extends Decimal>(text: string, sign: 'signed' | 'unsigned'): ParsedDecimal<D> {
+  const short = shortDecimal(text);
+  if (short >= 0) return { kind: 'decimal', value: BigInt(short) as D };
   const match = text.length <= MAX_TEXT_LENGTH ? DECIMAL.exec(text) : null;
   if (match === null) {
     return refused('decimal_format', 'must be a decimal such as "12.5": digits, and a point between digits');
@@ -97,6 +130,7 @@ export function formatDecimal(value: Decimal): string {
 
 /** The same for a count of 10⁻⁹ units of any size, such as a system account's balance. */
 export function formatScaled(value: bigint): string {
+  if (value >= 0n && value <= MAX_EXACT) return formatExact(Number(value));
   const digits = (value < 0n ? -value : value).toString();
   const sign = value < 0n ? '-' : '';
   if (digits.length <= DECIMAL_PLACES) {
@@ -106,6 +140,19 @@ export function formatScaled(value: bigint): string {
   const point = digits.length - DECIMAL_PLACES;
   const fraction = trimZeros(digits.slice(point));
   return fraction === '' ? sign + digits.slice(0, point) : `${sign}${digits.slice(0, point)}.${fraction}`;
+}
+
+const MAX_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** The same for what a double holds exactly, which is nearly every amount, in half the time. */
+function formatExact(units: number): string {
+  const whole = Math.floor(units / 1e9);
+  let fraction = units - whole * 1e9;
+  if (fraction === 0) return String(whole);
+  let width = DECIMAL_PLACES;
+  for (; fraction % 1_000 === 0; width -= 3) fraction /= 1_000;
+  for (; fraction % 10 === 0; width -= 1) fraction /= 10;
+  return `${whole}.${String(fraction).padStart(width, '0')}`;
 }
 
 function trimZeros(digits: string): string {

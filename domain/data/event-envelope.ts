@@ -41,6 +41,9 @@ export interface OpenedEnvelope extends EnvelopeFields {
   readonly payload: WireObject;
 }
 
+const SLAB_BYTES = 65_536;
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
@@ -50,14 +53,26 @@ export function quote(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
+/**
+ * UTF-8. Short texts share slabs, since an allocation for each costs more than writing it; so bytes that are kept
+ * for long should be copied.
+ */
 export function toBytes(text: string): Uint8Array {
-  return encoder.encode(text);
+  const longest = text.length * 3;
+  if (longest > SLAB_BYTES / 8) return encoder.encode(text);
+  if (slabUsed + longest > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += encoder.encodeInto(text, slab.subarray(start)).written;
+  return slab.subarray(start, slabUsed);
 }
 
 /** `payload` is JSON already. */
 export function encodeEnvelope(fields: EnvelopeFields, payload: string, context: EventContext): Uint8Array {
   const { ingestTimeMs, sequence } = fields;
-  return encoder.encode(
+  return toBytes(
     `{"eventType":"${fields.eventType}","eventId":${quote(fields.eventId)},` +
       `"cause":${fields.cause === null ? 'null' : quote(fields.cause)},` +
       `"eventTimestamp":"${formatTimestamp(fields.timeMs)}",` +
@@ -71,18 +86,32 @@ export function encodeEnvelope(fields: EnvelopeFields, payload: string, context:
   );
 }
 
-/** JSON in UTF-8, an object, of bounded size; `null` with an issue noted when it is not. */
-export function parseWireObject(bytes: Uint8Array, reader: FieldReader): WireObject | null {
+/** The text of a record; `null` with an issue noted when it is too long or not UTF-8. */
+export function toText(bytes: Uint8Array, reader: FieldReader): string | null {
   if (bytes.length > MAX_RECORD_BYTES) {
     reader.issue('', 'maxBytes', `must have at most ${MAX_RECORD_BYTES} bytes`);
     return null;
   }
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    reader.issue('', 'utf8', 'must be UTF-8');
+    return null;
+  }
+}
+
+/** JSON in UTF-8, an object, of bounded size; `null` with an issue noted when it is not. */
+export function parseWireObject(bytes: Uint8Array, reader: FieldReader): WireObject | null {
+  const text = toText(bytes, reader);
+  return text === null ? null : parseWireText(text, reader);
+}
+
+function parseWireText(text: string, reader: FieldReader): WireObject | null {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    const utf8 = error instanceof SyntaxError;
-    reader.issue('', utf8 ? 'json' : 'utf8', utf8 ? 'must be JSON' : 'must be UTF-8');
+    parsed = JSON.parse(text);
+  } catch {
+    reader.issue('', 'json', 'must be JSON');
     return null;
   }
   if (isWireObject(parsed)) return parsed;
@@ -97,7 +126,13 @@ export function checkSchemaVersion(version: unknown, reader: FieldReader): void 
 
 /** Reads the envelope; leaves `reader.base` at `payload.`. `null` when there is no envelope to read at all. */
 export function openEnvelope(bytes: Uint8Array, reader: FieldReader): OpenedEnvelope | null {
-  const record = parseWireObject(bytes, reader);
+  const text = toText(bytes, reader);
+  return text === null ? null : openEnvelopeText(text, reader);
+}
+
+/** The same of a record whose text has been taken already. */
+export function openEnvelopeText(text: string, reader: FieldReader): OpenedEnvelope | null {
+  const record = parseWireText(text, reader);
   if (record === null) return null;
   checkSchemaVersion(record['schemaVersion'], reader);
   reader.text(record['sourceService'], 'sourceService', MAX_SERVICE_LENGTH);

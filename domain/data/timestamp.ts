@@ -52,6 +52,8 @@ let parsedDay = '';
 let parsedDayMs = 0;
 let formattedDayMs = Number.NaN;
 let formattedDay = '';
+let formattedMs = Number.NaN;
+let formatted = '';
 
 /**
  * Reads `YYYY-MM-DDTHH:MM:SS` with up to nine decimals of a second and a `Z`; digits below the millisecond are
@@ -113,6 +115,7 @@ const THREE_DIGITS: readonly string[] = Array.from({ length: 1_000 }, (_, value)
 
 /** Throws a `RangeError` outside the years 1 to 9999: every time inside has passed `isTimestampMs` at the door. */
 export function formatTimestamp(timeMs: number): string {
+  if (timeMs === formattedMs) return formatted;
   if (!isTimestampMs(timeMs)) throw new RangeError(`not a timestamp in milliseconds: ${timeMs}`);
   const dayMs = Math.floor(timeMs / DAY_MS) * DAY_MS;
   if (dayMs !== formattedDayMs) {
@@ -123,7 +126,9 @@ export function formatTimestamp(timeMs: number): string {
   const hour = TWO_DIGITS[Math.floor(ofDay / 3_600_000)];
   const minute = TWO_DIGITS[Math.floor(ofDay / 60_000) % 60];
   const second = TWO_DIGITS[Math.floor(ofDay / 1_000) % 60];
-  return `${formattedDay}T${hour}:${minute}:${second}.${THREE_DIGITS[ofDay % 1_000]}Z`;
+  formatted = `${formattedDay}T${hour}:${minute}:${second}.${THREE_DIGITS[ofDay % 1_000]}Z`;
+  formattedMs = timeMs;
+  return formatted;
 }
 
 /**
