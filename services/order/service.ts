@@ -10,7 +10,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { decodeOrderUpdate } from '#domain/data/trading-output-codec.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
-import { createConsumerLoop, positionsAfter } from '#infrastructure/common/consumer-loop.ts';
+import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';

@@ -9,7 +9,7 @@
 import type { AccountHeadEntity, PositionEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { type AccountId, parseAccountId, parseSymbol, type Symbol } from '#domain/data/identifiers.ts';
-import { positionsAfter } from '#infrastructure/common/consumer-loop.ts';
+import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import type { LogRecord, Position, TopicPartition } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import { foldAccount } from './fold-account.ts';

@@ -17,7 +17,6 @@ import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { PartitionState } from '#domain/trading/engine.ts';
 import {
   applyInput,
-  assertInvariants,
   currentControls,
   stateHash,
   takeChangedEntities,
@@ -118,7 +117,6 @@ export class PartitionOwner {
     }
     if (nextInputOffset <= this.#nextInputOffset)
       return { kind: 'committed', inputsApplied: 0, outputs, unreadable };
-    assertInvariants(this.#state);
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
     for (const change of takeChangedEntities(this.#state)) written.push(entityRecord(change, this.partition));

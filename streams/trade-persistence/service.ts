@@ -11,7 +11,7 @@ import {
   type ConsumerLoop,
   createConsumerLoop,
   positionsAfter,
-} from '#infrastructure/common/consumer-loop.ts';
+} from '#infrastructure/event-log/consumer-loop.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';

@@ -5,18 +5,13 @@
  * the log is down) is waited out with back-off and the position kept; a bug goes to `crash`. What `handle` keeps in
  * memory between batches must be forgotten in `onAssigned`, since a rejoin reads again from the committed position.
  */
+
+import { backoffMs, retryForever } from '#infrastructure/common/retry.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type {
-  Consumer,
-  EventLog,
-  LogRecord,
-  Position,
-  TopicPartition,
-} from '#infrastructure/event-log/event-log.ts';
-import { backoffMs, retryForever } from './retry.ts';
+import type { Consumer, EventLog, LogRecord, Position, TopicPartition } from './event-log.ts';
 
 export interface ConsumerLoopOptions {
   readonly log: EventLog;
