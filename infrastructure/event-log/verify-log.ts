@@ -95,6 +95,13 @@ class PartitionCheck {
       this.fail(at, 'broken-chain', 'a seal exists for a topic that is not sealed');
       return;
     }
+    if (
+      entry.kind === 'seal' &&
+      (entry.first !== this.#sealedTo || entry.count !== entry.last - entry.first + 1)
+    ) {
+      this.fail(this.#sealedTo, 'missing-seal', `the next seal covers ${entry.first} to ${entry.last}`);
+      return;
+    }
     if (entry.previous !== this.#chain) {
       this.fail(at, 'broken-chain', 'its seal does not follow from the seal before it');
       return;
@@ -107,10 +114,6 @@ class PartitionCheck {
         return;
       }
       this.#expiredBefore = entry.before;
-      return;
-    }
-    if (entry.first !== this.#sealedTo || entry.count !== entry.last - entry.first + 1) {
-      this.fail(this.#sealedTo, 'missing-seal', `the next seal covers ${entry.first} to ${entry.last}`);
       return;
     }
     this.#sealedTo = entry.last + 1;

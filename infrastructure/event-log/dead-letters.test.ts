@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { deadLetterTopic } from '#domain/data/topics.ts';
+import {
+  deadLetterRecord,
+  findDeadLetter,
+  ORIGINAL_BYTES_MAX,
+  openDeadLetters,
+  resolveDeadLetter,
+} from './dead-letters.ts';
+import { COMPACTED, RETAINED, record } from './event-log.contract.ts';
+import type { LogRecord, TopicSpec } from './event-log.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite/testing.ts';
+
+const FAILURE = { reason: 'not JSON', errors: [{ field: '', rule: 'json', message: 'must be JSON' }] };
+
+describe('dead letters', () => {
+  let under: SqliteLogUnderTest;
+
+  beforeEach(async () => {
+    under = await openSqliteLogUnderTest({ maxRecordBytes: 1024 * 1024 });
+    const letters = [RETAINED, COMPACTED].map(
+      ({ name }): TopicSpec => ({ ...RETAINED, name: deadLetterTopic(name), partitions: 1 }),
+    );
+    await under.log.ensureTopics([RETAINED, COMPACTED, ...letters]);
+  });
+  afterEach(() => under.dispose());
+
+  async function unreadable(topic: string, text: string): Promise<LogRecord> {
+    const [place] = await under.log.append([record(topic, 1, text, 'key')]);
+    assert(place !== undefined);
+    const [read] = await under.log.read(place, 1);
+    assert(read !== undefined);
+    return read;
+  }
+
+  test('a letter tells who could not read what, why, and holds the original bytes', async () => {
+    const bad = await unreadable('orders', '{"broken');
+    await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);
+    const [letter] = await openDeadLetters(under.log, { limit: 10 });
+    assert(letter !== undefined);
+    assert.deepEqual(letter.origin, {
+      kind: 'record',
+      topic: 'orders',
+      partition: 1,
+      offset: 0,
+      key: 'key',
+      appendedAtMs: under.nowMs(),
+    });
+    assert.deepEqual(
+      { reader: letter.reader, reason: letter.reason, errors: letter.errors },
+      { reader: 'reader', ...FAILURE },
+    );
+    assert.equal(Buffer.from(letter.original ?? []).toString(), '{"broken');
+    assert.deepEqual(await findDeadLetter(under.log, letter.id), letter);
+  });
+
+  test('the same letter written twice is one letter', async () => {
+    const bad = await unreadable('orders', 'x');
+    await under.log.append([
+      deadLetterRecord(bad, 'reader', FAILURE),
+      deadLetterRecord(bad, 'reader', FAILURE),
+    ]);
+    assert.equal((await openDeadLetters(under.log, { limit: 10 })).length, 1);
+  });
+
+  test('a retry appends the original bytes again and closes the letter, once', async () => {
+    const bad = await unreadable('orders', 'again');
+    await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);
+    const [letter] = await openDeadLetters(under.log, { limit: 10 });
+    assert(letter !== undefined);
+    const outcomes = await Promise.all([
+      resolveDeadLetter(under.log, letter.id, 'retry'),
+      resolveDeadLetter(under.log, letter.id, 'retry'),
+    ]);
+    assert.deepEqual(outcomes.map(({ kind }) => kind).sort(), ['overtaken', 'resolved']);
+    assert.deepEqual(await resolveDeadLetter(under.log, letter.id, 'retry'), { kind: 'already-resolved' });
+    const read = await under.log.read({ topic: 'orders', partition: 1, offset: 0 }, 10);
+    assert.deepEqual(
+      read.map(({ key, value }) => [key, Buffer.from(value ?? []).toString()]),
+      [
+        ['key', 'again'],
+        ['key', 'again'],
+      ],
+    );
+    assert.deepEqual(await openDeadLetters(under.log, { limit: 10 }), []);
+  });
+
+  test('a dropped letter is closed and nothing is appended', async () => {
+    const bad = await unreadable('orders', 'x');
+    await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);
+    const [letter] = await openDeadLetters(under.log, { limit: 10, topic: 'orders' });
+    assert.deepEqual(await resolveDeadLetter(under.log, letter?.id ?? '', 'drop'), { kind: 'resolved' });
+    assert.equal((await under.log.read({ topic: 'orders', partition: 1, offset: 0 }, 10)).length, 1);
+    assert.deepEqual(await resolveDeadLetter(under.log, 'no such letter', 'drop'), {
+      kind: 'unknown-letter',
+    });
+  });
+
+  test('a long original is cut in the letter, and retried whole', async () => {
+    const bad = await unreadable('orders', 'x'.repeat(ORIGINAL_BYTES_MAX + 1));
+    await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);
+    const [letter] = await openDeadLetters(under.log, { limit: 10 });
+    assert.equal(letter?.original?.length, ORIGINAL_BYTES_MAX);
+    assert.deepEqual(await resolveDeadLetter(under.log, letter?.id ?? '', 'retry'), { kind: 'resolved' });
+    const [again] = await under.log.read({ topic: 'orders', partition: 1, offset: 1 }, 1);
+    assert.deepEqual(again?.value, bad.value);
+  });
+
+  test('rows of files and states of compacted topics cannot be retried', async () => {
+    const row = { topic: 'orders', source: '/tmp/day\0.csv', line: 7, bytes: Buffer.from('a,b') };
+    const state = await unreadable('states', 'x');
+    await under.log.append([
+      deadLetterRecord(row, 'feed', FAILURE),
+      deadLetterRecord(state, 'reader', FAILURE),
+    ]);
+    const letters = await openDeadLetters(under.log, { limit: 10 });
+    assert.equal(letters.length, 2);
+    for (const { id } of letters) {
+      const outcome = await resolveDeadLetter(under.log, id, 'retry');
+      assert.equal(outcome.kind, 'not-retryable');
+    }
+    assert.equal((await openDeadLetters(under.log, { limit: 10 })).length, 2);
+  });
+});

@@ -1,0 +1,175 @@
+/** A log that was tampered with is found out, offline, and the first bad record is named. */
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { EXPIRING, RETAINED, record } from '../event-log.contract.ts';
+import { type LogVerdict, verifyLog } from '../verify-log.ts';
+import { openLogArchiveFromDirectory } from './directory-archive.ts';
+import { HEADS_FILE, LOG_FILE } from './schema.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './testing.ts';
+
+function verify(directory: string): LogVerdict {
+  const archive = openLogArchiveFromDirectory(directory);
+  try {
+    return verifyLog(archive);
+  } finally {
+    archive.close();
+  }
+}
+
+describe('verify', () => {
+  let under: SqliteLogUnderTest;
+
+  beforeEach(async () => {
+    under = await openSqliteLogUnderTest();
+    await under.log.ensureTopics([RETAINED, EXPIRING]);
+    for (let batch = 0; batch < 4; batch += 1) {
+      await under.log.append(
+        Array.from({ length: 10 }, (_, at) => record('orders', at % 2, `record ${batch}/${at}`, `k${at}`)),
+      );
+    }
+    await under.log.close();
+  });
+  afterEach(() => under.dispose());
+
+  function tamper(file: string, sql: string): void {
+    const db = new DatabaseSync(join(under.directory, file));
+    try {
+      const table = db
+        .prepare("SELECT records FROM record_tables WHERE topic = 'orders' AND partition = 1")
+        .get()?.['records'];
+      const seals = db.prepare("SELECT records FROM record_tables WHERE topic = 'log_seals'").get()?.[
+        'records'
+      ];
+      db.exec(sql.replaceAll('ORDERS', String(table)).replaceAll('SEALS', String(seals)));
+    } finally {
+      db.close();
+    }
+  }
+
+  function finds(sql: string, offset: number, reason: string): void {
+    tamper(LOG_FILE, sql);
+    const verdict = verify(under.directory);
+    const [first] = verdict.problems;
+    assert.deepEqual(
+      { topic: first?.topic, partition: first?.partition, offset: first?.offset, reason: first?.reason },
+      { topic: 'orders', partition: 1, offset, reason },
+      JSON.stringify(verdict.problems),
+    );
+    assert.equal(verdict.sound, false);
+  }
+
+  test('an untouched log is sound', () => {
+    const verdict = verify(under.directory);
+    assert.deepEqual(verdict.problems, []);
+    assert.equal(verdict.sound, true);
+    assert.equal(verdict.seals, 8);
+  });
+
+  test('a changed byte of a value', () =>
+    finds("UPDATE ORDERS SET value = CAST('recorD 1/5' AS BLOB) WHERE offset = 7", 7, 'changed'));
+  test('a changed key', () => finds("UPDATE ORDERS SET key = 'other' WHERE offset = 8", 8, 'changed'));
+  test('a changed time', () =>
+    finds('UPDATE ORDERS SET appended_at = appended_at + 1 WHERE offset = 3', 3, 'changed'));
+  test('a removed record', () => finds('DELETE FROM ORDERS WHERE offset = 6', 6, 'removed'));
+  test('two swapped records', () =>
+    finds(
+      `UPDATE ORDERS SET offset = -1 WHERE offset = 11; UPDATE ORDERS SET offset = 11 WHERE offset = 12;
+       UPDATE ORDERS SET offset = 12 WHERE offset = -1`,
+      11,
+      'changed',
+    ));
+  test('the last records cut off', () => finds('DELETE FROM ORDERS WHERE offset >= 18', 18, 'cut-tail'));
+  test('the last records cut off, with their seals and every note of them in the log', () => {
+    finds(
+      `UPDATE partitions SET next_offset = 15, chain_hash = (
+         SELECT json_extract(CAST(value AS TEXT), '$.previous') FROM SEALS WHERE offset = 7)
+       WHERE 'records_' || id = 'ORDERS';
+       UPDATE partitions SET next_offset = 7 WHERE 'records_' || id = 'SEALS';
+       DELETE FROM ORDERS WHERE offset >= 15; DELETE FROM SEALS WHERE offset >= 7`,
+      15,
+      'cut-tail',
+    );
+  });
+  test('a removed seal', () => finds('DELETE FROM SEALS WHERE offset = 3', 5, 'missing-seal'));
+  test('a changed seal', () =>
+    finds(
+      "UPDATE SEALS SET value = CAST(replace(CAST(value AS TEXT), '[5,9]', '[5,8]') AS BLOB) WHERE offset = 3",
+      5,
+      'missing-seal',
+    ));
+  test('a record added after the last seal', () =>
+    finds(
+      "INSERT INTO ORDERS (offset, key, value, appended_at, hash_check) VALUES (20, 'k', x'00', 1, 1)",
+      20,
+      'unsealed',
+    ));
+
+  test('records and seals rewritten consistently are still found by the heads outside the log', async () => {
+    const other = await openSqliteLogUnderTest();
+    await other.log.ensureTopics([RETAINED, EXPIRING]);
+    for (let at = 0; at < 20; at += 1)
+      await other.log.append([record('orders', 1, 'forged'), record('orders', 0, 'forged')]);
+    await other.log.close();
+    writeFileSync(join(under.directory, LOG_FILE), readFileSync(join(other.directory, LOG_FILE)));
+    await other.dispose();
+    const reasons = verify(under.directory).problems.map(({ topic, reason }) => `${topic} ${reason}`);
+    assert(reasons.includes('orders broken-chain'), JSON.stringify(reasons));
+  });
+
+  test('removed heads are a finding, and the log does not open without them', async () => {
+    rmSync(join(under.directory, HEADS_FILE));
+    assert.deepEqual(
+      verify(under.directory).problems.map(({ reason }) => reason),
+      ['heads-missing'],
+    );
+    await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
+  });
+
+  test('a log that lost its tail does not open, since new records would take the place of lost ones', async () => {
+    tamper(LOG_FILE, 'UPDATE partitions SET next_offset = next_offset - 1 WHERE next_offset > 10');
+    await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
+  });
+
+  test('any byte changed in the file is found, or changes nothing that the log says', () => {
+    const path = join(under.directory, LOG_FILE);
+    const original = readFileSync(path);
+    const needle = original.indexOf('record 2/5');
+    assert(needle > 0);
+    const changed = Buffer.from(original);
+    changed[needle + 3] = (changed[needle + 3] ?? 0) ^ 1;
+    writeFileSync(path, changed);
+    const [first] = verify(under.directory).problems;
+    assert.equal(`${first?.topic}/${first?.partition}/${first?.offset}`, 'orders/1/12');
+  });
+
+  test('what retention removed is no gap, and what is left is still verified', async () => {
+    let log = await under.reopen();
+    for (let at = 0; at < 5; at += 1)
+      await log.append([record('prices', 0, `old ${at}`), record('prices', 0, 'old')]);
+    under.pass(5000);
+    await log.append([record('prices', 0, 'young')]);
+    assert.equal(await log.expire(under.nowMs()), 10);
+    log = await under.reopen();
+    await log.append([record('prices', 0, 'younger')]);
+    await log.close();
+    assert.deepEqual(verify(under.directory).problems, []);
+    tamper(
+      LOG_FILE,
+      `UPDATE partitions SET first_offset = 11 WHERE first_offset = 10;
+      DELETE FROM ${pricesTable(under.directory)} WHERE offset = 10`,
+    );
+    assert.equal(verify(under.directory).problems[0]?.offset, 10);
+  });
+});
+
+function pricesTable(directory: string): string {
+  const db = new DatabaseSync(join(directory, LOG_FILE));
+  try {
+    return String(db.prepare("SELECT records FROM record_tables WHERE topic = 'prices'").get()?.['records']);
+  } finally {
+    db.close();
+  }
+}
