@@ -8,8 +8,8 @@
 import { TOPIC } from '#domain/data/topics.ts';
 import { decodeLedgerEntry } from '#domain/data/trading-output-codec.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
-import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
+import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';

@@ -15,12 +15,7 @@ import type { CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { PartitionState } from '#domain/trading/engine.ts';
-import {
-  applyInput,
-  currentControls,
-  stateHash,
-  takeChangedEntities,
-} from '#domain/trading/engine.ts';
+import { applyInput, currentControls, stateHash, takeChangedEntities } from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import type {

@@ -9,10 +9,10 @@ import type { MarketEvent } from '#domain/data/market-event.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
-import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
+import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import type {
   Consumer,

@@ -7,12 +7,12 @@
 import { TOPIC } from '#domain/data/topics.ts';
 import type { TradeExecuted } from '#domain/data/trading-events.ts';
 import { decodeTradeExecuted } from '#domain/data/trading-output-codec.ts';
+import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import {
   type ConsumerLoop,
   createConsumerLoop,
   positionsAfter,
 } from '#infrastructure/event-log/consumer-loop.ts';
-import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';

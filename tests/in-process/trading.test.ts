@@ -1,0 +1,158 @@
+/** From price to portfolio: the five services of trading together, on embedded adapters. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { bodyOf, keyOf, marketEvent, openPlatform, type Platform, statusOf } from './platform.ts';
+
+const MARKET_MS = Date.UTC(2019, 1, 11, 14, 30);
+
+let platform: Platform;
+before(async () => {
+  platform = await openPlatform();
+  await platform.feed([marketEvent('AAPL', 1, '170', MARKET_MS), marketEvent('MSFT', 1, '105.5', MARKET_MS)]);
+});
+after(() => platform.close());
+
+async function openAccount(cash: string): Promise<string> {
+  const opened = await platform.call('POST', '/operator/accounts', { body: { name: 'Tester', cash } });
+  assert.equal(statusOf(opened), 201, JSON.stringify(opened));
+  assert.equal(bodyOf(opened)['cash'], cash);
+  return String(bodyOf(opened)['accountId']);
+}
+
+function place(accountId: string, body: unknown, key?: string) {
+  const headers = key === undefined ? {} : { 'x-idempotency-key': key };
+  return platform.call('POST', '/v1/orders', { body, headers, principal: keyOf(accountId) });
+}
+
+async function ended(accountId: string, orderId: string): Promise<Record<string, unknown>> {
+  return platform.until(async () => {
+    const result = await platform.call('GET', `/v1/orders/${orderId}`, { principal: keyOf(accountId) });
+    assert.equal(statusOf(result), 200, 'an accepted order is found at once');
+    const order = bodyOf(result);
+    return ['FILLED', 'CANCELED', 'DENIED'].includes(String(order['status'])) ? order : null;
+  });
+}
+
+test('an order is filled, and portfolio, statement, history and analytics say the same', async () => {
+  const accountId = await openAccount('10000');
+  const accepted = bodyOf(await place(accountId, { symbol: 'AAPL', side: 'buy', quantity: '10.5' }));
+  const order = await ended(accountId, String(accepted['orderId']));
+  assert.equal(order['status'], 'FILLED');
+  assert.equal(order['averageFillPrice'], '170');
+  const portfolio = bodyOf(
+    await platform.call('GET', `/v1/portfolio/${accountId}`, {
+      principal: keyOf(accountId),
+      query: { minVersion: order['version'] },
+    }),
+  );
+  assert.equal(portfolio['cashBalance'], '8215');
+  assert.equal(portfolio['cashReserved'], '0');
+  assert.deepEqual(portfolio['holdings'], { AAPL: '10.5' });
+  assert.equal(portfolio['equity'], '10000');
+  const search = await platform.until(async () => {
+    const found = bodyOf(await platform.call('GET', '/v1/trades/search', { principal: keyOf(accountId) }));
+    return (found['trades'] as unknown[]).length > 0 ? found : null;
+  });
+  assert.deepEqual(search['pagination'], { nextPageToken: null, totalCount: 1 });
+  const volume = await platform.until(async () => {
+    const found = bodyOf(
+      await platform.call('GET', '/v1/analytics/volume', { query: { symbol: 'AAPL', timeWindow: '1h' } }),
+    );
+    return (found['data'] as unknown[]).length > 0 ? found : null;
+  });
+  assert.deepEqual(volume['data'], [{ symbol: 'AAPL', volume: '10.5', trades: 1, timeWindow: '1h' }]);
+  assert.equal(bodyOf(await platform.call('GET', '/v1/symbols/AAPL/vwap'))['vwap'], '170');
+  const statement = await platform.until(async () => {
+    const found = bodyOf(
+      await platform.call('GET', `/v1/accounts/${accountId}/statement`, { principal: keyOf(accountId) }),
+    );
+    return (found['lines'] as unknown[]).length >= 3 ? found : null;
+  });
+  const kinds = (statement['lines'] as { kind: string }[]).map(({ kind }) => kind);
+  assert.deepEqual(kinds, ['OPENED', 'DEPOSIT', 'FILL']);
+});
+
+test('a limit order rests, is listed as open, and is cancelled', async () => {
+  const accountId = await openAccount('1000');
+  const accepted = bodyOf(
+    await place(accountId, {
+      symbol: 'MSFT',
+      side: 'BUY',
+      quantity: '2',
+      type: 'limit',
+      limitPrice: '90',
+      timeInForce: 'gtc',
+    }),
+  );
+  const orderId = String(accepted['orderId']);
+  await platform.until(async () => {
+    const order = bodyOf(
+      await platform.call('GET', `/v1/orders/${orderId}`, { principal: keyOf(accountId) }),
+    );
+    return order['status'] === 'NEW' ? order : null;
+  });
+  const listed = bodyOf(
+    await platform.call('GET', '/v1/orders', { principal: keyOf(accountId), query: { status: 'open' } }),
+  );
+  assert.deepEqual(
+    (listed['orders'] as { orderId: string }[]).map((order) => order.orderId),
+    [orderId],
+  );
+  const cancel = await platform.call('DELETE', `/v1/orders/${orderId}`, { principal: keyOf(accountId) });
+  assert.equal(statusOf(cancel), 202);
+  assert.equal((await ended(accountId, orderId))['status'], 'CANCELED');
+  const again = await platform.call('DELETE', `/v1/orders/${orderId}`, { principal: keyOf(accountId) });
+  assert.equal(statusOf(again), 409);
+  const stranger = await platform.call('DELETE', `/v1/orders/${orderId}`, {
+    principal: keyOf(await openAccount('1')),
+  });
+  assert.equal(statusOf(stranger), 404);
+});
+
+test('early checks answer 402, 422 and 404, and leave the key free', async () => {
+  const accountId = await openAccount('100');
+  assert.equal(statusOf(await place(accountId, { symbol: 'AAPL', side: 'BUY', quantity: '1' }, 'k')), 402);
+  assert.equal(statusOf(await place(accountId, { symbol: 'AAPL', side: 'SELL', quantity: '1' }, 'k')), 422);
+  assert.equal(statusOf(await place(accountId, { symbol: 'NONE', side: 'BUY', quantity: '1' }, 'k')), 404);
+  assert.equal(statusOf(await place(accountId, { symbol: 'AAPL', side: 'BUY', notional: '50' }, 'k')), 202);
+});
+
+test('twenty blind retries of an order request place one order', async () => {
+  const accountId = await openAccount('10000');
+  const body = { symbol: 'AAPL', side: 'BUY', quantity: '1' };
+  const twins = await Promise.all(Array.from({ length: 10 }, () => place(accountId, body, 'once')));
+  const later: typeof twins = [];
+  for (let at = 0; at < 10; at += 1) later.push(await place(accountId, body, 'once'));
+  const ids = new Set([...twins, ...later].map((result) => bodyOf(result)['orderId']));
+  assert.equal(ids.size, 1);
+  assert.equal(statusOf(await place(accountId, { ...body, quantity: '2' }, 'once')), 409);
+  const [orderId] = ids;
+  const order = await ended(accountId, String(orderId));
+  const portfolio = await platform.until(async () => {
+    const found = await platform.portfolios.get(accountId as never);
+    return found !== null && found.version >= Number(order['version']) ? found : null;
+  });
+  assert.equal(portfolio.cashBalance, 9_830_000_000_000n);
+});
+
+test('deposits and withdrawals answer with the cash after them, once per key', async () => {
+  const accountId = await openAccount('50');
+  const path = `/operator/accounts/${accountId}`;
+  const deposit = () =>
+    platform.call('POST', `${path}/deposits`, {
+      body: { amount: '25.5' },
+      headers: { 'x-idempotency-key': 'd1' },
+    });
+  assert.equal(bodyOf(await deposit())['cash'], '75.5');
+  assert.equal(bodyOf(await deposit())['cash'], '75.5');
+  const other = await platform.call('POST', `${path}/deposits`, {
+    body: { amount: '1' },
+    headers: { 'x-idempotency-key': 'd1' },
+  });
+  assert.equal(statusOf(other), 409);
+  assert.equal(statusOf(await platform.call('POST', `${path}/withdrawals`, { body: { amount: '80' } })), 402);
+  assert.equal(
+    bodyOf(await platform.call('POST', `${path}/withdrawals`, { body: { amount: '75.5' } }))['cash'],
+    '0',
+  );
+});
