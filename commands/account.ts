@@ -76,20 +76,20 @@ function addList(account: Command, terminal: Terminal): void {
     account
       .command('list')
       .description('Every account, with its name.')
-      .option('--json', 'As JSON: [{accountId, name, …}].'),
+      .option('--json', 'As JSON: [{accountId, name, createdAt}].'),
   ).action(async (flags: Flags) => {
     const client = connectOperator(dataFolderOf(flags));
     const accounts: { readonly accountId: string; readonly name: string }[] = [];
-    let after: string | null = null;
+    let pageToken: string | null = null;
     do {
-      const query: string = after === null ? '' : `?after=${after}`;
+      const query: string = pageToken === null ? '' : `?pageToken=${encodeURIComponent(pageToken)}`;
       const page = (await client.call('GET', `/operator/accounts${query}`)) as {
         readonly accounts: typeof accounts;
-        readonly nextAfter?: string | null;
+        readonly pagination: { readonly nextPageToken: string | null };
       };
       accounts.push(...page.accounts);
-      after = page.nextAfter ?? null;
-    } while (after !== null);
+      pageToken = page.pagination.nextPageToken;
+    } while (pageToken !== null);
     if (flags['json'] === true) terminal.print(JSON.stringify(accounts, null, 2));
     else if (accounts.length === 0)
       terminal.print('There are no accounts: tradehall account open --name N --cash A');
