@@ -11,6 +11,8 @@ import { orderOptions } from '#services/order/config.ts';
 import { createOrderService } from '#services/order/service.ts';
 import { portfolioOptions } from '#services/portfolio/config.ts';
 import { createPortfolioService } from '#services/portfolio/service.ts';
+import { queryOptions } from '#services/query/config.ts';
+import { createQueryService } from '#services/query/service.ts';
 import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
 import { createTradeExecutionStream } from '#streams/trade-execution/service.ts';
 import { tradePersistenceOptions } from '#streams/trade-persistence/config.ts';
@@ -86,6 +88,18 @@ export const targets: readonly Target[] = [
         context,
         { log: port('log'), cache: port('cache') },
         configuration.of(marketDataOptions),
+      ),
+  },
+  {
+    name: 'query',
+    needs: ['history', 'analytics', 'cache'],
+    readsPrices: true,
+    options: queryOptions,
+    build: (context, port, configuration) =>
+      createQueryService(
+        context,
+        { history: port('history'), analytics: port('analytics'), cache: port('cache') },
+        configuration.of(queryOptions),
       ),
   },
   {

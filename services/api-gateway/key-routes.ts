@@ -34,6 +34,7 @@ function isoOf(timeMs: number | null): string | null {
 
 export function keyRoutes({
   apiKeys,
+  accounts,
   runtime,
   maxKeysPerAccount,
   onRevoked,

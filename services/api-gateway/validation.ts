@@ -23,21 +23,30 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** With hidden properties too: typebox keeps a schema's kind in one. */
+function copyWith(schema: object, changes: Readonly<Record<string, unknown>>): unknown {
+  const copy: object = Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema));
+  for (const [name, value] of Object.entries(changes)) {
+    Object.defineProperty(copy, name, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return copy;
+}
+
 /** The schema with every object closed that does not say otherwise. */
 export function closeObjects(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closeObjects);
   if (!isRecord(schema)) return schema;
-  const closed: Record<string, unknown> = { ...schema };
+  const changes: Record<string, unknown> = {};
   for (const member of ['items', 'anyOf', 'oneOf'] as const) {
-    if (member in closed) closed[member] = closeObjects(closed[member]);
+    if (member in schema) changes[member] = closeObjects(schema[member]);
   }
   if (isRecord(schema['properties'])) {
-    closed['properties'] = Object.fromEntries(
+    changes['properties'] = Object.fromEntries(
       Object.entries(schema['properties']).map(([name, property]) => [name, closeObjects(property)]),
     );
-    closed['additionalProperties'] ??= false;
+    changes['additionalProperties'] = schema['additionalProperties'] ?? false;
   }
-  return closed;
+  return copyWith(schema, changes);
 }
 
 function dotted(instancePath: string, last?: string): string {
