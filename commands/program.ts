@@ -3,15 +3,15 @@
 import { Command, CommanderError } from 'commander';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import packageJson from '#package.json' with { type: 'json' };
-import { register as registerAccount, register as registerAccount } from './account.ts';
-import { register as registerBackup, register as registerBackup } from './backup.ts';
+import { register as registerAccount } from './account.ts';
+import { register as registerBackup } from './backup.ts';
 import { register as registerConfig } from './config.ts';
-import { register as registerDeadLetters, register as registerDeadLetters } from './dead-letters.ts';
-import { register as registerExport, register as registerExport } from './export.ts';
+import { register as registerDeadLetters } from './dead-letters.ts';
+import { register as registerExport } from './export.ts';
 import { register as registerStart } from './start.ts';
 import { register as registerStatus } from './status.ts';
 import { type Terminal, UsageError } from './terminal.ts';
-import { register as registerVerify, register as registerVerify } from './verify.ts';
+import { register as registerVerify } from './verify.ts';
 
 const registrations: readonly ((program: Command, terminal: Terminal) => void)[] = [
   registerStart,
