@@ -7,7 +7,6 @@
  */
 
 import {
-  DECIMAL_PLACES,
   type Decimal,
   type Money,
   type ParsedDecimal,
@@ -28,9 +27,6 @@ export type WireObject = Readonly<Record<string, unknown>>;
 
 /** A record with more issues than this is garbage; the rest would tell nobody anything. */
 const MAX_ISSUES = 20;
-
-/** At most thirty digits before the point: more than all money there is. */
-const SCALED = /^(-?)(0|[1-9][0-9]{0,29})(?:\.([0-9]{1,9}))?$/;
 
 const EMPTY: WireObject = {};
 
@@ -197,21 +193,6 @@ export class FieldReader {
   /** Signed. */
   money(value: unknown, name: string): Money {
     return this.#decimal(value, name, parseMoney);
-  }
-
-  /** A signed decimal that may pass 64 bits, such as a sum over all accounts. */
-  scaled(value: unknown, name: string): bigint {
-    if (typeof value !== 'string') {
-      this.#wrongType(value, name, 'a decimal written as text');
-      return 0n;
-    }
-    const parsed = SCALED.exec(value);
-    if (parsed === null) {
-      this.issue(name, 'decimal_format', 'must be a decimal such as "12.5" with at most nine decimals');
-      return 0n;
-    }
-    const magnitude = BigInt(`${parsed[2]}${(parsed[3] ?? '').padEnd(DECIMAL_PLACES, '0')}`);
-    return parsed[1] === '-' ? -magnitude : magnitude;
   }
 
   nonNegativeMoney(value: unknown, name: string): Money {

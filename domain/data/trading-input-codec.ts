@@ -28,9 +28,9 @@ import type {
 export const MAX_NAME_LENGTH = 200;
 export const MAX_CLIENT_ORDER_ID_LENGTH = 128;
 export const MAX_REASON_LENGTH = 500;
-export const MAX_BATCH_PRICES = 10_000;
+const MAX_BATCH_PRICES = 10_000;
 export const MAX_DIGEST_LENGTH = 128;
-export const MAX_SOURCE_LENGTH = 100;
+const MAX_SOURCE_LENGTH = 100;
 
 const INPUT_TYPES: readonly TradingInput['type'][] = [
   'SubmitOrder',
@@ -67,7 +67,7 @@ function submitToWire(input: SubmitOrder): string {
   );
 }
 
-export function batchPriceToWire(item: BatchPrice): string {
+function batchPriceToWire(item: BatchPrice): string {
   const { bid, bidSize, ask, askSize, tradedSize } = item;
   return (
     `{"symbol":"${item.symbol}","sequence":${item.sequence},"eventId":${quote(item.eventId)},` +
@@ -81,14 +81,14 @@ export function batchPriceToWire(item: BatchPrice): string {
   );
 }
 
-export function feesToWire(fees: FeeSchedule): string {
+function feesToWire(fees: FeeSchedule): string {
   return (
     `{"perShare":"${formatDecimal(fees.perShare)}","rate":"${formatDecimal(fees.rate)}",` +
     `"minimumPerOrder":"${formatDecimal(fees.minimumPerOrder)}"}`
   );
 }
 
-export function limitsToWire(limits: TradingLimits): string {
+function limitsToWire(limits: TradingLimits): string {
   return (
     `{"maxPriceAgeMs":${limits.maxPriceAgeMs},"maxOpenOrdersPerAccount":${limits.maxOpenOrdersPerAccount},` +
     `"maxOrderNotional":"${formatDecimal(limits.maxOrderNotional)}",` +
@@ -195,7 +195,7 @@ function readTerms(payload: WireObject, reader: FieldReader): OrderTerms {
 }
 
 /** Reads one price at the reader's place. */
-export function readBatchPrice(value: unknown, reader: FieldReader): BatchPrice {
+function readBatchPrice(value: unknown, reader: FieldReader): BatchPrice {
   const item = reader.object(value, '');
   const price = reader.price(item['price'], 'price');
   const low = reader.price(item['low'], 'low');
@@ -230,7 +230,7 @@ function readPrices(payload: WireObject, reader: FieldReader): readonly BatchPri
 }
 
 /** Reads `fees` of an object whose path is `base`; leaves the reader there. */
-export function readFees(fields: WireObject, base: string, reader: FieldReader): FeeSchedule {
+function readFees(fields: WireObject, base: string, reader: FieldReader): FeeSchedule {
   reader.base = base;
   const fees = reader.object(fields['fees'], 'fees');
   reader.base = `${base}fees.`;
@@ -244,7 +244,7 @@ export function readFees(fields: WireObject, base: string, reader: FieldReader):
 }
 
 /** Reads `limits` of an object whose path is `base`; leaves the reader there. */
-export function readLimits(fields: WireObject, base: string, reader: FieldReader): TradingLimits {
+function readLimits(fields: WireObject, base: string, reader: FieldReader): TradingLimits {
   reader.base = base;
   const limits = reader.object(fields['limits'], 'limits');
   reader.base = `${base}limits.`;

@@ -26,9 +26,8 @@ import type {
   TradingOutput,
   VenueCommand,
 } from './trading-events.ts';
+import { MAX_CLIENT_ORDER_ID_LENGTH, MAX_REASON_LENGTH } from './trading-input-codec.ts';
 
-const MAX_REASON_LENGTH = 500;
-const MAX_CLIENT_ORDER_ID_LENGTH = 128;
 const MAX_POSTINGS = 10_000;
 const SIDES = ['BUY', 'SELL'] as const;
 const TIMES_IN_FORCE = ['DAY', 'GTC'] as const;
