@@ -22,7 +22,7 @@ export interface Finding {
 export function placeOf(record: {
   readonly topic: string;
   readonly partition: number;
-  readonly offset: number;
+  readonly offset: number | string;
 }): string {
   return `${record.topic}/${record.partition}@${record.offset}`;
 }
