@@ -148,6 +148,7 @@ export class Expiry {
       throw error;
     }
     partition.firstOffset = before;
+    partition.tail?.clear();
     partition.chainHash = chain;
     seals.nextOffset = seals.pendingNextOffset;
     writer.writeHeads(sealed ? [partition, seals] : [partition]);

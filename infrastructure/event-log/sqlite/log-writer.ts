@@ -254,6 +254,8 @@ export class LogWriter {
       partition.nextOffset = partition.pendingNextOffset;
       partition.chainHash = chainHashes.get(partition) ?? partition.chainHash;
       partition.pendingHashes = [];
+      partition.tail?.push(partition.pendingRecords);
+      partition.pendingRecords = [];
     }
     if (touched.size > 0) this.writeHeads(touched);
     for (const answer of answers) answer();
@@ -269,6 +271,7 @@ export class LogWriter {
     for (const partition of touched) {
       partition.pendingNextOffset = partition.nextOffset;
       partition.pendingHashes = [];
+      partition.pendingRecords = [];
     }
     let reason = operatingErrorOf(error, atCommit) ?? error;
     try {
@@ -298,6 +301,11 @@ export class LogWriter {
         storage.insert(partition, offset, key, value, nowMs, recordCheck(hashed));
       } else {
         storage.insert(partition, offset, key, value, nowMs, null);
+      }
+      if (partition.tail !== null) {
+        const topic = spec.name;
+        const record = { topic, partition: partition.partition, offset, key, value, appendedAtMs: nowMs };
+        partition.pendingRecords.push(record);
       }
       offsets.push(offset);
     }

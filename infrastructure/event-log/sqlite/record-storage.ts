@@ -80,6 +80,8 @@ export class RecordStorage {
 
   read(partition: PartitionState, fromOffset: number, maxRecords: number): LogRecord[] {
     if (fromOffset >= partition.nextOffset || maxRecords <= 0) return [];
+    const held = partition.tail?.read(fromOffset, maxRecords);
+    if (held) return held;
     const topic = partition.topic.spec.name;
     const records: LogRecord[] = [];
     const rows: readonly unknown[] = this.#of(partition).read.all(fromOffset, maxRecords);

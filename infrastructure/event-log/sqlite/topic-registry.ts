@@ -1,11 +1,13 @@
 /** The topics and partitions of the log as held in memory; the tables `topics` and `partitions` are their durable form. */
 import assert from 'node:assert/strict';
 import type { DatabaseSync } from 'node:sqlite';
+import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { Cleanup, TopicPartition, TopicSpec } from '../event-log.ts';
+import type { Cleanup, LogRecord, TopicPartition, TopicSpec } from '../event-log.ts';
 import type { Hash } from '../seal.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
 import { recordsTable } from './record-storage.ts';
+import { RecordTail } from './record-tail.ts';
 import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS } from './schema.ts';
 
 export interface PartitionState {
@@ -17,9 +19,12 @@ export interface PartitionState {
   /** Of the next record, as committed. */
   nextOffset: number;
   chainHash: Hash;
-  /** Within the transaction being written: the next offset, and the record hashes to seal. */
+  /** Within the transaction being written: the next offset, the record hashes to seal, the records for the tail. */
   pendingNextOffset: number;
   pendingHashes: Hash[];
+  pendingRecords: LogRecord[];
+  /** `null` where records do not stay as they were written (compacted topics) and where nobody follows (seals). */
+  readonly tail: RecordTail | null;
 }
 
 export interface TopicState {
@@ -108,6 +113,7 @@ export class TopicRegistry {
   ): void {
     const partitions: PartitionState[] = [];
     const state: TopicState = { id: topic.id, spec: topic.spec, partitions };
+    const keepsTail = topic.spec.cleanup.kind === 'retain' && topic.spec.name !== TOPIC.logSeals;
     for (const row of rows) {
       partitions.push({
         topic: state,
@@ -118,6 +124,8 @@ export class TopicRegistry {
         chainHash: row.chainHash,
         pendingNextOffset: row.nextOffset,
         pendingHashes: [],
+        pendingRecords: [],
+        tail: keepsTail ? new RecordTail() : null,
       });
     }
     this.#partitionCount += rows.length;
