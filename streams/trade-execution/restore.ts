@@ -35,13 +35,24 @@ export async function restore(log: EventLog, partition: number): Promise<Restore
   const head = decodeEntity(headRecord);
   if (head.kind !== 'head' || head.partition !== partition)
     throw corrupt(partition, 'has another head than its own');
-  const state = restorePartition(partition, decodeAll(latest.values()));
+  const state = restoreChecked(partition, latest.values());
   const restoredHash = stateHash(state);
   if (restoredHash !== head.stateHash) {
     throw corrupt(partition, `was restored with hash ${restoredHash}, but its head says ${head.stateHash}`);
   }
   const { nextInputOffset, inputsApplied, lastCommandId } = head;
   return { state, nextInputOffset, inputsApplied, lastCommandId };
+}
+
+function restoreChecked(partition: number, records: Iterable<LogRecord>): PartitionState {
+  try {
+    return restorePartition(partition, decodeAll(records));
+  } catch (error) {
+    if (error instanceof Error && error.name === 'InvariantViolation') {
+      throw corrupt(partition, `contradicts itself (${error.message})`, error);
+    }
+    throw error;
+  }
 }
 
 async function latestByKey(log: EventLog, partition: number): Promise<Map<string, LogRecord>> {
@@ -78,9 +89,10 @@ function decodeEntity(record: LogRecord): AccountStateEntity {
   return decoded.value;
 }
 
-function corrupt(partition: number, what: string): CorruptState {
+function corrupt(partition: number, what: string, cause?: unknown): CorruptState {
   return new CorruptState(
     `Partition ${partition} of ${TOPIC.accountStates} ${what}. Nothing is executed on such a state: ` +
       'run `tradehall verify` on the data folder, and restore a backup if it fails.',
+    { cause },
   );
 }
