@@ -142,35 +142,29 @@ export function registerPortfolioStoreContract(
         stateHash: fc.constantFrom('a', 'b'),
         cashBalance: fc.bigInt({ min: 0n, max: LARGEST }),
       });
+      let firstAccount = 0;
       await fc.assert(
         fc.asyncProperty(fc.array(fc.array(write, { maxLength: 6 }), { maxLength: 6 }), async (calls) => {
-          const fresh = await open();
-          const model = new Map<string, Portfolio>();
-          try {
-            for (const call of calls) {
-              const items = call.map(({ account, version, stateHash, cashBalance }) =>
-                portfolio(account, version, { stateHash, cashBalance: cashBalance as Money }),
-              );
-              assert.deepEqual(
-                await fresh.store.put(items),
-                items.map((item) => putInModel(model, item)),
-              );
-            }
-            assert.deepEqual(
-              await fresh.store.list(null, 10),
-              [...model.values()].sort((one, other) => (one.userId < other.userId ? -1 : 1)),
+          firstAccount += 10;
+          const model = new Map<AccountId, Portfolio>();
+          for (const call of calls) {
+            const items = call.map(({ account, version, stateHash, cashBalance }) =>
+              portfolio(firstAccount + account, version, { stateHash, cashBalance: cashBalance as Money }),
             );
-          } finally {
-            await fresh.dispose();
+            assert.deepEqual(
+              await subject.store.put(items),
+              items.map((item) => putInModel(model, item)),
+            );
           }
+          for (const [userId, stored] of model) assert.deepEqual(await subject.store.get(userId), stored);
         }),
-        { numRuns: 25 },
+        { numRuns: 50 },
       );
     });
   });
 }
 
-function putInModel(model: Map<string, Portfolio>, item: Portfolio): PutOutcome {
+function putInModel(model: Map<AccountId, Portfolio>, item: Portfolio): PutOutcome {
   const stored = model.get(item.userId);
   if (stored !== undefined && stored.version >= item.version) {
     return stored.version === item.version && stored.stateHash !== item.stateHash
