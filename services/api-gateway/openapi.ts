@@ -27,6 +27,10 @@ const PROBLEM_SCHEMA = {
   },
 };
 
+/** The rendering sets styles on its elements; scripts come from its own files only. */
+const DOCS_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /** To be called before the routes are mounted. */
 export async function addOpenApi(app: FastifyInstance, version: string): Promise<void> {
   app.addSchema(PROBLEM_SCHEMA);
@@ -56,7 +60,8 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    uiConfig: { persistAuthorization: false },
+    transformStaticCSP: () => DOCS_POLICY,
+    uiConfig: { layout: 'BaseLayout', persistAuthorization: false },
   });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(app.swagger())),

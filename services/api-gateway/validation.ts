@@ -4,7 +4,7 @@
  * Objects are closed: a field that the schema does not name is refused, whether or not the schema says so. Text of
  * the query and the path becomes a number or a boolean only where the schema asks for one and the text is exactly one.
  */
-import type { TSchema } from 'typebox';
+import { IsOptional, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Default } from 'typebox/value';
 import type { FieldError } from '#infrastructure/core/http.ts';
@@ -60,6 +60,7 @@ function dotted(instancePath: string, last?: string): string {
 
 interface SchemaError {
   readonly keyword: string;
+  readonly schemaPath: string;
   readonly instancePath: string;
   readonly params: object;
   readonly message: string;
@@ -70,11 +71,22 @@ function namesIn(params: object, member: string): readonly string[] {
   return Array.isArray(names) ? names.map(String) : [];
 }
 
+/** What the schema says of itself at a path such as `#/properties/quantity`: kinder than a regular expression. */
+function descriptionAt(schema: unknown, path: string): string | null {
+  let at = schema;
+  for (const part of path.split('/').slice(1)) {
+    if (typeof at !== 'object' || at === null) return null;
+    at = (at as Record<string, unknown>)[part.replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  const description = isRecord(at) ? at['description'] : undefined;
+  return typeof description === 'string' ? `must be: ${description.replace(/\.$/, '')}` : null;
+}
+
 /** One entry per field and rule, as a person would put it. */
-export function describeErrors(errors: readonly SchemaError[]): readonly FieldError[] {
+export function describeErrors(schema: unknown, errors: readonly SchemaError[]): readonly FieldError[] {
   const found: FieldError[] = [];
   const alternatives = new Map<string, unknown[]>();
-  for (const { keyword, instancePath, params, message } of errors) {
+  for (const { keyword, schemaPath, instancePath, params, message } of errors) {
     switch (keyword) {
       case 'additionalProperties':
         for (const name of namesIn(params, 'additionalProperties')) {
@@ -105,6 +117,13 @@ export function describeErrors(errors: readonly SchemaError[]): readonly FieldEr
       // The entry beside it says what is wrong.
       case 'boolean':
       case 'anyOf':
+        break;
+      case 'pattern':
+        found.push({
+          field: dotted(instancePath),
+          rule: 'pattern',
+          message: descriptionAt(schema, schemaPath) ?? message,
+        });
         break;
       default:
         found.push({ field: dotted(instancePath), rule: keyword, message });
@@ -149,12 +168,13 @@ function hasDefaults(schema: unknown): boolean {
   return JSON.stringify(schema).includes('"default":');
 }
 
-/** For bodies: values are taken as they are. */
+/** For bodies: values are taken as they are. One that is optional as a whole may be left out. */
 export function bodyValidator(schema: TSchema): PartValidator {
   const closed = closeObjects(schema) as TSchema;
   const compiled = Compile(closed);
   const withDefaults = hasDefaults(closed);
   return (input) => {
+    if (input === undefined && IsOptional(schema)) return { kind: 'valid', value: undefined };
     if (input === undefined) {
       return {
         kind: 'invalid',
@@ -163,7 +183,7 @@ export function bodyValidator(schema: TSchema): PartValidator {
     }
     const value = withDefaults ? Default(closed, input) : input;
     if (compiled.Check(value)) return { kind: 'valid', value };
-    return { kind: 'invalid', errors: describeErrors(compiled.Errors(value)) };
+    return { kind: 'invalid', errors: describeErrors(closed, compiled.Errors(value)) };
   };
 }
 
@@ -197,6 +217,6 @@ export function textValidator(schema: TSchema, open: boolean): PartValidator {
     if (repeated.length > 0) return { kind: 'invalid', errors: repeated.slice(0, MOST_ERRORS) };
     const value = withDefaults ? Default(closed, given) : given;
     if (compiled.Check(value)) return { kind: 'valid', value };
-    return { kind: 'invalid', errors: describeErrors(compiled.Errors(value)) };
+    return { kind: 'invalid', errors: describeErrors(closed, compiled.Errors(value)) };
   };
 }
