@@ -22,18 +22,26 @@ interface ReplayPosition {
 
 export function createReplayFeed(files: MarketFiles, path: string, pacer: Pacer): Feed {
   let file: MarketFile | null = null;
+  let intervalMs: number | null = null;
 
   async function opened(): Promise<MarketFile> {
     file ??= await files.open(path);
     return file;
   }
 
+  /** The smallest time between two bars of one symbol; a bar's trades lie within it. */
+  async function intervalOf(source: MarketFile): Promise<number> {
+    if (source.kind !== 'bars') return 0;
+    intervalMs ??= (await source.smallestGapMs()) ?? DEFAULT_INTERVAL_MS;
+    return intervalMs;
+  }
+
   async function* batches(text: string | null, signal: AbortSignal): AsyncGenerator<FeedBatch> {
     const source = await opened();
     const last = text === null ? null : lastKey(text, path, source.digest);
-    const intervalMs = source.kind === 'bars' ? ((await source.smallestGapMs()) ?? DEFAULT_INTERVAL_MS) : 0;
+    const barMs = await intervalOf(source);
     const batch = createBatch(source.digest, last);
-    for await (const item of replayItems(source, last, intervalMs)) {
+    for await (const item of replayItems(source, last, barMs)) {
       // What has no time is given at once: only ticks wait for their time.
       const dueMs = item.kind === 'tick' ? item.tick.timeMs : null;
       if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || (dueMs !== null && !pacer.isDue(dueMs)))) {

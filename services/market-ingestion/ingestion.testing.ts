@@ -1,0 +1,135 @@
+/** What the tests of ingestion share: a log and files in a folder of their own, and a clock that sleeping moves. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MarketEvent } from '#domain/data/market-event.ts';
+import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { Service } from '#infrastructure/core/service.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { openSqliteLogUnderTest, SILENT } from '#infrastructure/event-log/sqlite/testing.ts';
+import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
+import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
+import type { MarketIngestionConfig } from './config.ts';
+import { createMarketIngestionService } from './service.ts';
+
+export const START_MS = 1_700_000_000_000;
+
+const NO_METRICS: Metrics = {
+  counter: () => ({ increment() {} }),
+  gauge: () => ({ set() {} }),
+  histogram: () => ({ observe() {} }),
+};
+
+/** Sleeping takes no time and moves the clock. */
+export function createSleepingRuntime(): Runtime {
+  const system = createSystemRuntime();
+  let nowMs = START_MS;
+  return {
+    ...system,
+    clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+    timers: {
+      ...system.timers,
+      async sleep(durationMs) {
+        nowMs += durationMs;
+        await nextTurn();
+      },
+    },
+  };
+}
+
+export interface IngestionWorld {
+  readonly log: EventLog;
+  readonly crashes: readonly unknown[];
+  writeFile(name: string, content: string | Uint8Array): Promise<string>;
+  service(config: Partial<MarketIngestionConfig>, log?: EventLog): Promise<Service>;
+  /** Starts the service, waits until `enough` says so of its status, and stops it. */
+  run(
+    config: Partial<MarketIngestionConfig>,
+    enough: (status: Status) => boolean,
+    log?: EventLog,
+  ): Promise<Status>;
+  records(topic: string): Promise<readonly LogRecord[]>;
+  events(): Promise<readonly MarketEvent[]>;
+  dispose(): Promise<void>;
+}
+
+export type Status = Readonly<Record<string, unknown>>;
+
+export const finished = (status: Status): boolean => status['finished'] === true;
+
+export async function openIngestionWorld(): Promise<IngestionWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'tradehall-ingestion-'));
+  const { log, dispose } = await openSqliteLogUnderTest();
+  await log.ensureTopics(
+    tradehallTopics({
+      partitions: 1,
+      marketDataRetentionMs: 'forever',
+      tradingRetentionMs: 'forever',
+      tombstoneMs: 1_000,
+    }),
+  );
+  const files = await openDuckDbMarketFiles({ directory: join(folder, 'staging') });
+  const runtime = createSleepingRuntime();
+  const crashes: unknown[] = [];
+
+  async function service(config: Partial<MarketIngestionConfig>, through: EventLog = log): Promise<Service> {
+    return createMarketIngestionService(
+      { runtime, logger: SILENT, metrics: NO_METRICS, crash: (error) => crashes.push(error) },
+      { log: through, files },
+      { feed: { kind: 'simulated' }, replaySpeed: 'max', seed: 1, feedRate: 1_000, ...config },
+    );
+  }
+
+  async function records(topic: string): Promise<readonly LogRecord[]> {
+    const all: LogRecord[] = [];
+    for (let offset = 0; ; ) {
+      const some = await log.read({ topic, partition: 0, offset }, 5_000);
+      const last = some.at(-1);
+      if (last === undefined) return all;
+      all.push(...some);
+      offset = last.offset + 1;
+    }
+  }
+
+  return {
+    log,
+    crashes,
+    service,
+    records,
+    async writeFile(name, content) {
+      const path = join(folder, name);
+      await writeFile(path, content);
+      return path;
+    },
+    async run(config, enough, through) {
+      const running = await service(config, through);
+      await running.start();
+      try {
+        for (;;) {
+          const status = await running.status();
+          if (enough(status) || status['phase'] === 'stopped' || crashes.length > 0) return status;
+          await nextTurn();
+        }
+      } finally {
+        await running.drain();
+        await running.stop();
+      }
+    },
+    async events() {
+      return (await records(TOPIC.marketData)).map(({ value }) => {
+        const decoded = decodeMarketEvent(value ?? new Uint8Array());
+        if (decoded.kind === 'unreadable') throw new Error(decoded.reason);
+        return decoded.value;
+      });
+    },
+    async dispose() {
+      await dispose();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
