@@ -8,9 +8,9 @@ import {
   openDeadLetters,
   resolveDeadLetter,
 } from './dead-letters.ts';
-import { COMPACTED, RETAINED, record } from './event-log.contract.ts';
+import { COMPACTED, RETAINED, record } from './event-log.testing.ts';
 import type { LogRecord, TopicSpec } from './event-log.ts';
-import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite/testing.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite/sqlite-log.testing.ts';
 
 const FAILURE = { reason: 'not JSON', errors: [{ field: '', rule: 'json', message: 'must be JSON' }] };
 

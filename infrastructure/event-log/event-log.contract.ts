@@ -1,90 +1,20 @@
 /** What every event log adapter must do, against its real store. An adapter's test file registers this suite. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type {
-  Consumer,
-  ConsumerSpec,
-  EventLog,
-  LogRecord,
-  NewRecord,
-  Polled,
-  TopicSpec,
-} from './event-log.ts';
-
-/** A log opened for one test, with nothing in it. */
-export interface LogUnderTest {
-  readonly log: EventLog;
-  /** Closes the log and opens it again, as after a restart. */
-  reopen(): Promise<EventLog>;
-  /** Lets wall-clock time go by for the log. */
-  pass(durationMs: number): void;
-  nowMs(): number;
-  /** Of key and value together, as this log was opened. */
-  readonly maxRecordBytes: number;
-  /** Closes the log and removes what it stored. */
-  dispose(): Promise<void>;
-}
-
-export const RETAINED: TopicSpec = {
-  name: 'orders',
-  partitions: 3,
-  cleanup: { kind: 'retain', retentionMs: 'forever' },
-  sealed: true,
-};
-export const EXPIRING: TopicSpec = {
-  name: 'prices',
-  partitions: 1,
-  cleanup: { kind: 'retain', retentionMs: 1000 },
-  sealed: true,
-};
-export const COMPACTED: TopicSpec = {
-  name: 'states',
-  partitions: 3,
-  cleanup: { kind: 'compact', tombstoneMs: 1000 },
-  sealed: false,
-};
-
-export function record(
-  topic: string,
-  partition: number,
-  text: string | null,
-  key: string | null = null,
-): NewRecord {
-  return { topic, partition, key, value: text === null ? null : Buffer.from(text, 'utf8') };
-}
-
-export function textOf(read: LogRecord): string | null {
-  return read.value === null ? null : Buffer.from(read.value).toString('utf8');
-}
-
-/** A poll that is expected to answer; the test's own time limit ends one that hangs. */
-function poll(consumer: Consumer, maxRecords = 1000): Promise<Polled> {
-  return consumer.poll({ maxRecords, signal: new AbortController().signal });
-}
-
-async function assigned(consumer: Consumer): Promise<readonly number[]> {
-  const polled = await poll(consumer);
-  assert(polled.kind === 'assigned', `expected an assignment, got ${polled.kind}`);
-  return polled.partitions.map(({ partition }) => partition);
-}
-
-async function texts(consumer: Consumer, count: number): Promise<readonly (string | null)[]> {
-  const found: (string | null)[] = [];
-  while (found.length < count) {
-    const polled = await poll(consumer);
-    assert(polled.kind === 'records', `expected records, got ${polled.kind}`);
-    found.push(...polled.records.map(textOf));
-  }
-  return found;
-}
+import { registerConsumersContract } from './consumers.contract.ts';
+import {
+  COMPACTED,
+  EXPIRING,
+  failsWith,
+  type LogUnderTest,
+  RETAINED,
+  record,
+  textOf,
+} from './event-log.testing.ts';
+import type { EventLog, NewRecord } from './event-log.ts';
 
 async function all(log: EventLog, topic: string, partition: number): Promise<readonly (string | null)[]> {
   return (await log.read({ topic, partition, offset: 0 }, 10_000)).map(textOf);
-}
-
-function failsWith(code: string, retry: OperatingError['retry']): (error: unknown) => boolean {
-  return (error) => error instanceof OperatingError && error.code === code && error.retry === retry;
 }
 
 export function registerEventLogContract(adapter: string, open: () => Promise<LogUnderTest>): void {
@@ -98,10 +28,6 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
       await log.ensureTopics([RETAINED, EXPIRING, COMPACTED]);
     });
     afterEach(() => under.dispose());
-
-    const reader = (spec: Partial<ConsumerSpec> = {}) =>
-      log.openConsumer({ group: null, topics: [RETAINED.name], start: 'earliest', ...spec });
-    const member = (spec: Partial<ConsumerSpec> = {}) => reader({ group: 'readers', ...spec });
 
     describe('records', () => {
       test('offsets of a partition count from zero, in the order of the appends', async () => {
@@ -198,7 +124,10 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
         await assert.rejects(log.append([record('nothing', 0, 'x')]), refused);
         await assert.rejects(log.append([record('orders', 3, 'x')]), refused);
         await assert.rejects(log.read({ topic: 'nothing', partition: 0, offset: 0 }, 1), refused);
-        await assert.rejects(reader({ topics: ['nothing'] }), refused);
+        await assert.rejects(
+          log.openConsumer({ group: null, topics: ['nothing'], start: 'earliest' }),
+          refused,
+        );
       });
 
       test('a topic that exists with another partition count is an error, and the same one is not', async () => {
@@ -247,7 +176,7 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
         assert.deepEqual(await all(log, 'orders', 0), []);
       });
 
-      test('a former owner is fenced, also across a restart, and its neighbours are not', async () => {
+      test('a former owner is fenced, and its neighbours are not', async () => {
         const former = await log.openProducer('owner-0');
         const other = await log.openProducer('owner-1');
         const present = await log.openProducer('owner-0');
@@ -268,166 +197,6 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
           failsWith('LOG_POSITION_BEYOND_END', 'never'),
         );
         assert.deepEqual(await all(log, 'orders', 1), []);
-      });
-    });
-
-    describe('consumers', () => {
-      test('the first answer is the assignment; a waiting poll wakes on an append', async () => {
-        const consumer = await reader();
-        assert.deepEqual(await assigned(consumer), [0, 1, 2]);
-        const waiting = poll(consumer);
-        await log.append([record('orders', 2, 'woken')]);
-        const polled = await waiting;
-        assert(polled.kind === 'records');
-        assert.deepEqual(polled.records.map(textOf), ['woken']);
-      });
-
-      test('latest begins after what is there, earliest at the first record', async () => {
-        await log.append([record('orders', 0, 'old')]);
-        const latest = await reader({ start: 'latest' });
-        const earliest = await reader({ start: 'earliest' });
-        await assigned(latest);
-        await assigned(earliest);
-        await log.append([record('orders', 0, 'new')]);
-        assert.deepEqual(await texts(latest, 1), ['new']);
-        assert.deepEqual(await texts(earliest, 2), ['old', 'new']);
-      });
-
-      test('a reader with positions begins there, and at the beginning of the partitions not named', async () => {
-        await log.append([record('orders', 0, 'a'), record('orders', 0, 'b'), record('orders', 1, 'c')]);
-        const consumer = await reader({ start: [{ topic: 'orders', partition: 0, offset: 1 }] });
-        await assigned(consumer);
-        assert.deepEqual([...(await texts(consumer, 2))].sort(), ['b', 'c']);
-      });
-
-      test('an aborted poll ends, and the consumer can poll again', async () => {
-        const consumer = await reader();
-        await assigned(consumer);
-        const controller = new AbortController();
-        const waiting = consumer.poll({ maxRecords: 1, signal: controller.signal });
-        controller.abort();
-        assert.deepEqual(await waiting, { kind: 'ended' });
-        await log.append([record('orders', 0, 'later')]);
-        assert.deepEqual(await texts(consumer, 1), ['later']);
-      });
-
-      test('closing the consumer or the log ends a waiting poll', async () => {
-        const [one, two] = [await reader(), await reader()];
-        await assigned(one);
-        await assigned(two);
-        const waiting = [poll(one), poll(two)];
-        await one.close();
-        await log.close();
-        assert.deepEqual(await Promise.all(waiting), [{ kind: 'ended' }, { kind: 'ended' }]);
-      });
-
-      test('pause holds a partition back, resume lets it go on where it was, seek moves it', async () => {
-        const consumer = await reader();
-        await assigned(consumer);
-        consumer.pause({ topic: 'orders', partition: 0 });
-        await log.append([record('orders', 0, 'held'), record('orders', 1, 'free')]);
-        assert.deepEqual(await texts(consumer, 1), ['free']);
-        consumer.resume({ topic: 'orders', partition: 0 });
-        assert.deepEqual(await texts(consumer, 1), ['held']);
-        consumer.seek({ topic: 'orders', partition: 1, offset: 0 });
-        assert.deepEqual(await texts(consumer, 1), ['free']);
-      });
-
-      test('every record arrives once and in order however small the polls are', async () => {
-        const written = Array.from({ length: 60 }, (_, at) => record('orders', at % 3, `${at}`));
-        await log.append(written);
-        const consumer = await reader();
-        await assigned(consumer);
-        const seen: LogRecord[] = [];
-        while (seen.length < 60) {
-          const polled = await poll(consumer, 7);
-          assert(polled.kind === 'records' && polled.records.length <= 7);
-          seen.push(...polled.records);
-        }
-        for (const partition of [0, 1, 2]) {
-          const offsets = seen.filter((read) => read.partition === partition).map(({ offset }) => offset);
-          assert.deepEqual(
-            offsets,
-            Array.from({ length: 20 }, (_, at) => at),
-          );
-        }
-      });
-    });
-
-    describe('groups', () => {
-      test('a group goes on at its committed position after a restart; another group is not affected', async () => {
-        await log.append(['a', 'b', 'c'].map((text) => record('orders', 0, text)));
-        const consumer = await member();
-        await assigned(consumer);
-        await texts(consumer, 3);
-        await consumer.commit([{ topic: 'orders', partition: 0, offset: 2 }]);
-        log = await under.reopen();
-        const again = await member();
-        await assigned(again);
-        assert.deepEqual(await texts(again, 1), ['c']);
-        const other = await member({ group: 'others' });
-        await assigned(other);
-        assert.deepEqual(await texts(other, 3), ['a', 'b', 'c']);
-      });
-
-      test('a second member gets its share only after the first has let go of it, at the position committed then', async () => {
-        await log.append([0, 1, 2].map((partition) => record('orders', partition, `${partition}`)));
-        const first = await member();
-        assert.deepEqual(await assigned(first), [0, 1, 2]);
-        await texts(first, 3);
-        const second = await member();
-        assert.deepEqual(await assigned(second), []);
-        const taken = poll(second);
-        const revoked = await poll(first);
-        assert(revoked.kind === 'revoked' && !revoked.lost);
-        // Still this member's until it polls again: what it has done can be committed.
-        await first.commit(revoked.partitions.map((place) => ({ ...place, offset: 1 })));
-        const waiting = poll(first);
-        const given = await taken;
-        assert(given.kind === 'assigned');
-        assert.deepEqual(
-          given.partitions,
-          revoked.partitions.map((place) => ({ ...place, offset: 1 })),
-        );
-        const [moved] = revoked.partitions;
-        assert(moved !== undefined);
-        await assert.rejects(first.commit([{ ...moved, offset: 1 }]), failsWith('LOG_NOT_ASSIGNED', 'never'));
-        await second.close();
-        const back = await waiting;
-        assert(back.kind === 'assigned');
-        assert.deepEqual(back.partitions, given.partitions);
-      });
-
-      test('members beyond the partitions wait with nothing', async () => {
-        const members = [await member(), await member(), await member(), await member()];
-        const counts: number[] = [];
-        // The first holds all until it has let go of two thirds.
-        const [first, ...others] = members;
-        assert(first !== undefined);
-        let held = (await assigned(first)).length;
-        if (held === 3) {
-          const revoked = await poll(first);
-          assert(revoked.kind === 'revoked');
-          held -= revoked.partitions.length;
-          void poll(first);
-        }
-        counts.push(held);
-        for (const other of others) {
-          let partitions = await assigned(other);
-          if (
-            partitions.length === 0 &&
-            other !== members[0] &&
-            counts.reduce((sum, count) => sum + count, 0) < 3
-          ) {
-            partitions = await assigned(other);
-          }
-          counts.push(partitions.length);
-        }
-        assert.equal(
-          counts.reduce((sum, count) => sum + count, 0),
-          3,
-        );
-        assert(counts.every((count) => count <= 1));
       });
     });
 
@@ -481,4 +250,5 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
       });
     });
   });
+  registerConsumersContract(adapter, open);
 }

@@ -18,7 +18,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   'csv-parse': /^infrastructure\/market-files\//,
   'hdr-histogram-js': /^(commands|composition)\//,
   undici: /^commands\//,
-  typebox: /^(domain\/data|services|streams|infrastructure\/core)\//,
+  typebox: /^(domain\/data|services|streams|infrastructure\/core|infrastructure\/event-log)\//,
 };
 
 const TEST_VENDORS = new Set([...Object.keys(VENDORS), 'fast-check', 'phoenix', 'playwright-core', 'undici']);

@@ -14,8 +14,7 @@ import type {
 } from '../log-archive.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import { readHeads } from './log-heads.ts';
-import { recordsTable } from './record-storage.ts';
-import { HEADS_FILE, openLogFileReadOnly } from './schema.ts';
+import { HEADS_FILE, openLogFileReadOnly, recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
 
@@ -47,6 +46,7 @@ class DirectoryArchive implements LogArchive {
     }
     const headsDb = new DatabaseSync(headsPath, { timeout: 0 });
     try {
+      headsDb.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON');
       this.#heads = readHeads(headsDb);
     } finally {
       headsDb.close();

@@ -11,7 +11,8 @@ import type { ChainEntry } from '../seal.ts';
 import { chainKey, decodeChainEntry } from '../seal.ts';
 import { translating } from './failures.ts';
 import type { LogWriter } from './log-writer.ts';
-import { type RecordStorage, recordsTable } from './record-storage.ts';
+import type { RecordStorage } from './record-storage.ts';
+import { recordsTable } from './schema.ts';
 import type { PartitionState, TopicRegistry } from './topic-registry.ts';
 
 export interface ExpiryParts {

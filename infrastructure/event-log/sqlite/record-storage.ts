@@ -4,11 +4,8 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogRecord } from '../event-log.ts';
+import { recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
-
-export function recordsTable(partitionId: number): string {
-  return `records_${partitionId}`;
-}
 
 type Row = readonly [number, string | null, Uint8Array | null, number];
 

@@ -21,6 +21,10 @@ export const MAX_PARTITIONS = 1024;
 
 const PAGE_BYTES = 8192;
 
+export function recordsTable(partitionId: number): string {
+  return `records_${partitionId}`;
+}
+
 /** Records of a topic that keeps all until they expire. `hash_check`: 48 bits of the record's hash, where sealed. */
 export const RETAINED_COLUMNS =
   '(offset INTEGER PRIMARY KEY, key TEXT, value BLOB, appended_at INTEGER NOT NULL, hash_check INTEGER) STRICT';
@@ -149,9 +153,10 @@ export function openLogFileReadOnly(directory: string): DatabaseSync {
   }
   let db: DatabaseSync | null = null;
   try {
-    // A write-ahead log left by a crash is part of the log; reading it needs the shared-memory file beside it.
+    // Writable to SQLite, since a write-ahead log left by a crash is part of the log. Exclusive: then it keeps its
+    // index in memory and needs no file for it, which a full disk would refuse.
     db = new DatabaseSync(path, { timeout: 0 });
-    db.exec('PRAGMA query_only = ON');
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON');
     db.exec('SELECT count(*) FROM sqlite_schema');
     const version = formatVersionOf(db, path);
     if (version < FORMAT_VERSION) {

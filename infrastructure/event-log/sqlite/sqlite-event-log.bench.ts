@@ -11,7 +11,7 @@ import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { LOG_FILE } from './schema.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
-import { SILENT } from './testing.ts';
+import { SILENT } from './sqlite-log.testing.ts';
 
 export interface EventLogBenchResult {
   readonly records: number;

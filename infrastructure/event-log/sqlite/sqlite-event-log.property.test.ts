@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { COMPACTED, EXPIRING, RETAINED, record, textOf } from '../event-log.contract.ts';
+import { COMPACTED, EXPIRING, RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { Consumer, LogRecord, TransactionalProducer } from '../event-log.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
-import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './testing.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 const TOPICS = [RETAINED, EXPIRING, COMPACTED];
 

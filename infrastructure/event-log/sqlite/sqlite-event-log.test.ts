@@ -1,4 +1,4 @@
 import { registerEventLogContract } from '../event-log.contract.ts';
-import { openSqliteLogUnderTest } from './testing.ts';
+import { openSqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 registerEventLogContract('SQLite', openSqliteLogUnderTest);

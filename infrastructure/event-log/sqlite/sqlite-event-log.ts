@@ -1,8 +1,8 @@
 /**
  * The embedded event log: one SQLite file, opened by one process, with Kafka's semantics (see the port).
  *
- * This file is the port's surface; log-writer.ts writes, consumer-groups.ts shares partitions out, expiry.ts
- * removes, backup.ts copies.
+ * This file is the port's surface; record-placement.ts checks, log-writer.ts writes, consumer-groups.ts shares
+ * partitions out, expiry.ts removes, backup.ts copies.
  */
 import assert from 'node:assert/strict';
 import { TOPIC } from '#domain/data/topics.ts';
@@ -27,12 +27,14 @@ import { backupLogFiles } from './backup.ts';
 import { ConsumerGroup } from './consumer-groups.ts';
 import { Expiry } from './expiry.ts';
 import { operatingErrorOf, translating } from './failures.ts';
+import { assertEmpty, assertReachesHeads } from './head-check.ts';
 import type { LogHeads } from './log-heads.ts';
 import { headsExist, openLogHeads } from './log-heads.ts';
-import type { PlacedRecord, Write, Written } from './log-writer.ts';
+import type { Write, Written } from './log-writer.ts';
 import { LogWriter } from './log-writer.ts';
+import { beyondEnd, type PlacedPosition, positionsWritten, RecordPlacement } from './record-placement.ts';
 import { RecordStorage } from './record-storage.ts';
-import { HEADS_FILE, openLogFile } from './schema.ts';
+import { openLogFile } from './schema.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
@@ -65,13 +67,6 @@ export interface SqliteEventLog extends EventLog {
   backup(targetDirectory: string): Promise<void>;
 }
 
-const MAX_KEY_BYTES = 1024;
-
-interface PlacedPosition {
-  readonly partition: PartitionState;
-  readonly offset: number;
-}
-
 class OpenSqliteEventLog implements SqliteEventLog {
   readonly #db: ReturnType<typeof openLogFile>;
   readonly #heads: LogHeads;
@@ -81,7 +76,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
   readonly #expiry: Expiry;
   readonly #runtime: Runtime;
   readonly #logger: Logger;
-  readonly #maxRecordBytes: number;
+  readonly #placement: RecordPlacement;
   readonly #handOverMs: number;
   readonly #groups = new Map<string, ConsumerGroup>();
   readonly #consumers = new Set<SqliteConsumer>();
@@ -94,16 +89,16 @@ class OpenSqliteEventLog implements SqliteEventLog {
   constructor(options: SqliteEventLogOptions) {
     this.#runtime = options.runtime;
     this.#logger = options.logger;
-    this.#maxRecordBytes = options.maxRecordBytes ?? 1024 * 1024;
     this.#handOverMs = options.handOverMs ?? 60_000;
     this.#db = openLogFile({ directory: options.directory, maxBytes: options.maxLogBytes ?? null });
     let heads: LogHeads | null = null;
     try {
       this.#registry = new TopicRegistry(this.#db);
-      if (!headsExist(options.directory)) this.#assertEmpty(options.directory);
+      if (!headsExist(options.directory)) assertEmpty(this.#registry, options.directory);
       heads = openLogHeads(options.directory);
       this.#heads = heads;
       this.#registry.ensure([SEALS_TOPIC]);
+      this.#placement = new RecordPlacement(this.#registry, options.maxRecordBytes ?? 1024 * 1024);
       this.#storage = new RecordStorage(this.#db);
       this.#writer = new LogWriter({
         db: this.#db,
@@ -123,47 +118,16 @@ class OpenSqliteEventLog implements SqliteEventLog {
         writer: this.#writer,
         runtime: options.runtime,
       });
-      this.#compareWithHeads(options.directory);
+      assertReachesHeads(this.#registry, heads, options.directory);
+      this.#writer.writeHeads(
+        this.#registry.all().flatMap((topic) => topic.partitions.filter(({ nextOffset }) => nextOffset > 0)),
+      );
       this.#load();
     } catch (error) {
       heads?.close();
       this.#db.close();
       throw operatingErrorOf(error, false) ?? error;
     }
-  }
-
-  /** Whoever cuts the log's tail might remove what would show it. */
-  #assertEmpty(directory: string): void {
-    if (
-      this.#registry.all().every((topic) => topic.partitions.every((partition) => partition.nextOffset === 0))
-    )
-      return;
-    throw new OperatingError(
-      'LOG_DAMAGED',
-      `The file ${HEADS_FILE} beside the event log in ${directory} is missing, so a cut tail could not be told. Restore both from a backup.`,
-      { retry: 'never' },
-    );
-  }
-
-  /** A log that ends before its heads has lost records: going on would write other records at their offsets. */
-  #compareWithHeads(directory: string): void {
-    for (const head of this.#heads.all()) {
-      const partition = this.#registry.all().find((topic) => topic.spec.name === head.topic)?.partitions[
-        head.partition
-      ];
-      if (partition === undefined || partition.nextOffset < head.nextOffset) {
-        throw new OperatingError(
-          'LOG_DAMAGED',
-          `The event log in ${directory} ends at offset ${partition?.nextOffset ?? 0} of ${head.topic}/${head.partition}, but it once reached ${head.nextOffset}. Run \`tradehall verify\`, and restore from a backup.`,
-          { retry: 'never' },
-        );
-      }
-    }
-    this.#writer.writeHeads(
-      this.#registry
-        .all()
-        .flatMap((topic) => topic.partitions.filter((partition) => partition.nextOffset > 0)),
-    );
   }
 
   #load(): void {
@@ -208,47 +172,6 @@ class OpenSqliteEventLog implements SqliteEventLog {
     return partitionOfKey(key, this.#registry.topic(topic).partitions.length);
   }
 
-  #place(record: NewRecord): PlacedRecord {
-    const { key, value } = record;
-    const topic = this.#registry.topic(record.topic);
-    assert(topic.spec.name !== SEALS_TOPIC.name, 'only the log itself writes seals');
-    const partition = record.partition ?? partitionOfKey(key, topic.partitions.length);
-    const keyBytes = key === null ? 0 : Buffer.byteLength(key, 'utf8');
-    if (keyBytes > MAX_KEY_BYTES || keyBytes + (value?.length ?? 0) > this.#maxRecordBytes) {
-      throw new OperatingError(
-        'LOG_RECORD_TOO_LARGE',
-        `A record of ${record.topic} has ${keyBytes + (value?.length ?? 0)} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
-        { retry: 'never' },
-      );
-    }
-    assert(
-      key === null || (key.isWellFormed() && !key.includes('\0')),
-      'a key is well-formed text without NUL',
-    );
-    assert(
-      topic.spec.cleanup.kind === 'retain' || key !== null,
-      `${record.topic} is compacted: its records need a key`,
-    );
-    return { partition: this.#registry.partition({ topic: record.topic, partition }), key, value };
-  }
-
-  #placePosition(position: Position): PlacedPosition {
-    assert(Number.isSafeInteger(position.offset) && position.offset >= 0, 'a position is a whole number');
-    return { partition: this.#registry.partition(position), offset: position.offset };
-  }
-
-  /** A position past the end would skip records that are yet to come. */
-  #beyondEnd(positions: readonly PlacedPosition[]): OperatingError | null {
-    const beyond = positions.find(({ partition, offset }) => offset > partition.pendingNextOffset);
-    if (beyond === undefined) return null;
-    const { partition, offset } = beyond;
-    return new OperatingError(
-      'LOG_POSITION_BEYOND_END',
-      `Position ${offset} of ${partition.topic.spec.name}/${partition.partition} is past the end, ${partition.pendingNextOffset}.`,
-      { retry: 'never' },
-    );
-  }
-
   async #submit(write: Write): Promise<Written> {
     this.#assertOpen();
     const written = await this.#writer.submit(write);
@@ -259,18 +182,10 @@ class OpenSqliteEventLog implements SqliteEventLog {
     return written;
   }
 
-  #positionsWritten(records: readonly PlacedRecord[], offsets: readonly number[]): readonly Position[] {
-    return records.map(({ partition }, at) => {
-      const offset = offsets[at];
-      assert(offset !== undefined);
-      return { topic: partition.topic.spec.name, partition: partition.partition, offset };
-    });
-  }
-
   async append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     this.#assertOpen();
     if (records.length === 0) return [];
-    const placed = records.map((record) => this.#place(record));
+    const placed = records.map((record) => this.#placement.record(record));
     const written = await this.#submit({
       records: placed,
       consumed: null,
@@ -278,7 +193,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
       check: () => ({ kind: 'go' }),
     });
     assert(written.kind === 'written');
-    return this.#positionsWritten(placed, written.offsets);
+    return positionsWritten(placed, written.offsets);
   }
 
   async openProducer(transactionalId: string): Promise<TransactionalProducer> {
@@ -294,9 +209,9 @@ class OpenSqliteEventLog implements SqliteEventLog {
       transactionalId,
       commit: async (transaction: Transaction): Promise<CommitOutcome> => {
         assert(!closed, 'this producer is closed');
-        const placed = transaction.records.map((record) => this.#place(record));
+        const placed = transaction.records.map((record) => this.#placement.record(record));
         const positions = (transaction.consumed?.positions ?? []).map((position) =>
-          this.#placePosition(position),
+          this.#placement.position(position),
         );
         const written = await this.#submit({
           records: placed,
@@ -306,12 +221,12 @@ class OpenSqliteEventLog implements SqliteEventLog {
           check: () => {
             const verdict = check();
             if (verdict.kind !== 'go') return verdict;
-            const error = this.#beyondEnd(positions);
+            const error = beyondEnd(positions);
             return error === null ? verdict : { kind: 'refused', error };
           },
         });
         if (written.kind === 'fenced') return { kind: 'fenced' };
-        return { kind: 'committed', positions: this.#positionsWritten(placed, written.offsets) };
+        return { kind: 'committed', positions: positionsWritten(placed, written.offsets) };
       },
       close: async () => {
         closed = true;
@@ -389,7 +304,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
       epoch: null,
       check: () => {
         const error = owned()
-          ? this.#beyondEnd(positions)
+          ? beyondEnd(positions)
           : new OperatingError(
               'LOG_NOT_ASSIGNED',
               `Group ${group} has given a partition to another member.`,

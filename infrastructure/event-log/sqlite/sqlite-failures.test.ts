@@ -8,12 +8,12 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { RETAINED, record } from '../event-log.contract.ts';
+import { RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { operatingErrorOf } from './failures.ts';
 import { FORMAT_VERSION, LOG_FILE } from './schema.ts';
-import { openSqliteLogUnderTest, TEST_RECORD_BYTES } from './testing.ts';
+import { openSqliteLogUnderTest, TEST_RECORD_BYTES } from './sqlite-log.testing.ts';
 
 function codeOf(settled: PromiseSettledResult<unknown>): string {
   if (settled.status === 'fulfilled') return 'written';
@@ -77,7 +77,7 @@ describe('the embedded log under pressure', () => {
     const under = await openSqliteLogUnderTest();
     try {
       const { openSqliteEventLog } = await import('./sqlite-event-log.ts');
-      const { SILENT } = await import('./testing.ts');
+      const { SILENT } = await import('./sqlite-log.testing.ts');
       await assert.rejects(
         openSqliteEventLog({ directory: under.directory, runtime: under.runtime, logger: SILENT }),
         { code: 'LOG_IN_USE' },
@@ -154,9 +154,13 @@ describe('the embedded log killed', () => {
     try {
       let acknowledged = 0;
       for (let round = 0; round < 3; round += 1) {
-        const child = spawn(process.execPath, [join(import.meta.dirname, 'appending-child.ts'), directory], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
+        const child = spawn(
+          process.execPath,
+          [join(import.meta.dirname, 'appending-child.testing.ts'), directory],
+          {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          },
+        );
         const exited = new Promise((resolve) => child.once('exit', resolve));
         let lines = 0;
         for await (const line of createInterface({ input: child.stdout })) {

@@ -6,9 +6,8 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Cleanup, LogRecord, TopicPartition, TopicSpec } from '../event-log.ts';
 import type { Hash } from '../seal.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
-import { recordsTable } from './record-storage.ts';
 import { RecordTail } from './record-tail.ts';
-import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS } from './schema.ts';
+import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS, recordsTable } from './schema.ts';
 
 export interface PartitionState {
   readonly topic: TopicState;

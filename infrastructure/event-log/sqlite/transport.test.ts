@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { COMPACTED, EXPIRING, RETAINED, record } from '../event-log.contract.ts';
+import { COMPACTED, EXPIRING, RETAINED, record } from '../event-log.testing.ts';
 import { exportLog } from '../export-log.ts';
 import { verifyLog } from '../verify-log.ts';
 import { backupLogDirectory } from './backup.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { importLog, openLogArchiveFromExport } from './import-log.ts';
-import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './testing.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 /** Everything an archive says, to compare. */
 function contents(directory: string): unknown {

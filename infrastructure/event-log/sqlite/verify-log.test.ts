@@ -4,11 +4,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { EXPIRING, RETAINED, record } from '../event-log.contract.ts';
+import { EXPIRING, RETAINED, record } from '../event-log.testing.ts';
 import { type LogVerdict, verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { HEADS_FILE, LOG_FILE } from './schema.ts';
-import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './testing.ts';
+import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 function verify(directory: string): LogVerdict {
   const archive = openLogArchiveFromDirectory(directory);

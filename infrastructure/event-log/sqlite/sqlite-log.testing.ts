@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
-import type { LogUnderTest } from '../event-log.contract.ts';
+import type { LogUnderTest } from '../event-log.testing.ts';
 import { openSqliteEventLog, type SqliteEventLog, type SqliteEventLogOptions } from './sqlite-event-log.ts';
 
 export const SILENT: Logger = {

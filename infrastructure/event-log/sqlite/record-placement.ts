@@ -1,0 +1,80 @@
+/** Where what a caller hands in belongs, and whether it may be written at all. */
+import assert from 'node:assert/strict';
+import { TOPIC } from '#domain/data/topics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { NewRecord, Position } from '../event-log.ts';
+import { partitionOfKey } from '../partitioner.ts';
+import type { PlacedRecord } from './log-writer.ts';
+import type { PartitionState, TopicRegistry } from './topic-registry.ts';
+
+export interface PlacedPosition {
+  readonly partition: PartitionState;
+  readonly offset: number;
+}
+
+const MAX_KEY_BYTES = 1024;
+
+export class RecordPlacement {
+  readonly #registry: TopicRegistry;
+  readonly #maxRecordBytes: number;
+
+  constructor(registry: TopicRegistry, maxRecordBytes: number) {
+    this.#registry = registry;
+    this.#maxRecordBytes = maxRecordBytes;
+  }
+
+  record(record: NewRecord): PlacedRecord {
+    const { key, value } = record;
+    const topic = this.#registry.topic(record.topic);
+    assert(topic.spec.name !== TOPIC.logSeals, 'only the log itself writes seals');
+    const partition = record.partition ?? partitionOfKey(key, topic.partitions.length);
+    const keyBytes = key === null ? 0 : Buffer.byteLength(key, 'utf8');
+    const bytes = keyBytes + (value?.length ?? 0);
+    if (keyBytes > MAX_KEY_BYTES || bytes > this.#maxRecordBytes) {
+      throw new OperatingError(
+        'LOG_RECORD_TOO_LARGE',
+        `A record of ${record.topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
+        { retry: 'never' },
+      );
+    }
+    // SQLite keeps text as UTF-8, where half a surrogate pair has no form.
+    assert(
+      key === null || (key.isWellFormed() && !key.includes('\0')),
+      'a key is well-formed text without NUL',
+    );
+    assert(
+      topic.spec.cleanup.kind === 'retain' || key !== null,
+      `${record.topic} is compacted: its records need a key`,
+    );
+    return { partition: this.#registry.partition({ topic: record.topic, partition }), key, value };
+  }
+
+  position(position: Position): PlacedPosition {
+    assert(Number.isSafeInteger(position.offset) && position.offset >= 0, 'a position is a whole number');
+    return { partition: this.#registry.partition(position), offset: position.offset };
+  }
+}
+
+/** A position past the end would skip records that are yet to come. */
+export function beyondEnd(positions: readonly PlacedPosition[]): OperatingError | null {
+  const beyond = positions.find(({ partition, offset }) => offset > partition.pendingNextOffset);
+  if (beyond === undefined) return null;
+  const { partition, offset } = beyond;
+  return new OperatingError(
+    'LOG_POSITION_BEYOND_END',
+    `Position ${offset} of ${partition.topic.spec.name}/${partition.partition} is past the end, ${partition.pendingNextOffset}.`,
+    { retry: 'never' },
+  );
+}
+
+/** The places of records just written, in the order they were handed in. */
+export function positionsWritten(
+  records: readonly PlacedRecord[],
+  offsets: readonly number[],
+): readonly Position[] {
+  return records.map(({ partition }, at) => {
+    const offset = offsets[at];
+    assert(offset !== undefined, 'every record written has an offset');
+    return { topic: partition.topic.spec.name, partition: partition.partition, offset };
+  });
+}
