@@ -20,6 +20,11 @@ export function fieldsOf(value: unknown): Fields | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
 }
 
+/** A client's own name for a field, fit to be shown. */
+function shown(name: string): string {
+  return name === '' ? '(empty name)' : name.slice(0, MAX_SHOWN).toWellFormed();
+}
+
 export class RequestReader {
   readonly #errors: FieldError[] = [];
 
@@ -41,8 +46,7 @@ export class RequestReader {
   /** Fields that the interface does not know are refused: a misspelt limit that is ignored is no limit. */
   onlyKnown(fields: Fields, known: ReadonlySet<string>): void {
     for (const name of Object.keys(fields)) {
-      if (!known.has(name))
-        this.refuse(name.slice(0, MAX_SHOWN), 'unknown', 'is not a field of this request');
+      if (!known.has(name)) this.refuse(shown(name), 'unknown', 'is not a field of this request');
     }
   }
 

@@ -1,0 +1,185 @@
+/** Acceptance against ports that fail: what cannot be checked is refused, and a key gives one order whatever happens. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Money } from '#domain/data/decimal.ts';
+import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
+import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import type { HttpRequest } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
+import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import type { IndexedOrder, OrderIndex } from '#infrastructure/relational/stores.ts';
+import { bodyOf, configured, keyOf, marketEvent, statusOf, testContext } from '#tests/in-process/platform.ts';
+import { orderOptions } from './config.ts';
+import type { IndexLag } from './index-lag.ts';
+import { createPlaceOrder } from './place-order.ts';
+import { RecentOrders } from './recent-orders.ts';
+
+const ACCOUNT = '11111111-1111-4111-8111-111111111111' as AccountId;
+const BODY = { symbol: 'AAPL', side: 'BUY', quantity: '1' };
+
+const PORTFOLIO: Portfolio = {
+  userId: ACCOUNT,
+  name: 'A',
+  cashBalance: 1_000_000_000_000n as Money,
+  cashReserved: 0n as Money,
+  holdings: new Map(),
+  sharesReserved: new Map(),
+  lastUpdatedTimestampMs: 0,
+  version: 2,
+  stateHash: 'h',
+};
+
+function down(code: string, retry: 'retry' | 'unknown' | 'never' = 'retry'): OperatingError {
+  return new OperatingError(code, 'test', { retry });
+}
+
+async function door(more: { readonly recentOrders?: number; readonly maxInFlight?: number } = {}) {
+  const system = testContext().runtime;
+  const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
+  const cache = openMemoryCache({ runtime });
+  await cache.prices.put([marketEvent('AAPL', 1, '100', 1_000_000)]);
+  const appended: NewRecord[] = [];
+  const indexed = new Map<OrderId, IndexedOrder>();
+  const state = {
+    append: async (): Promise<void> => {},
+    portfolio: async (): Promise<Portfolio | null> => PORTFOLIO,
+    index: async (orderId: OrderId): Promise<IndexedOrder | null> => indexed.get(orderId) ?? null,
+    indexTrouble: null as string | null,
+  };
+  const log = {
+    async append(records: readonly NewRecord[]) {
+      await state.append();
+      appended.push(...records);
+      return records.map(({ topic }) => ({ topic, partition: 0, offset: appended.length - 1 }));
+    },
+  } as unknown as EventLog;
+  const config = configured(orderOptions);
+  const recent = new RecentOrders(more.recentOrders ?? 1_000);
+  const { placeOrder } = createPlaceOrder({
+    log,
+    cache,
+    portfolios: { get: () => state.portfolio() } as unknown as PortfolioStore,
+    orders: { get: (orderId: OrderId) => state.index(orderId) } as unknown as OrderIndex,
+    recent,
+    indexLag: { trouble: () => state.indexTrouble } as IndexLag,
+    runtime,
+    logger: testContext().logger,
+    fees: feesOf(config),
+    limits: limitsOf(config),
+    maxInFlight: more.maxInFlight ?? 100,
+  });
+  const place = (body: unknown, key?: string) =>
+    placeOrder({
+      params: {},
+      query: {},
+      body,
+      headers: key === undefined ? {} : { 'x-idempotency-key': key },
+      principal: keyOf(ACCOUNT),
+      requestId: 'r',
+      traceparent: undefined,
+    } as unknown as HttpRequest<never, never, never>);
+  return { place, state, appended, indexed, recent, cache };
+}
+
+test('concurrent twins under one key append one order, and all get its answer', async () => {
+  const { place, appended } = await door();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => place(BODY, 'k')));
+  assert.equal(appended.length, 1);
+  assert.equal(new Set(answers.map((answer) => bodyOf(answer)['orderId'])).size, 1);
+});
+
+test('of two bodies under one key at the same time one is placed and the other is told 409', async () => {
+  const { place, appended } = await door();
+  const answers = await Promise.all([place(BODY, 'k'), place({ ...BODY, quantity: '2' }, 'k')]);
+  assert.deepEqual(answers.map(statusOf), [202, 409]);
+  assert.equal(appended.length, 1);
+});
+
+test('a refusal does not consume the key, also for a twin that waited for it', async () => {
+  const { place, appended } = await door();
+  const answers = await Promise.all([place({ ...BODY, quantity: '1000' }, 'k'), place(BODY, 'k')]);
+  assert.deepEqual(answers.map(statusOf), [402, 202]);
+  assert.equal(appended.length, 1);
+});
+
+test('after an unknown outcome the key is bound to its body: the same is appended again, another is refused', async () => {
+  const { place, state, appended } = await door();
+  state.append = async () => {
+    throw down('LOG_OUTCOME_UNKNOWN', 'unknown');
+  };
+  const unknown = await place(BODY, 'k');
+  assert(unknown.kind === 'problem');
+  assert.equal(unknown.problem.status, 503);
+  assert.equal(unknown.problem.code, 'OUTCOME_UNKNOWN');
+  state.append = async () => {};
+  assert.equal(statusOf(await place({ ...BODY, quantity: '2' }, 'k')), 409);
+  const retried = await place(BODY, 'k');
+  assert.equal(bodyOf(retried)['orderId'], unknown.problem.extensions?.['orderId']);
+  assert.equal(appended.length, 1);
+});
+
+test('a log that cannot be written is tried a few times, then 500, and the key stays free', async () => {
+  const { place, state } = await door();
+  let attempts = 0;
+  state.append = async () => {
+    attempts += 1;
+    throw down('LOG_FULL');
+  };
+  assert.equal(statusOf(await place(BODY, 'k')), 500);
+  assert.ok(attempts > 1);
+  state.append = async () => {};
+  assert.equal(statusOf(await place({ ...BODY, quantity: '2' }, 'k')), 202);
+});
+
+test('an index that cannot be read, or is behind, refuses keyed orders and lets others pass', async () => {
+  const { place, state } = await door();
+  state.index = async () => {
+    throw down('STORE_UNAVAILABLE');
+  };
+  assert.equal(statusOf(await place(BODY, 'k')), 503);
+  state.index = async () => null;
+  state.indexTrouble = 'behind';
+  assert.equal(statusOf(await place(BODY, 'k')), 503);
+  assert.equal(statusOf(await place(BODY)), 202);
+  state.indexTrouble = null;
+  assert.equal(statusOf(await place(BODY, 'k')), 202);
+});
+
+test('after a restart the index answers for former orders', async () => {
+  const first = await door();
+  const accepted = await first.place(BODY, 'k');
+  const orderId = bodyOf(accepted)['orderId'] as OrderId;
+  const former = first.recent.find(orderId);
+  assert(former?.kind === 'accepted');
+  const second = await door();
+  second.indexed.set(orderId, { ...former.order, status: 'DENIED' });
+  assert.deepEqual(bodyOf(await second.place(BODY, 'k')), { orderId, status: 'ACCEPTED' });
+  assert.equal(statusOf(await second.place({ ...BODY, side: 'SELL' }, 'k')), 409);
+  assert.equal(second.appended.length, 0);
+});
+
+test('without a portfolio or a fresh price nothing is accepted', async () => {
+  const { place, state, cache, appended } = await door();
+  state.portfolio = async () => {
+    throw down('STORE_UNAVAILABLE');
+  };
+  assert.equal(statusOf(await place(BODY)), 503);
+  state.portfolio = async () => null;
+  assert.equal(statusOf(await place(BODY)), 503);
+  state.portfolio = async () => PORTFOLIO;
+  await cache.prices.put([marketEvent('MSFT', 1, '10', 1_000_000 + 900_001)]);
+  const stale = await place(BODY);
+  assert(stale.kind === 'problem');
+  assert.equal(stale.problem.code, 'PRICE_UNAVAILABLE');
+  assert.equal(appended.length, 0);
+});
+
+test('a memory full of orders that the index does not have refuses; room comes with the index', async () => {
+  const { place, recent } = await door({ recentOrders: 3 });
+  for (let at = 0; at < 3; at += 1) assert.equal(statusOf(await place(BODY)), 202);
+  assert.equal(statusOf(await place(BODY)), 503);
+  recent.indexedUpTo(0, 2);
+  assert.equal(statusOf(await place(BODY)), 202);
+});
