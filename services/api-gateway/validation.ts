@@ -60,7 +60,6 @@ function dotted(instancePath: string, last?: string): string {
 
 interface SchemaError {
   readonly keyword: string;
-  readonly schemaPath: string;
   readonly instancePath: string;
   readonly params: object;
   readonly message: string;
@@ -71,22 +70,24 @@ function namesIn(params: object, member: string): readonly string[] {
   return Array.isArray(names) ? names.map(String) : [];
 }
 
-/** What the schema says of itself at a path such as `#/properties/quantity`: kinder than a regular expression. */
-function descriptionAt(schema: unknown, path: string): string | null {
-  let at = schema;
-  for (const part of path.split('/').slice(1)) {
-    if (typeof at !== 'object' || at === null) return null;
-    at = (at as Record<string, unknown>)[part.replaceAll('~1', '/').replaceAll('~0', '~')];
-  }
-  const description = isRecord(at) ? at['description'] : undefined;
-  return typeof description === 'string' ? `must be: ${description.replace(/\.$/, '')}` : null;
+const A_UUID = '0d3f0d3f-0d3f-4d3f-8d3f-0d3f0d3f0d3f';
+
+/** A pattern in words, found by what it takes; `null` where words would say less than the pattern. */
+function patternInWords(params: object): string | null {
+  const source = (params as { readonly pattern?: unknown }).pattern;
+  if (typeof source !== 'string') return null;
+  const pattern = new RegExp(source, 'u');
+  if (pattern.test('12.5') && !pattern.test('x'))
+    return 'must be a decimal such as 12.5, with at most nine places';
+  if (pattern.test(A_UUID) && !pattern.test('x')) return 'must be a UUID in lower case';
+  return null;
 }
 
 /** One entry per field and rule, as a person would put it. */
-export function describeErrors(schema: unknown, errors: readonly SchemaError[]): readonly FieldError[] {
+export function describeErrors(errors: readonly SchemaError[]): readonly FieldError[] {
   const found: FieldError[] = [];
   const alternatives = new Map<string, unknown[]>();
-  for (const { keyword, schemaPath, instancePath, params, message } of errors) {
+  for (const { keyword, instancePath, params, message } of errors) {
     switch (keyword) {
       case 'additionalProperties':
         for (const name of namesIn(params, 'additionalProperties')) {
@@ -122,7 +123,7 @@ export function describeErrors(schema: unknown, errors: readonly SchemaError[]):
         found.push({
           field: dotted(instancePath),
           rule: 'pattern',
-          message: descriptionAt(schema, schemaPath) ?? message,
+          message: patternInWords(params) ?? message,
         });
         break;
       default:
@@ -183,7 +184,7 @@ export function bodyValidator(schema: TSchema): PartValidator {
     }
     const value = withDefaults ? Default(closed, input) : input;
     if (compiled.Check(value)) return { kind: 'valid', value };
-    return { kind: 'invalid', errors: describeErrors(closed, compiled.Errors(value)) };
+    return { kind: 'invalid', errors: describeErrors(compiled.Errors(value)) };
   };
 }
 
@@ -217,6 +218,6 @@ export function textValidator(schema: TSchema, open: boolean): PartValidator {
     if (repeated.length > 0) return { kind: 'invalid', errors: repeated.slice(0, MOST_ERRORS) };
     const value = withDefaults ? Default(closed, given) : given;
     if (compiled.Check(value)) return { kind: 'valid', value };
-    return { kind: 'invalid', errors: describeErrors(closed, compiled.Errors(value)) };
+    return { kind: 'invalid', errors: describeErrors(compiled.Errors(value)) };
   };
 }
