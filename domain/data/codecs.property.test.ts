@@ -2,16 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { anyFeedPosition, anyMarketEvent, anyTradingInput } from '#tests/support/arbitrary-events.ts';
 import {
   anyAccountStateEntity,
-  anyFeedPosition,
   anyLedgerEntry,
-  anyMarketEvent,
   anyOrderUpdate,
   anyTradeExecuted,
-  anyTradingInput,
   anyVenueCommand,
-} from '#tests/support/arbitrary-events.ts';
+} from '#tests/support/arbitrary-outputs.ts';
 import { decodeAccountStateEntity, encodeAccountStateEntity } from './account-state-codec.ts';
 import type { Decoded } from './decoded.ts';
 import { MAX_RECORD_BYTES } from './event-envelope.ts';

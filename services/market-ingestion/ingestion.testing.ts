@@ -2,7 +2,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
@@ -11,7 +10,7 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
-import { openSqliteLogUnderTest, SILENT } from '#infrastructure/event-log/sqlite/testing.ts';
+import { openSqliteLogUnderTest, SILENT } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
 import type { MarketIngestionConfig } from './config.ts';
@@ -36,7 +35,7 @@ export function createSleepingRuntime(): Runtime {
       ...system.timers,
       async sleep(durationMs) {
         nowMs += durationMs;
-        await nextTurn();
+        await system.timers.yieldTurn();
       },
     },
   };
@@ -113,7 +112,7 @@ export async function openIngestionWorld(): Promise<IngestionWorld> {
         for (;;) {
           const status = await running.status();
           if (enough(status) || status['phase'] === 'stopped' || crashes.length > 0) return status;
-          await nextTurn();
+          await runtime.timers.yieldTurn();
         }
       } finally {
         await running.drain();

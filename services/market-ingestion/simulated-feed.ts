@@ -7,7 +7,6 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Clock } from '#infrastructure/core/runtime.ts';
 import { type Feed, type FeedBatch, type FeedTick, MAX_BATCH_ITEMS } from './feed.ts';
 import type { Pacer } from './pacer.ts';
-import type { RandomState } from './random-stream.ts';
 import { createSimulatedMarket, type SimulatedMarketState } from './simulated-market.ts';
 import { SIMULATED_SYMBOLS } from './simulated-symbols.ts';
 
@@ -88,12 +87,14 @@ function parsePosition(text: string): SimulatedPosition | null {
   const timeMs = reader.integer(parsed['timeMs'], 'timeMs', 0);
   const owedMilliTicks = reader.integer(parsed['owedMilliTicks'], 'owedMilliTicks', 0);
   const market = reader.object(parsed['market'], 'market');
-  const random = reader
+  const words = reader
     .list(market['random'], 'random', 4)
     .map((word) => reader.integer(word, 'random', -2_147_483_648));
   const fairCents = reader
     .list(market['fairCents'], 'fairCents', SIMULATED_SYMBOLS.length)
     .map((cents) => reader.integer(cents, 'fairCents', 1));
-  if (reader.failed || random.length !== 4) return null;
-  return { timeMs, owedMilliTicks, market: { random: random as unknown as RandomState, fairCents } };
+  const [a, b, c, counter] = words;
+  if (reader.failed || a === undefined || b === undefined || c === undefined || counter === undefined)
+    return null;
+  return { timeMs, owedMilliTicks, market: { random: [a, b, c, counter], fairCents } };
 }
