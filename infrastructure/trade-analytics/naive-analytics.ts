@@ -26,8 +26,8 @@ export function tradeBars(trades: readonly AnalyticsTrade[], intervalMs: number)
         ? { startMs, open: price, high: price, low: price, close: price, volume: quantity, trades: 1 }
         : {
             ...bar,
-            high: price > bar.high ? price : bar.high,
-            low: price < bar.low ? price : bar.low,
+            high: larger(price, bar.high),
+            low: smaller(price, bar.low),
             close: price,
             volume: (bar.volume + quantity) as Quantity,
             trades: bar.trades + 1,
@@ -74,4 +74,15 @@ function emptyTotal(userId: AnalyticsTrade['userId'], symbol: AnalyticsTrade['sy
 
 function byTime(one: AnalyticsTrade, other: AnalyticsTrade): number {
   return one.executionTimestampMs - other.executionTimestampMs || (one.eventId < other.eventId ? -1 : 1);
+}
+
+/** `Math.max` and `Math.min` take no bigints. */
+function larger(one: Price, other: Price): Price {
+  if (one > other) return one;
+  return other;
+}
+
+function smaller(one: Price, other: Price): Price {
+  if (one < other) return one;
+  return other;
 }
