@@ -173,7 +173,8 @@ function readOrder(record: WireObject, reader: FieldReader): OpenOrderEntity {
     lifetime: readLifetime(reader.object(record['lifetime'], 'lifetime'), reader),
     progress: readProgress(reader.object(record['progress'], 'progress'), reader),
     fees: readFees(reader.object(record['fees'], 'fees'), reader),
-    clientOrderId: reader.optionalText(record['clientOrderId'], 'clientOrderId', MAX_TEXT_LENGTH),
+    clientOrderId:
+      record['clientOrderId'] === null ? null : readAnyText(record['clientOrderId'], 'clientOrderId', reader),
     bodyDigest: readAnyText(record['bodyDigest'], 'bodyDigest', reader),
     acceptedAtMs: readTimeMs(record['acceptedAtMs'], 'acceptedAtMs', reader),
   };

@@ -102,7 +102,10 @@ function createTraffic() {
       resting.push([account, order]);
     }
     if (dice < 88 && resting.length < 10_000) return;
-    const [owner, id] = resting.splice(below(resting.length), 1)[0] ?? [account, order];
+    const at = below(resting.length);
+    const [owner, id] = resting[at] ?? [account, order];
+    const last = resting.pop();
+    if (last !== undefined && at < resting.length) resting[at] = last;
     traffic.push(inputs.cancel(owner, id));
   }
 

@@ -11,6 +11,8 @@ export interface Memory<Entity> {
   readonly capacity: number;
   readonly slots: Entity[];
   readonly byId: Map<string, Entity>;
+  /** What each slot has put into the state's hash: four words a slot. */
+  readonly lanes: Int32Array;
   /** How many there have ever been. */
   count: number;
   /** Entities numbered below this are in the state's hash. */
@@ -26,10 +28,35 @@ export function createMemory<Entity>(
   idOf: (entity: Entity) => string,
   hashOf: (entity: Entity, target: Lanes) => void,
 ): Memory<Entity> {
-  return { capacity, slots: [], byId: new Map(), count: 0, hashedCount: 0, takenCount: 0, idOf, hashOf };
+  const lanes = new Int32Array(capacity * 4);
+  return {
+    capacity,
+    slots: [],
+    byId: new Map(),
+    lanes,
+    count: 0,
+    hashedCount: 0,
+    takenCount: 0,
+    idOf,
+    hashOf,
+  };
 }
 
 const scratch = emptyLanes();
+
+function loadLanes(lanes: Int32Array, slot: number, target: Lanes): void {
+  target.lane0 = lanes[slot * 4] ?? 0;
+  target.lane1 = lanes[slot * 4 + 1] ?? 0;
+  target.lane2 = lanes[slot * 4 + 2] ?? 0;
+  target.lane3 = lanes[slot * 4 + 3] ?? 0;
+}
+
+function storeLanes(lanes: Int32Array, slot: number, source: Lanes): void {
+  lanes[slot * 4] = source.lane0;
+  lanes[slot * 4 + 1] = source.lane1;
+  lanes[slot * 4 + 2] = source.lane2;
+  lanes[slot * 4 + 3] = source.lane3;
+}
 
 /** Remembers `entity` under the number `memory.count`, and forgets the one whose slot it takes. */
 export function remember<Entity>(memory: Memory<Entity>, entity: Entity, stateLanes: Lanes): void {
@@ -38,7 +65,7 @@ export function remember<Entity>(memory: Memory<Entity>, entity: Entity, stateLa
   if (evicted !== undefined) {
     memory.byId.delete(memory.idOf(evicted));
     if (memory.count - memory.capacity < memory.hashedCount) {
-      memory.hashOf(evicted, scratch);
+      loadLanes(memory.lanes, slot, scratch);
       subtractLanes(stateLanes, scratch);
     }
   }
@@ -52,9 +79,11 @@ export function remember<Entity>(memory: Memory<Entity>, entity: Entity, stateLa
 export function hashMemory<Entity>(memory: Memory<Entity>, stateLanes: Lanes): void {
   const from = Math.max(memory.hashedCount, memory.count - memory.capacity);
   for (let number = from; number < memory.count; number += 1) {
-    const entity = memory.slots[number % memory.capacity];
+    const slot = number % memory.capacity;
+    const entity = memory.slots[slot];
     invariant(entity !== undefined, 'a remembered id has an entity');
     memory.hashOf(entity, scratch);
+    storeLanes(memory.lanes, slot, scratch);
     addLanes(stateLanes, scratch);
   }
   memory.hashedCount = memory.count;

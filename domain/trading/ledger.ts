@@ -30,6 +30,7 @@ export function bookOf(state: PartitionState, asset: string): AssetBook {
   if (book === undefined) {
     book = createBook(asset);
     state.books.set(asset, book);
+    touch(book, state.changes.books);
   }
   return book;
 }

@@ -31,7 +31,7 @@ import { remember } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
-import { type Account, type PartitionState, touch, untracked, type WorkingOrder } from './state.ts';
+import { type Account, type PartitionState, touch, type WorkingOrder } from './state.ts';
 import { subtractLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
 
@@ -103,7 +103,20 @@ export function workingOrder(
   instrument: WorkingOrder['instrument'],
   order: OpenOrderEntity,
 ): WorkingOrder {
-  return { ...untracked(), account, instrument, order, listed: false, closed: false, saved: false };
+  return {
+    lane0: 0,
+    lane1: 0,
+    lane2: 0,
+    lane3: 0,
+    stale: false,
+    changed: false,
+    account,
+    instrument,
+    order,
+    listed: false,
+    closed: false,
+    saved: false,
+  };
 }
 
 /** Makes an order rest: from here on batches, expiry, cancels and snapshots find it. */

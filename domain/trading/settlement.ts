@@ -172,10 +172,15 @@ function settleBuy(
   if (held !== undefined && (!fits(held.quantity + quantity) || !fits(held.costBasis + notional)))
     return 'overflow';
   const charged = fee as Money;
-  const needed = reservationFor(order, filledQuantity, filledNotional, charged);
-  const reservedCash = minimum(needed, left as Money);
-  account.cashReserved = (account.cashReserved - intent.reservedCash + reservedCash) as Money;
-  working.order = { ...order, intent: { ...intent, reservedCash } };
+  // What a whole fill has not used, closing the order gives back.
+  if (filledQuantity !== order.quantity) {
+    const reservedCash = minimum(
+      reservationFor(order, filledQuantity, filledNotional, charged),
+      left as Money,
+    );
+    account.cashReserved = (account.cashReserved - intent.reservedCash + reservedCash) as Money;
+    working.order = { ...order, intent: { ...intent, reservedCash } };
+  }
   const position = held ?? positionOf(state, account, order.symbol);
   position.costBasis = (position.costBasis + notional) as Money;
   postAndEmit(step, working, position, terms, notional, charged);
@@ -192,7 +197,7 @@ function reservationFor(
 ): Money {
   const { intent } = order;
   const remaining = (order.quantity - filledQuantity) as Quantity;
-  if (remaining === 0n || intent.side === 'SELL') return ZERO_MONEY;
+  if (intent.side === 'SELL') return ZERO_MONEY;
   const worst = tryMultiplyUp(intent.type === 'LIMIT' ? intent.limitPrice : intent.collar, remaining);
   invariant(worst !== 'overflow', 'a part of an order fits where the whole did');
   if (isFree(order.fees)) return worst;

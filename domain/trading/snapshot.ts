@@ -242,6 +242,8 @@ export function restoreState(partition: number, entities: Iterable<AccountStateE
     counters: null,
   };
   for (const entity of entities) restoreEntity(state, entity, gathered, hashes);
+  // Nothing has been saved yet, so the defaults have not either.
+  if (gathered.counters === null) return state;
   for (const position of gathered.positions) restorePosition(state, position);
   gathered.orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
   for (const order of gathered.orders) restoreOrder(state, order);
@@ -378,4 +380,6 @@ function takeNothing(state: PartitionState): void {
   }
   cleared(changes.orders);
   changes.orders.length = 0;
+  state.controlsTracking.changed = false;
+  state.countersTracking.changed = false;
 }

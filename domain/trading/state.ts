@@ -146,6 +146,9 @@ export function createBook(asset: string): AssetBook {
 
 export function createState(partition: number): PartitionState {
   const cashBook = createBook(CASH_ASSET);
+  // The defaults are state too: they are hashed and saved like what comes to replace them.
+  const changes = emptyChanges();
+  touch(cashBook, changes.books);
   return {
     partition,
     clockMs: 0,
@@ -160,10 +163,10 @@ export function createState(partition: number): PartitionState {
     closedOrders: createMemory(REMEMBERED_ORDERS, (closed) => closed.orderId, hashClosedOrder),
     accountCommands: createMemory(REMEMBERED_COMMANDS, (command) => command.commandId, hashAccountCommand),
     controls: DEFAULT_CONTROLS,
-    controlsTracking: untracked(),
-    countersTracking: untracked(),
+    controlsTracking: { ...untracked(), stale: true, changed: true },
+    countersTracking: { ...untracked(), stale: true, changed: true },
     lanes: emptyLanes(),
-    changes: emptyChanges(),
+    changes,
   };
 }
 

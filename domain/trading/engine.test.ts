@@ -1,0 +1,491 @@
+/** The core's rules by example, and the named scenarios that concern it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatDecimal, formatScaled } from '#domain/data/decimal.ts';
+import type { TradingOutput } from '#domain/data/trading-events.ts';
+import type { TradingInput } from '#domain/data/trading-inputs.ts';
+import {
+  applyInput,
+  assertInvariants,
+  createPartition,
+  restorePartition,
+  stateHash,
+  takeChangedEntities,
+} from './engine.ts';
+import {
+  accountId,
+  createInputs,
+  filled,
+  limit,
+  market,
+  money,
+  notional,
+  orderId,
+  price,
+  quantity,
+  rate,
+} from './fixtures/inputs.ts';
+
+const NINE_AM = 20_000 * 86_400_000 + 9 * 3_600_000;
+const fees = (perShare: string, ofNotional: string, minimumPerOrder: string) =>
+  ({
+    kind: 'SetFees',
+    fees: { perShare: money(perShare), rate: rate(ofNotional), minimumPerOrder: money(minimumPerOrder) },
+  }) as const;
+
+/** A partition at nine in the morning: account 1 with 1,000 in cash, AAPL quoted at 9.99 and 10.01. */
+function createWorld(cash = '1000') {
+  const state = createPartition(0);
+  const inputs = createInputs();
+  inputs.at(NINE_AM);
+  const apply = (...list: readonly TradingInput[]) => {
+    const outputs = list.flatMap((input) => applyInput(state, input));
+    assertInvariants(state);
+    return outputs;
+  };
+  const quote = (bid: string, ask: string, more = {}) =>
+    apply(inputs.batch(inputs.price(bid, { bid: price(bid), ask: price(ask), ...more })));
+  apply(inputs.open(1), inputs.deposit(1, cash));
+  quote('9.99', '10.01');
+  const head = (number = 1) => {
+    const account = state.accounts.get(accountId(number));
+    assert.ok(account !== undefined);
+    const position = [...account.positions.values()][0];
+    return {
+      cash: formatDecimal(account.cash),
+      reserved: formatDecimal(account.cashReserved),
+      shares: position === undefined ? '0' : formatDecimal(position.quantity),
+      basis: position === undefined ? '0' : formatDecimal(position.costBasis),
+      realised: position === undefined ? '0' : formatDecimal(position.realisedProfit),
+    };
+  };
+  return { state, inputs, apply, quote, head };
+}
+
+/** One word or line per output. */
+function told(outputs: readonly TradingOutput[]): string[] {
+  return outputs.map(tellOne);
+}
+
+function tellOne(output: TradingOutput): string {
+  switch (output.type) {
+    case 'OrderUpdate': {
+      const average = output.averageFillPrice === null ? '' : ` at ${formatDecimal(output.averageFillPrice)}`;
+      const reason = output.reason === null ? '' : ` (${output.reason.split(':')[0]})`;
+      return `${output.update} ${formatDecimal(output.filledQuantity)}${average}${reason}`;
+    }
+    case 'TradeExecuted': {
+      const { outcome, quantity: shares } = output;
+      if (outcome.status !== 'EXECUTED') return outcome.status;
+      const { executionPrice, fee } = outcome;
+      return `${formatDecimal(shares)} @ ${formatDecimal(executionPrice)} fee ${formatDecimal(fee)}`;
+    }
+    case 'LedgerEntry':
+      return output.kind;
+    case 'VenueCommand':
+      return output.command;
+  }
+}
+
+test('a market buy pays the ask, in a balanced entry through clearing, and names the price it used', () => {
+  const { inputs, apply, head } = createWorld();
+  const outputs = apply(inputs.submit(1, 1, 'BUY', market('10')));
+  assert.deepEqual(told(outputs), ['new 0', 'FILL', '10 @ 10.01 fee 0', 'fill 10 at 10.01']);
+  assert.deepEqual(head(), { cash: '899.9', reserved: '0', shares: '10', basis: '100.1', realised: '0' });
+  const [, entry, trade] = outputs;
+  assert.ok(entry?.type === 'LedgerEntry' && trade?.type === 'TradeExecuted');
+  assert.deepEqual(
+    entry.postings.map(({ account, asset, amount }) => `${account} ${asset} ${formatScaled(amount)}`),
+    [
+      `${accountId(1)} USD -100.1`,
+      'clearing USD 100.1',
+      'clearing USD -100.1',
+      'venue USD 100.1',
+      `${accountId(1)} AAPL 10`,
+      'clearing AAPL -10',
+      'clearing AAPL 10',
+      'venue AAPL -10',
+    ],
+  );
+  assert.deepEqual(trade.outcome, {
+    status: 'EXECUTED',
+    executionId: `${orderId(1)}-1`,
+    executionPrice: price('10.01'),
+    fee: 0n,
+    priceEventId: 'e1',
+    priceTimestampMs: NINE_AM,
+  });
+});
+
+test('a sale takes its share of the cost basis and books the rest as profit', () => {
+  const { inputs, apply, quote, head } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', market('3')));
+  quote('12', '12.02');
+  apply(inputs.submit(1, 2, 'SELL', market('1')));
+  assert.deepEqual(head(), { cash: '981.97', reserved: '0', shares: '2', basis: '20.02', realised: '1.99' });
+  apply(inputs.submit(1, 3, 'SELL', market('2')));
+  assert.deepEqual(head(), { cash: '1005.97', reserved: '0', shares: '0', basis: '0', realised: '5.97' });
+});
+
+test('a notional becomes shares at the reference price, rounded down', () => {
+  const { inputs, apply } = createWorld();
+  const outputs = apply(inputs.submit(1, 1, 'BUY', notional('100')));
+  assert.deepEqual(told(outputs).slice(2), ['9.99000999 @ 10.01 fee 0', 'fill 9.99000999 at 10.01']);
+});
+
+test('without a quote a market order meets the last trade; a crossed quote is no quote', () => {
+  const { inputs, apply, quote } = createWorld();
+  apply(inputs.batch(inputs.price('10.5')));
+  assert.equal(told(apply(inputs.submit(1, 1, 'BUY', market('1'))))[2], '1 @ 10.5 fee 0');
+  quote('11', '9', { price: price('10.2'), low: price('10.2'), high: price('10.2') });
+  assert.equal(told(apply(inputs.submit(1, 2, 'BUY', market('1'))))[2], '1 @ 10.2 fee 0');
+  assert.equal(told(apply(inputs.submit(1, 3, 'SELL', market('1'))))[2], '1 @ 10.2 fee 0');
+});
+
+test('the size on offer limits each account by itself, per batch; the rest rests and goes on', () => {
+  const { inputs, apply, quote } = createWorld();
+  apply(inputs.open(2), inputs.deposit(2, '1000'));
+  quote('9.99', '10', { askSize: quantity('4') });
+  assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', market('6')))), [
+    'new 0',
+    'FILL',
+    '4 @ 10 fee 0',
+    'partial_fill 4 at 10',
+  ]);
+  assert.deepEqual(
+    told(apply(inputs.submit(1, 2, 'BUY', market('1')))),
+    ['new 0'],
+    'this account has taken all of it',
+  );
+  assert.equal(told(apply(inputs.submit(2, 3, 'BUY', market('4'))))[2], '4 @ 10 fee 0', 'another has not');
+  const next = quote('10', '10.1', { askSize: quantity('2.5') });
+  assert.deepEqual(told(next), [
+    'FILL',
+    '2 @ 10.1 fee 0',
+    'fill 6 at 10.033333333',
+    'FILL',
+    '0.5 @ 10.1 fee 0',
+    'partial_fill 0.5 at 10.1',
+  ]);
+});
+
+test('a market buy never pays more than its collar: what is left is canceled, with the reason', () => {
+  const { inputs, apply, quote, head } = createWorld();
+  quote('9.99', '10', { askSize: quantity('4') });
+  apply(inputs.submit(1, 1, 'BUY', market('6')));
+  assert.equal(head().reserved, '20.6', 'two shares at 10.30');
+  quote('10.2', '10.3', { askSize: quantity('1') });
+  assert.equal(head().reserved, '10.3');
+  assert.deepEqual(told(quote('10.2', '10.300000001')), ['canceled 5 at 10.06 (collar)']);
+  assert.deepEqual(head(), { cash: '949.7', reserved: '0', shares: '5', basis: '50.3', realised: '0' });
+});
+
+test('a limit buy fills at the better ask, or at its limit when trading went through it', () => {
+  const { inputs, apply, quote, head } = createWorld();
+  assert.equal(told(apply(inputs.submit(1, 1, 'BUY', limit('1', '11'))))[2], '1 @ 10.01 fee 0');
+  apply(inputs.submit(1, 2, 'BUY', limit('1', '9.5')));
+  assert.equal(head().reserved, '9.5');
+  assert.deepEqual(told(quote('9.6', '9.7', { low: price('9.5') })), [], 'touched is not gone through');
+  assert.equal(told(quote('9.6', '9.7', { low: price('9.49') }))[1], '1 @ 9.5 fee 0');
+  apply(inputs.submit(1, 3, 'BUY', limit('1', '9.6')));
+  assert.equal(told(quote('9.4', '9.45'))[1], '1 @ 9.45 fee 0', 'the ask is better than the limit');
+});
+
+test('a range traded before an order came does not fill it', () => {
+  const { inputs, apply, quote } = createWorld();
+  quote('10', '10.02', { low: price('9'), high: price('11') });
+  assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', limit('1', '9.5')))), ['new 0']);
+});
+
+test('a limit sale fills at the better bid, or at its limit when trading went through it', () => {
+  const { inputs, apply, quote } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', market('3')));
+  assert.equal(told(apply(inputs.submit(1, 2, 'SELL', limit('1', '9'))))[2], '1 @ 9.99 fee 0');
+  apply(inputs.submit(1, 3, 'SELL', limit('1', '10.5')));
+  assert.equal(told(quote('10.2', '10.3', { high: price('10.51') }))[1], '1 @ 10.5 fee 0');
+});
+
+test('resting orders meet a batch in order of acceptance, whatever their limits', () => {
+  const { inputs, apply, quote } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('1', '9')), inputs.submit(1, 2, 'BUY', limit('1', '9.5')));
+  const outputs = quote('8.8', '8.9');
+  const ids = outputs.flatMap((output) => (output.type === 'TradeExecuted' ? [output.orderId] : []));
+  assert.deepEqual(ids, [orderId(1), orderId(2)]);
+});
+
+test('DAY orders expire at midnight UTC, by whatever input comes first; GTC orders stay', () => {
+  const { inputs, apply, head } = createWorld();
+  apply(
+    inputs.submit(1, 1, 'BUY', limit('1', '9')),
+    inputs.submit(1, 2, 'BUY', limit('1', '9'), { timeInForce: 'GTC' }),
+  );
+  inputs.at(NINE_AM + 15 * 3_600_000 - 1);
+  assert.deepEqual(told(apply(inputs.deposit(1, '1'))), ['DEPOSIT']);
+  inputs.at(NINE_AM + 15 * 3_600_000);
+  assert.deepEqual(told(apply(inputs.deposit(1, '1'))), ['expired 0 (the trading day has ended)', 'DEPOSIT']);
+  assert.equal(head().reserved, '9');
+});
+
+test('fees: per share and of the notional, a minimum per order once over its fills, covered by the reservation', () => {
+  const { inputs, apply, quote, head } = createWorld('103');
+  apply(inputs.control(fees('0.01', '0.001', '0.5')));
+  quote('9.99', '10', { askSize: quantity('2') });
+  const denied = apply(inputs.submit(1, 1, 'BUY', market('10')));
+  assert.deepEqual(
+    told(denied),
+    ['denied 0 (insufficient_funds)', 'FAILED_INSUFFICIENT_FUNDS'],
+    '103 and the fee',
+  );
+  const first = apply(inputs.submit(1, 2, 'BUY', market('9')));
+  assert.deepEqual(told(first), ['new 0', 'FILL', 'FEE', '2 @ 10 fee 0.5', 'partial_fill 2 at 10']);
+  assert.equal(told(quote('9.99', '10', { askSize: quantity('6') }))[0], 'FILL');
+  assert.equal(head().cash, '22.5', 'eight shares cost 0.16 in fees, less than the minimum');
+  apply(inputs.control(fees('9', '0', '0')));
+  assert.deepEqual(told(quote('9.99', '10'))[1], '1 @ 10 fee 0', 'the schedule is that of acceptance');
+  assert.equal(head().reserved, '0');
+});
+
+test("a sale's fee never exceeds its proceeds; an account without cash can sell", () => {
+  const { inputs, apply, quote, head } = createWorld('20.02');
+  quote('9.99', '9.7');
+  apply(inputs.batch(inputs.price('10')));
+  apply(inputs.submit(1, 1, 'BUY', limit('2', '10.01')));
+  apply(inputs.withdraw(1, '0.02'), inputs.control(fees('0', '0', '3')));
+  apply(inputs.batch(inputs.price('1', { tradedSize: quantity('1') })));
+  assert.equal(told(apply(inputs.submit(1, 2, 'SELL', market('2'))))[3], '1 @ 1 fee 1');
+  apply(inputs.batch(inputs.price('5', { tradedSize: quantity('1') })));
+  assert.equal(head().cash, '3', 'the other two of the minimum came out of the second fill');
+});
+
+test('a missing or old price refuses', () => {
+  const { inputs, apply } = createWorld();
+  assert.match(
+    told(apply(inputs.submit(1, 1, 'BUY', market('1'), { symbol: 'MSFT' })))[0] ?? '',
+    /price_missing/,
+  );
+  inputs.at(NINE_AM + 60_000);
+  assert.match(told(apply(inputs.submit(1, 2, 'BUY', market('1'))))[0] ?? '', /^new/);
+  inputs.at(NINE_AM + 60_001);
+  assert.deepEqual(told(apply(inputs.submit(1, 3, 'BUY', market('1')))), [
+    'denied 0 (price_too_old)',
+    'FAILED_OTHER',
+  ]);
+});
+
+test('the kill switch denies new orders, of all or of one account; cancels pass', () => {
+  const { inputs, apply } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('1', '9')));
+  apply(inputs.control({ kind: 'SetKillSwitch', engaged: true, accountId: accountId(1) }));
+  assert.match(told(apply(inputs.submit(1, 2, 'BUY', market('1'))))[0] ?? '', /kill_switch/);
+  assert.deepEqual(told(apply(inputs.cancel(1, 1))), ['canceled 0 (requested)']);
+  apply(inputs.control({ kind: 'SetKillSwitch', engaged: false, accountId: accountId(1) }));
+  apply(inputs.control({ kind: 'SetKillSwitch', engaged: true, accountId: null }));
+  assert.match(told(apply(inputs.submit(1, 3, 'BUY', market('1'))))[0] ?? '', /kill_switch/);
+});
+
+test('reserved shares cannot be sold twice, reserved cash can be neither spent nor withdrawn', () => {
+  const { inputs, apply } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', market('5')), inputs.submit(1, 2, 'SELL', limit('4', '20')));
+  assert.deepEqual(told(apply(inputs.submit(1, 3, 'SELL', market('2')))), [
+    'denied 0 (insufficient_shares)',
+    'FAILED_INSUFFICIENT_SHARES',
+  ]);
+  apply(inputs.submit(1, 4, 'BUY', limit('90', '9.9')));
+  assert.deepEqual(told(apply(inputs.withdraw(1, '60'))), ['WITHDRAWAL_DENIED']);
+  apply(inputs.cancel(1, 4));
+  assert.deepEqual(told(apply(inputs.withdraw(1, '60'))), ['WITHDRAWAL']);
+});
+
+test('a cancel of an unknown, a foreign or an ended order is rejected', () => {
+  const { inputs, apply } = createWorld();
+  apply(inputs.open(2), inputs.submit(1, 1, 'BUY', limit('1', '9')), inputs.submit(1, 2, 'BUY', market('1')));
+  assert.deepEqual(told(apply(inputs.cancel(1, 9))), ['cancel_rejected 0 (unknown_order)']);
+  assert.deepEqual(told(apply(inputs.cancel(2, 1))), ['cancel_rejected 0 (unknown_order)']);
+  assert.deepEqual(told(apply(inputs.cancel(1, 2))), ['cancel_rejected 1 (order_closed)']);
+});
+
+test('an unknown account is denied with sequence 0 and leaves other sequences alone', () => {
+  const { inputs, apply } = createWorld();
+  const outputs = apply(inputs.submit(7, 1, 'BUY', market('1')), inputs.deposit(7, '5'), inputs.cancel(7, 1));
+  assert.deepEqual(told(outputs), [
+    'denied 0 (unknown_account)',
+    'FAILED_OTHER',
+    'DEPOSIT_DENIED',
+    'cancel_rejected 0 (order_closed)',
+  ]);
+  assert.deepEqual(
+    outputs.map((output) => output.sequence),
+    [0, 0, 0, 0],
+  );
+  assert.equal(new Set(outputs.map((output) => output.eventId)).size, 4);
+});
+
+test('twenty blind retries of an order place one order; another body is a conflict', () => {
+  const { inputs, apply, head } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', market('1')), inputs.submit(1, 2, 'BUY', limit('1', '9')));
+  for (let retry = 0; retry < 20; retry += 1) {
+    assert.deepEqual(
+      apply(inputs.submit(1, 1, 'BUY', market('1')), inputs.submit(1, 2, 'BUY', limit('1', '9'))),
+      [],
+    );
+  }
+  const other = { digest: 'another' };
+  assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', market('2'), other))), [
+    'duplicate_conflict 1 (duplicate_conflict)',
+  ]);
+  assert.deepEqual(told(apply(inputs.submit(1, 2, 'BUY', market('2'), other))), [
+    'duplicate_conflict 0 (duplicate_conflict)',
+  ]);
+  assert.equal(head().shares, '1');
+});
+
+test('an account command is answered once; its id with another body is denied; opening is once per account', () => {
+  const { inputs, apply, head } = createWorld();
+  const deposit = inputs.deposit(1, '5');
+  assert.deepEqual(told(apply(deposit, deposit, { ...deposit, amount: money('6') })), [
+    'DEPOSIT',
+    'DEPOSIT_DENIED',
+  ]);
+  assert.deepEqual(apply(inputs.open(1)), []);
+  assert.equal(head().cash, '1005');
+});
+
+test('a feed that repeats or goes backwards changes nothing and fills nothing', () => {
+  const { state, inputs, apply } = createWorld();
+  const fresh = inputs.batch(inputs.price('10'));
+  const stale = inputs.batch({ ...inputs.price('1'), sequence: 1 });
+  apply(fresh, inputs.submit(1, 1, 'BUY', limit('1', '9')));
+  const before = stateHash(state);
+  assert.deepEqual(apply(fresh, stale), []);
+  assert.equal(stateHash(state), before);
+});
+
+test('a price that jumps 30 % cancels the market buy beyond its collar and fills the limit sale at the new bid', () => {
+  const { inputs, apply, quote } = createWorld();
+  quote('9.99', '10', { askSize: quantity('2') });
+  apply(
+    inputs.submit(1, 1, 'BUY', market('2')),
+    inputs.submit(1, 2, 'SELL', limit('1', '11')),
+    inputs.submit(1, 3, 'BUY', market('1')),
+  );
+  assert.deepEqual(told(quote('13', '13.01')), [
+    'FILL',
+    '1 @ 13 fee 0',
+    'fill 1 at 13',
+    'canceled 0 (collar)',
+  ]);
+});
+
+test('an outside fill settles later: its amounts wait in clearing', () => {
+  const { state, inputs, apply, head } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('10', '9')));
+  const outputs = apply(inputs.venue(1, 1, 1, filled('x1', '4', '8.5')));
+  assert.deepEqual(told(outputs), ['FILL', '4 @ 8.5 fee 0', 'partial_fill 4 at 8.5']);
+  assert.equal(formatScaled(state.cashBook.clearing), '34');
+  assert.deepEqual(head(), { cash: '966', reserved: '54', shares: '4', basis: '34', realised: '0' });
+});
+
+test('duplicate fills and their replay change nothing', () => {
+  const { inputs, apply, head } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('10', '9')));
+  const fill = inputs.venue(1, 1, 5, filled('x1', '4', '8.5'));
+  apply(fill);
+  assert.deepEqual(apply(fill, inputs.venue(1, 1, 4, filled('x0', '1', '8.5'))), []);
+  assert.equal(head().shares, '4');
+});
+
+test('a cancel races a fill: what comes after the end is said and moves nothing', () => {
+  const { inputs, apply, head } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('10', '9')), inputs.cancel(1, 1));
+  const late = apply(inputs.venue(1, 1, 1, filled('x1', '4', '8.5')));
+  assert.deepEqual(told(late), ['venue_event_ignored 0 (order_closed)']);
+  assert.deepEqual(told(apply(inputs.venue(1, 9, 2, { kind: 'Rejected', reason: 'no' }))), [
+    'venue_event_ignored 0 (unknown_order)',
+  ]);
+  assert.equal(head().cash, '1000');
+});
+
+test('an outside fill that the order or the account cannot bear is said and moves nothing', () => {
+  const { inputs, apply, head } = createWorld('90');
+  apply(inputs.submit(1, 1, 'BUY', limit('10', '9')));
+  assert.deepEqual(told(apply(inputs.venue(1, 1, 1, filled('x1', '11', '8')))), [
+    'venue_event_ignored 0 (fill_exceeds_order)',
+  ]);
+  assert.deepEqual(told(apply(inputs.venue(1, 1, 2, filled('x2', '10', '9.1')))), [
+    'venue_event_ignored 0 (reservation_used_up)',
+  ]);
+  assert.deepEqual(told(apply(inputs.venue(1, 1, 3, { kind: 'Rejected', reason: 'halted' }))), [
+    'rejected 0 (halted)',
+  ]);
+  assert.deepEqual(head(), { cash: '90', reserved: '0', shares: '0', basis: '0', realised: '0' });
+});
+
+test('what does not fit 64 bits is denied, never wrapped', () => {
+  const { inputs, apply } = createWorld('9000000000');
+  assert.deepEqual(told(apply(inputs.deposit(1, '300000000'))), ['DEPOSIT_DENIED']);
+  const limits = {
+    maxPriceAgeMs: 60_000,
+    maxOpenOrdersPerAccount: 10,
+    maxOrderNotional: money('9000000000'),
+    maxOrderQuantity: quantity('9000000000'),
+    marketBuyCollar: rate('0.03'),
+  };
+  apply(inputs.control({ kind: 'SetLimits', limits }));
+  assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', market('9000000000')))), [
+    'denied 0 (overflow)',
+    'FAILED_OTHER',
+  ]);
+});
+
+test('warm restart: a live position is neither flattened nor doubled, and its order goes on', () => {
+  const { state, inputs, apply } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', market('5')), inputs.submit(1, 2, 'SELL', limit('5', '11')));
+  const entities = takeChangedEntities(state).flatMap(({ entity }) => (entity === null ? [] : [entity]));
+  assert.equal(entities.at(-1)?.kind, 'account', 'account heads come last');
+  const restarted = restorePartition(0, entities);
+  assert.equal(stateHash(restarted), stateHash(state));
+  const batch = inputs.batch(inputs.price('12'));
+  assert.deepEqual(applyInput(restarted, batch), apply(batch));
+  assert.equal(stateHash(restarted), stateHash(state));
+  assert.deepEqual(
+    applyInput(restarted, inputs.submit(1, 1, 'BUY', market('5'))),
+    [],
+    'a retry after the restart',
+  );
+});
+
+test('an open order that is gone leaves a tombstone; one that came and went leaves nothing', () => {
+  const { state, inputs, apply } = createWorld();
+  apply(inputs.submit(1, 1, 'BUY', limit('1', '9')));
+  takeChangedEntities(state);
+  apply(inputs.submit(1, 2, 'BUY', limit('1', '9')), inputs.cancel(1, 2), inputs.cancel(1, 1));
+  const orders = takeChangedEntities(state).filter(({ key }) => key.startsWith('order/'));
+  assert.deepEqual(orders, [{ key: `order/${accountId(1)}/${orderId(1)}`, entity: null }]);
+});
+
+test('the last 50,000 closed orders are remembered, and the same ones after a restore', () => {
+  const { state, inputs } = createWorld();
+  const entities = new Map();
+  const take = () => {
+    for (const { key, entity } of takeChangedEntities(state)) entities.set(key, entity);
+  };
+  for (let number = 1; number <= 50_003; number += 1) {
+    applyInput(state, inputs.submit(1, number, 'SELL', market('1')));
+    if (number === 20_000) take();
+  }
+  take();
+  const restored = restorePartition(0, entities.values());
+  assert.equal(stateHash(restored), stateHash(state));
+  for (const one of [state, restored]) {
+    assert.equal(
+      applyInput(one, inputs.submit(1, 4, 'SELL', market('1'))).length,
+      0,
+      'the oldest that is known',
+    );
+    assert.equal(
+      applyInput(one, inputs.submit(1, 3, 'SELL', market('1'))).length,
+      2,
+      'forgotten: denied anew',
+    );
+  }
+});
