@@ -130,7 +130,8 @@ export function formatDecimal(value: Decimal): string {
 
 /** The same for a count of 10⁻⁹ units of any size, such as a system account's balance. */
 export function formatScaled(value: bigint): string {
-  if (value >= 0n && value <= MAX_EXACT) return formatExact(Number(value));
+  const units = Number(value);
+  if (units >= 0 && units <= Number.MAX_SAFE_INTEGER) return formatExact(units);
   const digits = (value < 0n ? -value : value).toString();
   const sign = value < 0n ? '-' : '';
   if (digits.length <= DECIMAL_PLACES) {
@@ -141,8 +142,6 @@ export function formatScaled(value: bigint): string {
   const fraction = trimZeros(digits.slice(point));
   return fraction === '' ? sign + digits.slice(0, point) : `${sign}${digits.slice(0, point)}.${fraction}`;
 }
-
-const MAX_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** The same for what a double holds exactly, which is nearly every amount, in half the time. */
 function formatExact(units: number): string {
