@@ -17,7 +17,7 @@ export type EventId = Branded<string, 'EventId'>;
 export type Symbol = Branded<string, 'Symbol'>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const SYMBOL = /^[A-Z][A-Z0-9.\-]{0,15}$/;
+const SYMBOL = /^[A-Z][A-Z0-9.-]{0,15}$/;
 
 export const SYMBOL_PATTERN = SYMBOL.source;
 export const UUID_PATTERN = UUID.source;

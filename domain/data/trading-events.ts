@@ -49,7 +49,11 @@ export interface TradeExecuted extends OutputBase {
 export interface OrderUpdate extends OutputBase {
   readonly type: 'OrderUpdate';
   readonly update:
-    | 'new' | 'partial_fill' | 'fill' | 'canceled' | 'expired'
+    | 'new'
+    | 'partial_fill'
+    | 'fill'
+    | 'canceled'
+    | 'expired'
     /** By the venue. */
     | 'rejected'
     /** By us. */
@@ -88,7 +92,14 @@ export interface Posting {
 /** To `ledger_entries`: a balanced double entry, or a refused or non-monetary account command (no postings). */
 export interface LedgerEntry extends OutputBase {
   readonly type: 'LedgerEntry';
-  readonly kind: 'OPENED' | 'DEPOSIT' | 'DEPOSIT_DENIED' | 'WITHDRAWAL' | 'WITHDRAWAL_DENIED' | 'FILL' | 'FEE';
+  readonly kind:
+    | 'OPENED'
+    | 'DEPOSIT'
+    | 'DEPOSIT_DENIED'
+    | 'WITHDRAWAL'
+    | 'WITHDRAWAL_DENIED'
+    | 'FILL'
+    | 'FEE';
   /** The command's id, or the order's. */
   readonly reference: string;
   readonly postings: readonly Posting[];

@@ -117,7 +117,12 @@ export interface Control extends InputBase {
 /** What a venue decided. Sequenced per source; applied once. */
 export type VenueDecision =
   | { readonly kind: 'Accepted' }
-  | { readonly kind: 'Filled'; readonly executionId: ExecutionId; readonly quantity: Quantity; readonly price: Price }
+  | {
+      readonly kind: 'Filled';
+      readonly executionId: ExecutionId;
+      readonly quantity: Quantity;
+      readonly price: Price;
+    }
   | { readonly kind: 'Canceled'; readonly reason: string }
   | { readonly kind: 'Rejected'; readonly reason: string }
   | { readonly kind: 'CancelRejected'; readonly reason: string };
@@ -133,4 +138,11 @@ export interface VenueEvent extends InputBase {
 }
 
 export type TradingInput =
-  | SubmitOrder | CancelOrder | OpenAccount | Deposit | Withdraw | PriceBatch | Control | VenueEvent;
+  | SubmitOrder
+  | CancelOrder
+  | OpenAccount
+  | Deposit
+  | Withdraw
+  | PriceBatch
+  | Control
+  | VenueEvent;
