@@ -24,7 +24,11 @@ async function appendEvents(log: EventLog, symbol: string, from: number, to: num
   const records = [];
   for (let sequence = from; sequence <= to; sequence += 1) {
     const event = marketEvent(symbol, sequence, String(100 + sequence), 1_000_000 + sequence * 7);
-    records.push({ topic: TOPIC.marketData, key: symbol, value: encodeMarketEvent(event, { sourceService: 'test' }) });
+    records.push({
+      topic: TOPIC.marketData,
+      key: symbol,
+      value: encodeMarketEvent(event, { sourceService: 'test' }),
+    });
   }
   await log.append(records);
 }
@@ -38,7 +42,11 @@ async function batchesOf(log: EventLog, partition: number): Promise<readonly Pri
   });
 }
 
-async function sequenceAll(log: EventLog, sequencers: readonly PriceSequencer[], context: ReturnType<typeof testContext>) {
+async function sequenceAll(
+  log: EventLog,
+  sequencers: readonly PriceSequencer[],
+  context: ReturnType<typeof testContext>,
+) {
   for (;;) {
     const [position] = await log.committedPositions('price-sequencer');
     const [extent] = await log.extents(TOPIC.marketData);
@@ -60,7 +68,10 @@ test('every partition gets the same batches, in the order of the feed', async ()
     const batches = await batchesOf(log, 0);
     assert.deepEqual(batches, await batchesOf(log, 1));
     assert.ok(batches.length < 70, 'prices within 20 ms share a batch');
-    assert.equal(batches.flatMap(({ prices }) => prices).findLast(({ symbol }) => symbol === 'AAPL')?.sequence, 50);
+    assert.equal(
+      batches.flatMap(({ prices }) => prices).findLast(({ symbol }) => symbol === 'AAPL')?.sequence,
+      50,
+    );
   });
 });
 
@@ -75,8 +86,13 @@ test('a restart goes on where the last transaction ended, and two sequencers rep
     const pair = [0, 1].map(() => new PriceSequencer({ context, log, windowMs: 20 }));
     for (const sequencer of pair) sequencer.start();
     await sequenceAll(log, pair, context);
-    const sequences = (await batchesOf(log, 0)).flatMap(({ prices }) => prices.map(({ sequence }) => sequence));
-    assert.deepEqual(sequences, [...new Set(sequences)].sort((left, right) => left - right));
+    const sequences = (await batchesOf(log, 0)).flatMap(({ prices }) =>
+      prices.map(({ sequence }) => sequence),
+    );
+    assert.deepEqual(
+      sequences,
+      [...new Set(sequences)].sort((left, right) => left - right),
+    );
     assert.equal(sequences.at(-1), 60);
   });
 });

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { NO_METRICS, SILENT, testContext } from '#tests/in-process/platform.ts';
+import { createConsumerLoop, positionsAfter } from './consumer-loop.ts';
+import type { Consumer, EventLog, LogRecord, Polled, Position } from './event-log.ts';
+
+function record(offset: number): LogRecord {
+  return { topic: 't', partition: 0, offset, key: null, value: null, appendedAtMs: 0 };
+}
+
+/** A log with one partition of `count` records, whose calls fail as told. */
+function smallLog(count: number, fail: { poll?: number; commit?: number }) {
+  const state = { committed: 0, opened: 0 };
+  const log = {
+    async openConsumer(): Promise<Consumer> {
+      state.opened += 1;
+      let next: number | null = null;
+      return {
+        async poll({ signal }): Promise<Polled> {
+          if (next === null) {
+            next = state.committed;
+            return { kind: 'assigned', partitions: [{ topic: 't', partition: 0, offset: next }] };
+          }
+          if ((fail.poll ?? 0) > 0) {
+            fail.poll = (fail.poll ?? 0) - 1;
+            throw new OperatingError('LOG_UNAVAILABLE', 'test', { retry: 'retry' });
+          }
+          if (next < count) {
+            next += 1;
+            return { kind: 'records', records: [record(next - 1)] };
+          }
+          if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          return { kind: 'ended' };
+        },
+        async commit([position]: readonly Position[]) {
+          if ((fail.commit ?? 0) > 0) {
+            fail.commit = (fail.commit ?? 0) - 1;
+            throw new OperatingError('LOG_NOT_ASSIGNED', 'test', { retry: 'never' });
+          }
+          state.committed = position?.offset ?? state.committed;
+        },
+        seek() {},
+        pause() {},
+        resume() {},
+        async close() {},
+      };
+    },
+    extents: async () => [{ topic: 't', partition: 0, firstOffset: 0, nextOffset: count }],
+  } as unknown as EventLog;
+  return { log, state };
+}
+
+function loopOn(log: EventLog, handle: (records: readonly LogRecord[]) => Promise<readonly Position[]>) {
+  const system = testContext().runtime;
+  const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
+  const crashes: unknown[] = [];
+  const loop = createConsumerLoop({
+    log,
+    runtime,
+    logger: SILENT,
+    metrics: NO_METRICS,
+    group: 'g',
+    topics: ['t'],
+    maxRecords: 10,
+    handle,
+    crash: (error) => void crashes.push(error),
+  });
+  const until = async (look: () => boolean) => {
+    while (!look()) await system.timers.yieldTurn();
+  };
+  return { loop, crashes, until };
+}
+
+test('failing polls, commits and stores are waited out, and every record is handled before its position moves', async () => {
+  const { log, state } = smallLog(5, { poll: 2, commit: 2 });
+  const handled: number[] = [];
+  let failures = 3;
+  const { loop, crashes, until } = loopOn(log, async (records) => {
+    failures -= 1;
+    if (failures >= 0) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
+    handled.push(...records.map(({ offset }) => offset));
+    return positionsAfter(records);
+  });
+  loop.start();
+  await until(() => state.committed === 5);
+  assert.deepEqual([...new Set(handled)], [0, 1, 2, 3, 4]);
+  assert.equal(loop.trouble(), null);
+  const status = await loop.status();
+  assert.equal(status.lag, 0);
+  await loop.stop();
+  assert.deepEqual(crashes, []);
+});
+
+test('a bug in a handler ends in crash, and nothing is committed past it', async () => {
+  const { log, state } = smallLog(3, {});
+  const { loop, crashes, until } = loopOn(log, async ([first]) => {
+    if (first?.offset === 1) throw new TypeError('a bug');
+    return [{ topic: 't', partition: 0, offset: (first?.offset ?? 0) + 1 }];
+  });
+  loop.start();
+  await until(() => crashes.length > 0);
+  await loop.stop();
+  assert.equal(state.committed, 1);
+  assert.match(String(crashes[0]), /a bug/);
+});
+
+test('a stop while the store is down ends at once and commits nothing', async () => {
+  const { log, state } = smallLog(3, {});
+  const { loop, until } = loopOn(log, async () => {
+    throw new OperatingError('STORE_UNAVAILABLE', 'the disk is full', { retry: 'retry' });
+  });
+  loop.start();
+  await until(() => loop.trouble()?.includes('the disk is full') === true);
+  await loop.stop();
+  assert.equal(state.committed, 0);
+});
