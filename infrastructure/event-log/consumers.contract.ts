@@ -63,6 +63,14 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         assert.deepEqual(await texts(earliest, 2), ['old', 'new']);
       });
 
+      test('latest counts from the opening, however late the first poll', async () => {
+        await log.append([record('orders', 0, 'old')]);
+        const consumer = await reader({ start: 'latest' });
+        await log.append([record('orders', 0, 'after opening')]);
+        await assigned(consumer);
+        assert.deepEqual(await texts(consumer, 1), ['after opening']);
+      });
+
       test('a reader with positions begins there, and at the beginning of the partitions not named', async () => {
         await log.append([record('orders', 0, 'a'), record('orders', 0, 'b'), record('orders', 1, 'c')]);
         const consumer = await reader({ start: [{ topic: 'orders', partition: 0, offset: 1 }] });
@@ -150,6 +158,8 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         const taken = poll(second);
         const revoked = await poll(first);
         assert(revoked.kind === 'revoked' && !revoked.lost);
+        // Back-pressure does not trip over what is being taken away.
+        for (const place of revoked.partitions) first.resume(place);
         // Still this member's until it polls again: what it has done can be committed.
         await first.commit(revoked.partitions.map((place) => ({ ...place, offset: 1 })));
         const waiting = poll(first);

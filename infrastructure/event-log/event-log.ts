@@ -10,7 +10,8 @@
  *
  * Failures are `OperatingError`s: `LOG_UNAVAILABLE` and `LOG_FULL` (retry: nothing was written),
  * `LOG_OUTCOME_UNKNOWN` (unknown: it may have been written), `LOG_CLOSED` (never), `LOG_UNKNOWN_TOPIC` (never),
- * `LOG_RECORD_TOO_LARGE` (never).
+ * `LOG_RECORD_TOO_LARGE` (never), `LOG_POSITION_BEYOND_END` and `LOG_NOT_ASSIGNED` (never), `LOG_DAMAGED` (never).
+ * Values of records may be shared between readers: never write to them.
  */
 export type Cleanup =
   | { readonly kind: 'retain'; readonly retentionMs: number | 'forever' }
@@ -71,15 +72,22 @@ export interface ConsumerSpec {
   /** `null`: no group; this consumer reads every partition and commits nothing. */
   readonly group: string | null;
   readonly topics: readonly string[];
-  /** Where to begin in a partition without a committed position. A list of positions is for groupless readers. */
+  /**
+   * Where to begin in a partition without a committed position; `latest` is the end as the partition was assigned. A
+   * list of positions is for groupless readers; partitions not listed begin at the earliest record.
+   */
   readonly start: 'earliest' | 'latest' | readonly Position[];
 }
 
 export type Polled =
   /** Ordered within each partition. */
   | { readonly kind: 'records'; readonly records: readonly LogRecord[] }
+  /** Partitions now this member's besides those it has; possibly none. */
   | { readonly kind: 'assigned'; readonly partitions: readonly Position[] }
-  /** `lost`: another member may already own them, so nothing of them can be committed any more. */
+  /**
+   * Until the next poll what was done for them can still be committed. `lost`: another member may already own them,
+   * so nothing of them can be committed any more.
+   */
   | { readonly kind: 'revoked'; readonly partitions: readonly TopicPartition[]; readonly lost: boolean }
   /** The signal was aborted or the consumer closed. */
   | { readonly kind: 'ended' };

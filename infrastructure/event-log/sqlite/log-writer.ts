@@ -82,6 +82,7 @@ export class LogWriter {
   #queuedRecords = 0;
   #queuedBytes = 0;
   #running = false;
+  #held: Promise<void> = Promise.resolve();
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -119,6 +120,13 @@ export class LogWriter {
         void this.#run();
       }
     });
+  }
+
+  /** Writes nothing until the returned function is called; what comes meanwhile waits in the queue. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    return resolve;
   }
 
   /** Resolves when nothing is queued. */
@@ -188,6 +196,7 @@ export class LogWriter {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
+      await this.#held;
       this.#flush(this.#take());
     }
     this.#running = false;

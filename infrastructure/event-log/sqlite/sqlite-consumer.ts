@@ -16,7 +16,8 @@ export interface ConsumerOptions {
   readonly topics: readonly TopicState[];
   readonly group: ConsumerGroup | null;
   partitionOf(place: TopicPartition): PartitionState;
-  startOf(partition: PartitionState): number;
+  /** `endOffset`: where the partition ended when it was assigned, for `latest`. */
+  startOf(partition: PartitionState, endOffset: number): number;
   read(partition: PartitionState, fromOffset: number, maxRecords: number): readonly LogRecord[];
   commit(
     positions: readonly { readonly partition: PartitionState; readonly offset: number }[],
@@ -35,11 +36,14 @@ export class SqliteConsumer implements Consumer, GroupMember {
   readonly #fetches = new Map<PartitionState, Fetch>();
   /** Where the next poll begins, so that a busy partition does not starve the others. */
   #turn = 0;
+  /** Where partitions ended when they were assigned: what comes after that is read, however late the first poll. */
+  readonly #ends = new Map<PartitionState, number>();
   #assigned: PartitionState[] | null = null;
   #revoked: PartitionState[] = [];
   #lost: PartitionState[] = [];
   /** Reported as revoked by the last poll; the next one acknowledges. */
   #leaving: readonly PartitionState[] = [];
+  #reportedAssignment = false;
   #polling = false;
   #closed = false;
   #wake: (() => void) | null = null;
@@ -56,13 +60,12 @@ export class SqliteConsumer implements Consumer, GroupMember {
   }
 
   onAssigned(partitions: readonly PartitionState[]): void {
+    for (const partition of partitions) this.#ends.set(partition, partition.nextOffset);
     if (this.#assigned !== null) this.#assigned.push(...partitions);
     // A member that joined with nothing to do still reports its (empty) assignment, once.
     else if (partitions.length > 0 || !this.#reportedAssignment) this.#assigned = [...partitions];
     this.wake();
   }
-
-  #reportedAssignment = false;
 
   onRevoked(partitions: readonly PartitionState[]): void {
     const unreported = partitions.filter((partition) => this.#assigned?.includes(partition));
@@ -130,7 +133,7 @@ export class SqliteConsumer implements Consumer, GroupMember {
     this.#assigned = null;
     this.#reportedAssignment = true;
     const positions = partitions.map((partition) => {
-      const offset = this.#options.startOf(partition);
+      const offset = this.#options.startOf(partition, this.#ends.get(partition) ?? partition.nextOffset);
       this.#fetches.set(partition, { partition, offset, paused: false });
       return { ...placeOf(partition), offset };
     });
@@ -174,31 +177,34 @@ export class SqliteConsumer implements Consumer, GroupMember {
     if (places.length > 0) await this.#options.commit(places, () => notOwned() === undefined);
   }
 
-  #fetchOf(place: TopicPartition): Fetch {
-    const fetch = this.#fetches.get(this.#options.partitionOf(place));
-    if (fetch === undefined) {
-      throw new OperatingError(
-        'LOG_NOT_ASSIGNED',
-        `${place.topic}/${place.partition} is not assigned to this consumer.`,
-        {
-          retry: 'never',
-        },
-      );
-    }
-    return fetch;
+  /** `null` for a partition that is being taken away: its user may not have heard of that yet. */
+  #fetchOf(place: TopicPartition): Fetch | null {
+    const partition = this.#options.partitionOf(place);
+    const fetch = this.#fetches.get(partition);
+    if (fetch !== undefined) return fetch;
+    const leaving = [...this.#revoked, ...this.#lost, ...this.#leaving].includes(partition);
+    if (leaving || this.#closed) return null;
+    throw new OperatingError(
+      'LOG_NOT_ASSIGNED',
+      `${place.topic}/${place.partition} is not assigned to this consumer.`,
+      { retry: 'never' },
+    );
   }
 
   seek(position: Position): void {
-    this.#fetchOf(position).offset = position.offset;
+    const fetch = this.#fetchOf(position);
+    if (fetch !== null) fetch.offset = position.offset;
     this.wake();
   }
 
   pause(partition: TopicPartition): void {
-    this.#fetchOf(partition).paused = true;
+    const fetch = this.#fetchOf(partition);
+    if (fetch !== null) fetch.paused = true;
   }
 
   resume(partition: TopicPartition): void {
-    this.#fetchOf(partition).paused = false;
+    const fetch = this.#fetchOf(partition);
+    if (fetch !== null) fetch.paused = false;
     this.wake();
   }
 

@@ -248,7 +248,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
       topics,
       group: group === null ? null : this.#group(group),
       partitionOf: (place) => this.#registry.partition(place),
-      startOf: (partition) => this.#startOf(spec, partition, given),
+      startOf: (partition, endOffset) => this.#startOf(spec, partition, endOffset, given),
       read: (partition, fromOffset, maxRecords) => this.#read(partition, fromOffset, maxRecords),
       commit: (positions, owned) => this.#commitPositions(group ?? '', positions, owned),
       onClosed: (closed) => {
@@ -273,12 +273,13 @@ class OpenSqliteEventLog implements SqliteEventLog {
   #startOf(
     spec: ConsumerSpec,
     partition: PartitionState,
+    endOffset: number,
     given: ReadonlyMap<PartitionState, number>,
   ): number {
     const wanted =
       given.get(partition) ??
       (spec.group === null ? undefined : this.#committed.get(spec.group)?.get(partition));
-    if (wanted === undefined) return spec.start === 'latest' ? partition.nextOffset : partition.firstOffset;
+    if (wanted === undefined) return spec.start === 'latest' ? endOffset : partition.firstOffset;
     if (wanted >= partition.firstOffset) return wanted;
     this.#logger.warn(
       {
@@ -362,7 +363,8 @@ class OpenSqliteEventLog implements SqliteEventLog {
 
   async backup(targetDirectory: string): Promise<void> {
     this.#assertOpen();
-    await this.#tracked(backupLogFiles({ log: this.#db, heads: this.#heads.file() }, targetDirectory));
+    const files = { log: this.#db, heads: this.#heads.file() };
+    await this.#tracked(backupLogFiles(files, targetDirectory, () => this.#writer.hold()));
   }
 
   async #tracked<Value>(work: Promise<Value>): Promise<Value> {

@@ -131,11 +131,19 @@ describe('a log carried elsewhere', () => {
   test('a backup taken while appends go on is a sound log that holds all from before it', async () => {
     const target = join(elsewhere, 'backup');
     let writing = true;
+    const value = new Uint8Array(20_000).fill(1);
+    // More than one step's worth, so that appends come in the middle of the copy.
+    for (let at = 0; at < 20; at += 1) {
+      await under.log.append(
+        Array.from({ length: 10 }, () => ({ topic: 'orders', partition: 2, key: null, value })),
+      );
+    }
     const appends = (async () => {
       while (writing) await under.log.append([record('orders', 0, 'meanwhile')]);
     })();
-    await under.log.backup(target);
-    writing = false;
+    await under.log.backup(target).finally(() => {
+      writing = false;
+    });
     await appends;
     const archive = openLogArchiveFromDirectory(target);
     assert.deepEqual(verifyLog(archive).problems, []);
