@@ -167,7 +167,8 @@ function bodyOf(kind: Kind, symbol: string, random: () => number): unknown {
         timeInForce: random() < 0.5 ? 'GTC' : 'DAY',
       };
     case 'lack-funds':
-      return { symbol, side: 'BUY', quantity: '30000' };
+      // More than the richest account has, and less than an order may be worth.
+      return { symbol: 'AAPL', side: 'BUY', quantity: '50000' };
     case 'lack-shares':
       return { symbol: NEVER_HELD, side: 'SELL', quantity: '1' };
     default:
