@@ -24,7 +24,11 @@ export function inTemporaryFolder<Store extends Closable>(
   return async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tradehall-store-'));
     const path = join(folder, 'store');
-    let store = await open(path);
+    const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    let store = await open(path).catch(async (error: unknown) => {
+      await remove();
+      throw error;
+    });
     return {
       get store() {
         return store;
@@ -35,7 +39,7 @@ export function inTemporaryFolder<Store extends Closable>(
       },
       async dispose() {
         await store.close();
-        await rm(folder, { recursive: true, force: true });
+        await remove();
       },
     };
   };
