@@ -23,13 +23,6 @@ const HEADER_BYTES = 25;
 const TWO_TO_32 = 0x1_0000_0000;
 let scratch = Buffer.alloc(64 * 1024);
 
-export interface HashedRecord {
-  readonly offset: number;
-  readonly appendedAtMs: number;
-  readonly key: string | null;
-  readonly value: Uint8Array | null;
-}
-
 export function recordHash(
   offset: number,
   appendedAtMs: number,

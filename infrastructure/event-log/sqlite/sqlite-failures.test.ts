@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { operatingErrorOf } from './failures.ts';
 import { FORMAT_VERSION, LOG_FILE } from './schema.ts';
-import { openSqliteLogUnderTest, TEST_RECORD_BYTES } from './sqlite-log.testing.ts';
+import { openSqliteEventLog } from './sqlite-event-log.ts';
+import { openSqliteLogUnderTest, SILENT, TEST_RECORD_BYTES } from './sqlite-log.testing.ts';
 
 function codeOf(settled: PromiseSettledResult<unknown>): string {
   if (settled.status === 'fulfilled') return 'written';
@@ -76,8 +78,6 @@ describe('the embedded log under pressure', () => {
   test('a second opener is told that the log is in use', async () => {
     const under = await openSqliteLogUnderTest();
     try {
-      const { openSqliteEventLog } = await import('./sqlite-event-log.ts');
-      const { SILENT } = await import('./sqlite-log.testing.ts');
       await assert.rejects(
         openSqliteEventLog({ directory: under.directory, runtime: under.runtime, logger: SILENT }),
         { code: 'LOG_IN_USE' },
@@ -156,7 +156,7 @@ describe('the embedded log killed', () => {
       for (let round = 0; round < 3; round += 1) {
         const child = spawn(
           process.execPath,
-          [join(import.meta.dirname, 'appending-child.testing.ts'), directory],
+          [fileURLToPath(import.meta.resolve('./appending-child.testing.ts')), directory],
           {
             stdio: ['ignore', 'pipe', 'inherit'],
           },
