@@ -226,6 +226,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Gatewa
   try {
     await service.start();
   } catch (error) {
+    await service.stop();
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }

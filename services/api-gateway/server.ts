@@ -236,6 +236,8 @@ function mount(app: FastifyInstance, parts: ServerParts, route: Route): void {
         result.kind === 'problem' ? result.problem.status : result.status,
         clock.monotonicMs() - startedMs,
       );
+      // Else the connection would stay open, idle, and hold up the end.
+      if (parts.isDraining()) reply.header('connection', 'close');
       return send(request, reply, result);
     },
   });
