@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { maximum, minimum, type Price } from '#domain/data/decimal.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { marketEvent, price, quantity } from '#tests/in-process/platform.ts';
 import { batchPrices } from './price-batching.ts';
@@ -45,8 +46,8 @@ test('batches lose nothing: last price, range and traded size of every symbol', 
         assert.equal(sizes(batched.map((each) => each.tradedSize)), sizes(own.map((event) => event.size)));
         const prices = own.map((event) => event.price);
         if (prices.length === 0) continue;
-        const lowest = prices.reduce((low, each) => (each < low ? each : low));
-        const highest = prices.reduce((high, each) => (each > high ? each : high));
+        const lowest = prices.reduce((low, each) => minimum<Price>(low, each));
+        const highest = prices.reduce((high, each) => maximum<Price>(high, each));
         assert.ok(batched.some(({ low }) => low === lowest) && batched.some(({ high }) => high === highest));
         const sequences = batched.map(({ sequence }) => sequence);
         assert.deepEqual(

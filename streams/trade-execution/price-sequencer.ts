@@ -96,12 +96,10 @@ export class PriceSequencer {
   }
 
   async status(): Promise<Readonly<Record<string, unknown>>> {
-    return {
-      joined: this.#joined,
-      lastError: this.#lastError,
-      position: this.#position,
-      batches: this.#batches,
-    };
+    const position = this.#position;
+    const [extent] = position === null ? [] : await this.#options.log.extents(TOPIC.marketData);
+    const lag = position === null || extent === undefined ? null : Math.max(0, extent.nextOffset - position);
+    return { joined: this.#joined, lastError: this.#lastError, position, lag, batches: this.#batches };
   }
 
   async #run(): Promise<void> {
