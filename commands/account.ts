@@ -1,6 +1,6 @@
 /** `tradehall account`: accounts, their money and their API keys, through the running instance of a data folder. */
 import type { Command } from 'commander';
-import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
 import { type Terminal, UsageError } from './terminal.ts';
 

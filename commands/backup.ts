@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { restoreDataFolder } from '#composition/data-folder-copy.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
-import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,6 +1,6 @@
 /** `tradehall dead-letters`: what could not be read. Through the running instance, since a decision is a record too. */
 import type { Command } from 'commander';
-import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,7 +1,6 @@
 /** The configuration as every command sees it: its flags, the environment, the file of --config, the defaults. */
 import type { Command } from 'commander';
 import { Option as Flag } from 'commander';
-import { processOptions } from '#composition/options.ts';
 import { optionGroups } from '#composition/targets.ts';
 import { readConfigurationFile, readEnvironment } from '#infrastructure/core/config.ts';
 import {
@@ -66,21 +65,4 @@ export function effectiveConfiguration(flags: Readonly<Record<string, unknown>>)
   const resolved = resolveConfiguration(records, { flags: given, environment: readEnvironment(), file });
   if (resolved.kind === 'resolved') return resolved.configuration;
   throw new UsageError(resolved.refusals.map(describeRefusal).join('\n'));
-}
-
-/** Adds `--data` alone, for commands that need nothing else of the configuration. */
-export function addDataFlag(command: Command): Command {
-  return command.option('--data <folder>', `The data folder (default ${processOptions.data.defaultText}).`);
-}
-
-/** The data folder: the flag, else TRADEHALL_DATA, else the default. Other variables are none of these commands' business. */
-export function dataFolderOf(flags: Readonly<Record<string, unknown>>): string {
-  const flag = flags['data'];
-  const text =
-    typeof flag === 'string'
-      ? flag
-      : (readEnvironment()['TRADEHALL_DATA'] ?? processOptions.data.defaultText);
-  const parsed = processOptions.data.parse(text);
-  if (parsed.kind === 'refused') throw new UsageError(`--data ${parsed.message}.`);
-  return parsed.value;
 }

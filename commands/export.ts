@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exportDataFolder, importDataFolder } from '#composition/log-transfer.ts';
-import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;

@@ -1,28 +1,78 @@
-/** The command line: every command registered, errors turned into sentences and exit codes. */
+/** The command line: commands registered when named, errors turned into sentences and exit codes. */
 
 import { Command, CommanderError } from 'commander';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import packageJson from '#package.json' with { type: 'json' };
-import { register as registerAccount } from './account.ts';
-import { register as registerBackup } from './backup.ts';
-import { register as registerConfig } from './config.ts';
-import { register as registerDeadLetters } from './dead-letters.ts';
-import { register as registerExport } from './export.ts';
-import { register as registerStart } from './start.ts';
-import { register as registerStatus } from './status.ts';
 import { type Terminal, UsageError } from './terminal.ts';
-import { register as registerVerify } from './verify.ts';
 
-const registrations: readonly ((program: Command, terminal: Terminal) => void)[] = [
-  registerStart,
-  registerAccount,
-  registerStatus,
-  registerVerify,
-  registerDeadLetters,
-  registerConfig,
-  registerBackup,
-  registerExport,
+interface Registration {
+  /** The commands that the file registers, with the sentences they give themselves there. */
+  readonly summaries: Readonly<Record<string, string>>;
+  load(): Promise<{ register(program: Command, terminal: Terminal): void }>;
+}
+
+/** A command's file is loaded only when its name is among the words: most of them load half of the program. */
+export const registrations: readonly Registration[] = [
+  {
+    summaries: { start: 'Run Tradehall: the named targets, or all of them, in this process.' },
+    load: () => import('./start.ts'),
+  },
+  {
+    summaries: { account: 'Open accounts, move money, make and revoke API keys.' },
+    load: () => import('./account.ts'),
+  },
+  {
+    summaries: { status: 'Show the running instance of a data folder: health, lags, positions, feed, disk.' },
+    load: () => import('./status.ts'),
+  },
+  {
+    summaries: { verify: 'Prove a stopped data folder or an exported log, or name the first bad record.' },
+    load: () => import('./verify.ts'),
+  },
+  {
+    summaries: { 'dead-letters': 'List, show, retry or drop records and rows that could not be read.' },
+    load: () => import('./dead-letters.ts'),
+  },
+  {
+    summaries: {
+      config: 'Show the effective configuration and where each value comes from; secrets are hidden.',
+    },
+    load: () => import('./config.ts'),
+  },
+  {
+    summaries: {
+      backup: 'Copy the data folder of the running instance, consistently, into a new folder.',
+      restore: 'Make a data folder from a backup.',
+    },
+    load: () => import('./backup.ts'),
+  },
+  {
+    summaries: {
+      export: 'Write the event log of a stopped instance to a file.',
+      import: 'Make a data folder from an exported log.',
+    },
+    load: () => import('./export.ts'),
+  },
+  {
+    summaries: { bench: 'Measure this machine: latencies, rates and memory, from HTTP to the log.' },
+    load: () => import('./bench.ts'),
+  },
 ];
+
+/** Registers in full what the words name, and everything else by name and sentence alone, for --help and typing errors. */
+async function registerCommands(
+  program: Command,
+  terminal: Terminal,
+  words: readonly string[],
+): Promise<void> {
+  for (const { summaries, load } of registrations) {
+    if (Object.keys(summaries).some((name) => words.includes(name))) {
+      (await load()).register(program, terminal);
+    } else {
+      for (const [name, sentence] of Object.entries(summaries)) program.command(name).description(sentence);
+    }
+  }
+}
 
 const EXIT_NO = 1;
 const EXIT_USAGE = 2;
@@ -53,9 +103,9 @@ export async function runProgram(
 Exit codes: 0 done; 1 the answer is no; 2 wrong use; 70 a bug.
 \`tradehall <command> --help\` explains a command. Start with: npx tradehall start`,
     );
-  for (const register of registrations) register(program, terminal);
   // Commands made by \`command()\` copy these settings when they are made, so nothing more is needed here.
   try {
+    await registerCommands(program, terminal, argv.slice(2));
     await program.parseAsync([...argv]);
     return code;
   } catch (error) {

@@ -1,6 +1,6 @@
 /** `tradehall status`: targets, their health, lag, positions in the log, feed age, disk use. */
 import type { Command } from 'commander';
-import { addDataFlag, dataFolderOf } from './effective-configuration.ts';
+import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -39,7 +39,7 @@ interface StatusAnswer {
 const MIB = 1_048_576;
 
 function inMebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? 'unknown' : `${(bytes / MIB).toFixed(1)} MiB`;
+  return bytes === undefined ? 'unknown' : `${Math.ceil((bytes / MIB) * 10) / 10} MiB`;
 }
 
 function plain(value: unknown): string {

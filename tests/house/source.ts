@@ -24,6 +24,7 @@ export interface SourceFile {
 }
 
 export const SOURCE_FOLDERS = [
+  'bench',
   'bin',
   'commands',
   'composition',
@@ -49,7 +50,7 @@ export function parseSource(path: string, text: string): SourceFile {
 
 /** Tests, contract suites and benches are held to fewer rules than what runs in production. */
 export function isTest(path: string): boolean {
-  return path.startsWith('tests/') || /\.(test|contract|bench|testing)\.ts$/.test(path);
+  return /^(tests|bench)\//.test(path) || /\.(test|contract|bench|testing)\.ts$/.test(path);
 }
 
 export function lineAt(text: string, index: number): number {
