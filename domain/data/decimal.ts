@@ -195,14 +195,6 @@ export function subtract<D extends Decimal>(left: D, right: D): D {
   return orThrow(fits(difference) ? (difference as D) : 'overflow', 'difference');
 }
 
-export function addMoney(left: Money, right: Money): Money {
-  return add(left, right);
-}
-
-export function addQuantity(left: Quantity, right: Quantity): Quantity {
-  return add(left, right);
-}
-
 /** Price × quantity, rounded half to even once. */
 export function tryMultiply(price: Price, quantity: Quantity): Money | 'overflow' {
   // Whole shares need no 128-bit division: most orders.

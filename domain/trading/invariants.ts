@@ -3,7 +3,8 @@
 import { invariant } from './invariant.ts';
 import { assertBalanced } from './ledger.ts';
 import { filledOf } from './order.ts';
-import { hashState, restoreState, takeAll } from './snapshot.ts';
+import { restoreState } from './restore.ts';
+import { hashState, takeAll } from './snapshot.ts';
 import { type Account, CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {

@@ -1,21 +1,17 @@
 /**
- * Snapshot and restore, entity by entity. The entities that have changed since the last time are taken; folded by key
- * (the last one wins, a tombstone removes), they are all that a restore needs. The state's hash is brought up to date
- * on the way, once per batch and changed entity.
+ * Snapshots, entity by entity. The entities that have changed since the last time are taken; folded by key (the last
+ * one wins, a tombstone removes), they are all that a restore needs. The state's hash is brought up to date on the
+ * way, once per batch and changed entity.
  */
 import type {
-  AccountCommandEntity,
   AccountHeadEntity,
   AccountStateEntity,
-  ClosedOrderEntity,
   CoreEntity,
   CountersEntity,
   LedgerBalanceEntity,
-  OpenOrderEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
 import { entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
-import { newAccount } from './accounts.ts';
 import {
   hashAccount,
   hashBook,
@@ -26,23 +22,8 @@ import {
   hashPosition,
   hashVenueSource,
 } from './entity-hash.ts';
-import { hashMemory, restoreMemory, takeRemembered } from './idempotency.ts';
-import { invariant } from './invariant.ts';
-import { bookOf } from './ledger.ts';
-import { listOrder, workingOrder } from './order.ts';
-import { positionOf } from './position.ts';
-import { createInstrument } from './price-book.ts';
-import {
-  type Account,
-  type AssetBook,
-  createState,
-  type PartitionState,
-  type Position,
-  type Tracked,
-  touch,
-  untracked,
-  type WorkingOrder,
-} from './state.ts';
+import { hashMemory, takeRemembered } from './idempotency.ts';
+import type { Account, AssetBook, PartitionState, Position, Tracked, WorkingOrder } from './state.ts';
 import { addLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
 
 export interface EntityChange {
@@ -222,150 +203,8 @@ function countersEntity(state: PartitionState): CountersEntity {
   };
 }
 
-interface Gathered {
-  readonly positions: PositionEntity[];
-  readonly orders: OpenOrderEntity[];
-  readonly closedOrders: ClosedOrderEntity[];
-  readonly accountCommands: AccountCommandEntity[];
-  counters: CountersEntity | null;
-}
-
-/** The state that a fold of taken entities describes, in whatever order they come. The stream's head is passed over. */
-export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
-  const state = createState(partition);
-  const hashes = new Map<Account, string>();
-  const gathered: Gathered = {
-    positions: [],
-    orders: [],
-    closedOrders: [],
-    accountCommands: [],
-    counters: null,
-  };
-  for (const entity of entities) restoreEntity(state, entity, gathered, hashes);
-  // Nothing has been saved yet, so the defaults have not either.
-  if (gathered.counters === null) return state;
-  for (const position of gathered.positions) restorePosition(state, position);
-  gathered.orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
-  for (const order of gathered.orders) restoreOrder(state, order);
-  const { counters } = gathered;
-  if (counters !== null) {
-    state.clockMs = counters.clockMs;
-    state.ordersAccepted = counters.ordersAccepted;
-    state.countersTracking.stale = true;
-  }
-  const { closedOrders, accountCommands } = gathered;
-  restoreMemory(
-    state.closedOrders,
-    closedOrders,
-    (closed) => closed.closingNumber,
-    counters?.ordersClosed ?? 0,
-  );
-  restoreMemory(
-    state.accountCommands,
-    accountCommands,
-    (command) => command.commandNumber,
-    counters?.accountCommands ?? 0,
-  );
-  takeNothing(state);
-  for (const [account, hash] of hashes) {
-    invariant(
-      formatLanes(account.sum) === hash,
-      `account ${account.accountId} is restored to the hash it was saved with`,
-    );
-  }
-  return state;
-}
-
-function restoreEntity(
-  state: PartitionState,
-  entity: AccountStateEntity,
-  gathered: Gathered,
-  hashes: Map<Account, string>,
-): void {
-  switch (entity.kind) {
-    case 'head':
-      return;
-    case 'account': {
-      const account = newAccount(entity.accountId, entity.name, entity.updatedAtMs);
-      account.cash = entity.cash;
-      account.cashReserved = entity.cashReserved;
-      account.sequence = entity.sequence;
-      account.killSwitchEngaged = entity.killSwitchEngaged;
-      state.accounts.set(account.accountId, account);
-      hashes.set(account, entity.accountHash);
-      touch(account, state.changes.accounts);
-      return;
-    }
-    case 'position':
-      gathered.positions.push(entity);
-      return;
-    case 'order':
-      gathered.orders.push(entity);
-      return;
-    case 'closed_order':
-      gathered.closedOrders.push(entity);
-      return;
-    case 'account_command':
-      gathered.accountCommands.push(entity);
-      return;
-    case 'price':
-      touch(createInstrument(state, entity.price), state.changes.instruments);
-      return;
-    case 'ledger': {
-      const book = bookOf(state, entity.asset);
-      book.outside = entity.outside;
-      book.venue = entity.venue;
-      book.fees = entity.fees;
-      book.clearing = entity.clearing;
-      book.accounts = entity.accounts;
-      touch(book, state.changes.books);
-      return;
-    }
-    case 'controls':
-      state.controls = entity;
-      state.controlsTracking.stale = true;
-      return;
-    case 'venue_source': {
-      const source = { ...untracked(), source: entity.source, lastSequence: entity.lastSequence };
-      state.sources.set(source.source, source);
-      touch(source, state.changes.sources);
-      return;
-    }
-    case 'counters':
-      gathered.counters = entity;
-      return;
-  }
-}
-
-function restorePosition(state: PartitionState, entity: PositionEntity): void {
-  const account = state.accounts.get(entity.accountId);
-  invariant(account !== undefined, 'a position in a snapshot has its account');
-  const position = positionOf(state, account, entity.symbol);
-  position.quantity = entity.quantity;
-  position.reserved = entity.reserved;
-  position.costBasis = entity.costBasis;
-  position.realisedProfit = entity.realisedProfit;
-  position.liquiditySequence = entity.liquidityUsed.sequence;
-  position.liquidityBought = entity.liquidityUsed.bought;
-  position.liquiditySold = entity.liquidityUsed.sold;
-}
-
-function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
-  const account = state.accounts.get(order.accountId);
-  const instrument = state.instruments.get(order.symbol);
-  invariant(
-    account !== undefined && instrument !== undefined,
-    'an order in a snapshot has its account and price',
-  );
-  const working = workingOrder(account, instrument, order);
-  working.saved = true;
-  account.openOrders += 1;
-  listOrder(state, working);
-  touch(working, state.changes.orders);
-}
-
 /** What was restored is what a snapshot holds already. */
-function takeNothing(state: PartitionState): void {
+export function takeNothing(state: PartitionState): void {
   refreshHash(state);
   const { changes } = state;
   for (const list of [

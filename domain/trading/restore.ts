@@ -1,0 +1,161 @@
+/** A partition's state made again from the entities of its snapshots: same hash, same future. */
+import type {
+  AccountCommandEntity,
+  AccountStateEntity,
+  ClosedOrderEntity,
+  CountersEntity,
+  OpenOrderEntity,
+  PositionEntity,
+} from '#domain/data/account-state.ts';
+import { newAccount } from './accounts.ts';
+import { restoreMemory } from './idempotency.ts';
+import { invariant } from './invariant.ts';
+import { bookOf } from './ledger.ts';
+import { listOrder, workingOrder } from './order.ts';
+import { positionOf } from './position.ts';
+import { createInstrument } from './price-book.ts';
+import { takeNothing } from './snapshot.ts';
+import { type Account, createState, type PartitionState, touch, untracked } from './state.ts';
+import { formatLanes } from './state-hash.ts';
+
+interface Gathered {
+  readonly positions: PositionEntity[];
+  readonly orders: OpenOrderEntity[];
+  readonly closedOrders: ClosedOrderEntity[];
+  readonly accountCommands: AccountCommandEntity[];
+  counters: CountersEntity | null;
+}
+
+/** The state that a fold of taken entities describes, in whatever order they come. The stream's head is passed over. */
+export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
+  const state = createState(partition);
+  const hashes = new Map<Account, string>();
+  const gathered: Gathered = {
+    positions: [],
+    orders: [],
+    closedOrders: [],
+    accountCommands: [],
+    counters: null,
+  };
+  for (const entity of entities) restoreEntity(state, entity, gathered, hashes);
+  // Nothing has been saved yet, so the defaults have not either.
+  if (gathered.counters === null) return state;
+  for (const position of gathered.positions) restorePosition(state, position);
+  gathered.orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
+  for (const order of gathered.orders) restoreOrder(state, order);
+  const { counters } = gathered;
+  if (counters !== null) {
+    state.clockMs = counters.clockMs;
+    state.ordersAccepted = counters.ordersAccepted;
+    state.countersTracking.stale = true;
+  }
+  const { closedOrders, accountCommands } = gathered;
+  restoreMemory(
+    state.closedOrders,
+    closedOrders,
+    (closed) => closed.closingNumber,
+    counters?.ordersClosed ?? 0,
+  );
+  restoreMemory(
+    state.accountCommands,
+    accountCommands,
+    (command) => command.commandNumber,
+    counters?.accountCommands ?? 0,
+  );
+  takeNothing(state);
+  for (const [account, hash] of hashes) {
+    invariant(
+      formatLanes(account.sum) === hash,
+      `account ${account.accountId} is restored to the hash it was saved with`,
+    );
+  }
+  return state;
+}
+
+function restoreEntity(
+  state: PartitionState,
+  entity: AccountStateEntity,
+  gathered: Gathered,
+  hashes: Map<Account, string>,
+): void {
+  switch (entity.kind) {
+    case 'head':
+      return;
+    case 'account': {
+      const account = newAccount(entity.accountId, entity.name, entity.updatedAtMs);
+      account.cash = entity.cash;
+      account.cashReserved = entity.cashReserved;
+      account.sequence = entity.sequence;
+      account.killSwitchEngaged = entity.killSwitchEngaged;
+      state.accounts.set(account.accountId, account);
+      hashes.set(account, entity.accountHash);
+      touch(account, state.changes.accounts);
+      return;
+    }
+    case 'position':
+      gathered.positions.push(entity);
+      return;
+    case 'order':
+      gathered.orders.push(entity);
+      return;
+    case 'closed_order':
+      gathered.closedOrders.push(entity);
+      return;
+    case 'account_command':
+      gathered.accountCommands.push(entity);
+      return;
+    case 'price':
+      touch(createInstrument(state, entity.price), state.changes.instruments);
+      return;
+    case 'ledger': {
+      const book = bookOf(state, entity.asset);
+      book.outside = entity.outside;
+      book.venue = entity.venue;
+      book.fees = entity.fees;
+      book.clearing = entity.clearing;
+      book.accounts = entity.accounts;
+      touch(book, state.changes.books);
+      return;
+    }
+    case 'controls':
+      state.controls = entity;
+      state.controlsTracking.stale = true;
+      return;
+    case 'venue_source': {
+      const source = { ...untracked(), source: entity.source, lastSequence: entity.lastSequence };
+      state.sources.set(source.source, source);
+      touch(source, state.changes.sources);
+      return;
+    }
+    case 'counters':
+      gathered.counters = entity;
+      return;
+  }
+}
+
+function restorePosition(state: PartitionState, entity: PositionEntity): void {
+  const account = state.accounts.get(entity.accountId);
+  invariant(account !== undefined, 'a position in a snapshot has its account');
+  const position = positionOf(state, account, entity.symbol);
+  position.quantity = entity.quantity;
+  position.reserved = entity.reserved;
+  position.costBasis = entity.costBasis;
+  position.realisedProfit = entity.realisedProfit;
+  position.liquiditySequence = entity.liquidityUsed.sequence;
+  position.liquidityBought = entity.liquidityUsed.bought;
+  position.liquiditySold = entity.liquidityUsed.sold;
+}
+
+function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
+  const account = state.accounts.get(order.accountId);
+  const instrument = state.instruments.get(order.symbol);
+  invariant(
+    account !== undefined && instrument !== undefined,
+    'an order in a snapshot has its account and price',
+  );
+  const working = workingOrder(account, instrument, order);
+  working.saved = true;
+  account.openOrders += 1;
+  listOrder(state, working);
+  touch(working, state.changes.orders);
+}
