@@ -131,7 +131,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
           cache: ports.port('cache'),
           apiKeys: ports.port('relational').apiKeys,
           accounts: ports.port('relational').accounts,
-          process: view,
+          hall: view,
         },
         configuration.of(apiGatewayOptions),
       );

@@ -204,16 +204,14 @@ function garbageBody(route: OpenRoute): fc.Arbitrary<string | undefined> {
 }
 
 test('garbage in any path, query or body is refused by name, never a bug', async () => {
-  const requests = fc
-    .constantFrom(...routes)
-    .chain((route) =>
-      fc.record({
-        route: fc.constant(route),
-        part: fc.oneof(garbageText, fc.constant(accountId)),
-        query: garbageQuery(route),
-        body: garbageBody(route),
-      }),
-    );
+  const requests = fc.constantFrom(...routes).chain((route) =>
+    fc.record({
+      route: fc.constant(route),
+      part: fc.oneof(garbageText, fc.constant(accountId)),
+      query: garbageQuery(route),
+      body: garbageBody(route),
+    }),
+  );
   await fc.assert(
     fc.asyncProperty(requests, async ({ route, part, query, body }) => {
       const path = fillPath(route, part.toWellFormed());

@@ -219,7 +219,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Gatewa
         get: async (accountId) =>
           accountId === ACCOUNT ? { accountId, name: 'test', createdAtMs: 0 } : null,
       },
-      process: view,
+      hall: view,
     },
     { ...defaultConfig(), ...choices.config },
   );

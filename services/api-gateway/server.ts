@@ -4,6 +4,7 @@
  * Per request: id → security headers → credentials → rate limits → body → schemas → handler → answer. Nothing is
  * logged for a request that went well, and nothing is awaited that is already known, since orders pass here.
  */
+import { createServer as createTlsServer } from 'node:https';
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -264,9 +265,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       return sendProblem(request, reply, problemOf(error, request.id, logger));
     },
   };
-  const app = (parts.tls === null
-    ? fastify(options)
-    : fastify({ ...options, https: parts.tls })) as unknown as FastifyInstance;
+  const { tls } = parts;
+  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS };
+  const app: FastifyInstance = fastify(
+    tls === null
+      ? options
+      : { ...options, serverFactory: (handler) => createTlsServer({ ...tls, ...timeouts }, handler) },
+  );
   app.server.headersTimeout = HEADERS_TIMEOUT_MS;
   app.decorateRequest('principal', null);
   // Validation happens in the handler, all parts at once; answers are plain JSON.

@@ -35,7 +35,7 @@ export interface ApiGatewayPorts {
   readonly cache: Cache;
   readonly apiKeys: ApiKeyStore;
   readonly accounts: Pick<AccountDirectory, 'get'>;
-  readonly process: ProcessView;
+  readonly hall: ProcessView;
 }
 
 export interface ApiGatewayService extends Service {
@@ -110,10 +110,10 @@ export function createApiGatewayService(
   let sockets: Sockets | null = null;
 
   const ownRoutes: readonly Route[] = [
-    ...healthRoutes(ports.process),
+    ...healthRoutes(ports.hall),
     ticketRoute(ports.cache.tickets, runtime, config.ticketLifetimeMs),
-    statusRoute(ports.process, ports.log, ports.cache),
-    backupRoute(ports.process),
+    statusRoute(ports.hall, ports.log, ports.cache),
+    backupRoute(ports.hall),
     ...deadLetterRoutes(ports.log),
     ...keyRoutes({
       apiKeys: ports.apiKeys,
@@ -128,7 +128,7 @@ export function createApiGatewayService(
   ];
 
   function mountedRoutes(): readonly Route[] {
-    const others = ports.process.services().filter((service) => service.name !== 'api-gateway');
+    const others = ports.hall.services().filter((service) => service.name !== 'api-gateway');
     return [...ownRoutes, ...others.flatMap((service) => service.routes)];
   }
 
@@ -167,8 +167,8 @@ export function createApiGatewayService(
         },
       ),
     );
-    await operatorApp.listen({ path: ports.process.operatorSocketPath });
-    await chmod(ports.process.operatorSocketPath, 0o600);
+    await operatorApp.listen({ path: ports.hall.operatorSocketPath });
+    await chmod(ports.hall.operatorSocketPath, 0o600);
   }
 
   async function startPublic(routes: readonly Route[]): Promise<void> {
@@ -189,14 +189,14 @@ export function createApiGatewayService(
             return admitted instanceof Promise ? admitted.then(counted) : counted(admitted);
           },
           extend: async (server) => {
-            await addOpenApi(server, ports.process.version);
+            await addOpenApi(server, ports.hall.version);
             await addPage(server);
           },
         },
       ),
     );
     publicApp = app;
-    const others = ports.process.services().filter((service) => service.name !== 'api-gateway');
+    const others = ports.hall.services().filter((service) => service.name !== 'api-gateway');
     sockets = createSockets({
       runtime,
       logger,

@@ -1,0 +1,117 @@
+/** The command line as a user meets it: sentences and exit codes. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { configurationReference } from './config.ts';
+import { runProgram } from './program.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'program-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+async function run(
+  ...args: string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  let out = '';
+  let err = '';
+  const code = await runProgram(
+    ['node', 'tradehall', ...args],
+    {
+      write: (text) => {
+        out += text;
+      },
+    },
+    {
+      write: (text) => {
+        err += text;
+      },
+    },
+  );
+  return { code, out, err };
+}
+
+describe('wrong use ends with 2 and names the option', () => {
+  for (const [args, sentence] of [
+    [['start', '--porrt', '1'], /unknown option '--porrt'/],
+    [['start', '--port', 'abc'], /--port must be a whole number from 0 to 65535/],
+    [
+      ['start', '--event-log', 'kafka://x'],
+      /--event-log names the backend "kafka", which this version does not have; it has file:/,
+    ],
+    [['start', '--feed', 'carrier-pigeon'], /--feed /],
+    [['start', 'nonsense'], /no target "nonsense"; there are .*api-gateway/],
+    [['start', 'order'], /order reads prices from the cache, .* the option cache is "memory:"/],
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['config', '--config', '/nowhere.json'], /--config: \/nowhere\.json cannot be read \(ENOENT\)/],
+  ] as const) {
+    test(args.join(' '), async () => {
+      const { code, out, err } = await run(...args);
+      assert.match(err, sentence);
+      assert.equal(code, 2);
+      assert.equal(out, '');
+    });
+  }
+});
+
+describe('config', () => {
+  test('shows where each value comes from', async () => {
+    const file = join(root, 'config.json');
+    writeFileSync(file, '{"partitions": 8, "port": 1}');
+    const { code, out } = await run('config', '--config', file, '--port', '2', '--behind-proxy', '--json');
+    assert.equal(code, 0);
+    const values = JSON.parse(out) as readonly { name: string; value: string; origin: string }[];
+    const of = (name: string) => values.find((value) => value.name === name);
+    assert.deepEqual([of('partitions')?.value, of('partitions')?.origin], ['8', 'file']);
+    assert.deepEqual([of('port')?.value, of('port')?.origin], ['2', 'flag']);
+    assert.equal(of('behind_proxy')?.value, 'true');
+    assert.equal(of('host')?.origin, 'default');
+  });
+
+  test('the reference in docs/configuration.md is the one made from the declarations', () => {
+    const text = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+    assert.equal(
+      text.trimEnd(),
+      configurationReference().trimEnd(),
+      'run: npx tradehall config --reference > docs/configuration.md',
+    );
+  });
+});
+
+test('status without a running instance ends with 1 and says how to start one', async () => {
+  const { code, err } = await run('status', '--data', join(root, 'nothing'));
+  assert.equal(code, 1);
+  assert.match(err, /No instance is running on the data folder .*nothing: start one with/);
+});
+
+test('a process starts on a fresh folder, says where it is, refuses a second on the folder, and drains to 0', async () => {
+  const data = join(root, 'data');
+  const bin = new URL('../bin/tradehall.ts', import.meta.url).pathname;
+  const child = spawn(
+    process.execPath,
+    [bin, 'start', '--data', data, '--port', '0', '--log-level', 'silent'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let out = '';
+  child.stdout.on('data', (chunk) => {
+    out += String(chunk);
+  });
+  while (!out.includes('\n')) await once(child.stdout, 'data');
+  assert.match(out, /^ready http:\/\/127\.0\.0\.1:\d+\n$/);
+  const second = await run('start', '--data', data, '--port', '0', '--log-level', 'silent');
+  assert.equal(second.code, 1);
+  assert.match(
+    second.err,
+    /is in use by another instance \(process \d+\): stop that one, or choose another folder with --data/,
+  );
+  const status = await run('status', '--data', data, '--json');
+  assert.equal(status.code, 0);
+  assert.equal((JSON.parse(status.out) as { ready: boolean }).ready, true);
+  child.kill('SIGTERM');
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.equal(code, 0);
+});
