@@ -1,0 +1,101 @@
+/** The program under load, as a process of its own on a folder of its own, and accounts to load it with. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { connectOperator, type OperatorClient } from '../operator-client.ts';
+
+const ENTRY = join(dirname(import.meta.dirname), '../bin/tradehall.ts');
+const READY_TIMEOUT_MS = 600_000;
+const KIB_PER_MIB = 1_024;
+
+export interface BenchProgram {
+  readonly host: string;
+  readonly port: number;
+  readonly readyMs: number;
+  readonly operator: OperatorClient;
+  /** `VmRSS` of the process, MiB; 0 where there is no /proc. */
+  residentMib(): number;
+  stop(): Promise<void>;
+}
+
+export interface BenchFolder {
+  readonly path: string;
+  remove(): void;
+}
+
+export function benchFolder(): BenchFolder {
+  const path = mkdtempSync(join(tmpdir(), 'tradehall-bench-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export async function startBenchProgram(dataFolder: string, flags: readonly string[]): Promise<BenchProgram> {
+  const startedAt = performance.now();
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [ENTRY, 'start', '--data', dataFolder, '--port', '0', '--log-level', 'error', ...flags],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const { pid, stdout } = child;
+  if (pid === undefined || stdout === null) throw failure('it could not be started');
+  const closed = once(child, 'close');
+  const lines = createInterface({ input: stdout });
+  const line = await Promise.race([
+    once(lines, 'line', { signal: AbortSignal.timeout(READY_TIMEOUT_MS) }).then(([first]) => String(first)),
+    closed.then(([code]) => `ended with ${String(code)}`),
+  ]);
+  const address = /^ready http:\/\/([^:]+):(\d+)$/.exec(line);
+  if (address === null) throw failure(line);
+  return {
+    host: address[1] ?? '',
+    port: Number(address[2]),
+    readyMs: performance.now() - startedAt,
+    operator: connectOperator(dataFolder),
+    residentMib: () => residentMib(pid),
+    stop: async () => {
+      child.kill('SIGTERM');
+      await closed;
+    },
+  };
+}
+
+function failure(what: string): OperatingError {
+  return new OperatingError('BENCH_FAILED', `The program under load: ${what}.`, { retry: 'never' });
+}
+
+function residentMib(pid: number): number {
+  try {
+    const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return Number(match?.[1] ?? 0) / KIB_PER_MIB;
+  } catch {
+    return 0; // Only Linux tells; the figure then is left at 0.
+  }
+}
+
+export interface BenchAccount {
+  readonly accountId: string;
+  /** `keyId.secret`. */
+  readonly credential: string;
+}
+
+export async function openBenchAccounts(
+  operator: OperatorClient,
+  count: number,
+): Promise<readonly BenchAccount[]> {
+  const accounts: BenchAccount[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const { accountId } = (await operator.call('POST', '/operator/accounts', {
+      name: `Bench ${index}`,
+      cash: '1000000000',
+    })) as { readonly accountId: string };
+    const key = (await operator.call('POST', `/operator/accounts/${accountId}/keys`)) as {
+      readonly keyId: string;
+      readonly secret: string;
+    };
+    accounts.push({ accountId, credential: `${key.keyId}.${key.secret}` });
+  }
+  return accounts;
+}

@@ -1,0 +1,149 @@
+/** Market data: a replay flat out through the log to the cache, and a thousand sockets that follow it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BenchProgram, benchFolder, openBenchAccounts, startBenchProgram } from './bench-program.ts';
+import type { Bench } from './bench-result.ts';
+
+const SYMBOLS = 24;
+const TRADES = 1_000_000;
+const FIRST_MS = Date.UTC(2019, 1, 11, 14, 30);
+const POLL_MS = 50;
+const SOCKETS = 1_000;
+const SYMBOLS_PER_SOCKET = 5;
+const WATCH_MS = 10_000;
+const NAMES = ['AAPL', 'AMZN', 'BAC', 'JPM', 'MSFT', 'MU', 'QQQ', 'SPY', 'TSLA', 'V'];
+
+/** A second of market time holds `SYMBOLS` trades or so; prices wander a cent at a time. */
+function writeTrades(path: string): void {
+  const lines = ['symbol,t,price,size'];
+  for (let index = 0; index < TRADES; index += 1) {
+    const symbol = `S${String(index % SYMBOLS).padStart(2, '0')}`;
+    const time = new Date(FIRST_MS + index * 40).toISOString();
+    lines.push(`${symbol},${time},${100 + ((index * 7919) % 997) / 100},${1 + (index % 100)}`);
+  }
+  writeFileSync(path, `${lines.join('\n')}\n`);
+}
+
+interface Shown {
+  readonly targets: readonly { readonly name: string; readonly status: Readonly<Record<string, unknown>> }[];
+  readonly log: {
+    readonly partitions: readonly { readonly topic: string; readonly nextOffset: number }[];
+    readonly groups: readonly {
+      readonly positions: readonly { readonly topic: string; readonly lag: number }[];
+    }[];
+  };
+}
+
+async function look(program: BenchProgram): Promise<Shown> {
+  return (await program.operator.call('GET', '/operator/status')) as Shown;
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+const replay: Bench = {
+  name: 'replay',
+  sentence: `${TRADES} trades of a file, replayed flat out through the log into the price cache and to execution.`,
+  runs: 3,
+  run: async () => {
+    const folder = benchFolder();
+    const file = join(folder.path, 'trades.csv');
+    writeTrades(file);
+    const startedAt = performance.now();
+    const program = await startBenchProgram(join(folder.path, 'data'), [
+      '--feed',
+      `replay:${file}`,
+      '--replay-speed',
+      'max',
+    ]);
+    try {
+      const before = await look(program);
+      const first = before.log.partitions.find(({ topic }) => topic === 'market_data')?.nextOffset ?? 0;
+      const readyAt = performance.now();
+      for (;;) {
+        const shown = await look(program);
+        const written = shown.log.partitions.find(({ topic }) => topic === 'market_data')?.nextOffset ?? 0;
+        const ingestion = shown.targets.find(({ name }) => name === 'market-ingestion');
+        const cache = shown.targets.find(({ name }) => name === 'market-data');
+        const lag = shown.log.groups
+          .flatMap(({ positions }) => positions)
+          .reduce((sum, position) => sum + position.lag, 0);
+        const cacheLag = Number(cache?.status['lag'] ?? 0);
+        if (ingestion?.status['finished'] === true && lag === 0 && cacheLag === 0) {
+          const seconds = (performance.now() - readyAt) / 1_000;
+          return {
+            events: written,
+            events_per_second: (written - first) / seconds,
+            from_process_start_s: (performance.now() - startedAt) / 1_000,
+            resident_mib: program.residentMib(),
+          };
+        }
+        await pause(POLL_MS);
+      }
+    } finally {
+      await program.stop();
+      folder.remove();
+    }
+  },
+};
+
+const sockets: Bench = {
+  name: 'sockets',
+  sentence: `${SOCKETS} sockets, each following ${SYMBOLS_PER_SOCKET} symbols of the simulated feed for ${WATCH_MS / 1_000} s.`,
+  runs: 1,
+  run: async () => {
+    const folder = benchFolder();
+    const program = await startBenchProgram(folder.path, ['--feed', 'simulated']);
+    const open: WebSocket[] = [];
+    try {
+      const [account] = await openBenchAccounts(program.operator, 1);
+      let updates = 0;
+      let closed = 0;
+      const startedAt = performance.now();
+      for (let index = 0; index < SOCKETS; index += 1) {
+        const response = await fetch(`http://${program.host}:${program.port}/v1/tickets`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${account?.credential ?? ''}`,
+            'content-type': 'application/json',
+          },
+          body: '{}',
+        });
+        const { ticket } = (await response.json()) as { readonly ticket: string };
+        const address = `ws://${program.host}:${program.port}/v1/marketdata/websocket?vsn=2.0.0&ticket=${ticket}`;
+        const socket = new WebSocket(address);
+        await new Promise((resolve, reject) => {
+          socket.addEventListener('open', resolve, { once: true });
+          socket.addEventListener('error', reject, { once: true });
+        });
+        socket.addEventListener('message', ({ data }) => {
+          if (String(data).includes('"price_update"')) updates += 1;
+        });
+        socket.addEventListener('close', () => {
+          closed += 1;
+        });
+        for (let at = 0; at < SYMBOLS_PER_SOCKET; at += 1) {
+          const symbol = NAMES[(index + at) % NAMES.length] ?? 'AAPL';
+          socket.send(JSON.stringify([String(at), String(at), `prices:${symbol}`, 'phx_join', {}]));
+        }
+        open.push(socket);
+      }
+      const openedMs = performance.now() - startedAt;
+      updates = 0;
+      await pause(WATCH_MS);
+      return {
+        sockets: open.length - closed,
+        opened_ms: openedMs,
+        updates_per_second: updates / (WATCH_MS / 1_000),
+        resident_mib: program.residentMib(),
+      };
+    } finally {
+      for (const socket of open) socket.close();
+      await program.stop();
+      folder.remove();
+    }
+  },
+};
+
+export const FEED_BENCHES: readonly Bench[] = [replay, sockets];
