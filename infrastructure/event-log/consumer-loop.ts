@@ -22,6 +22,11 @@ export interface ConsumerLoopOptions {
   readonly topics: readonly string[];
   readonly maxRecords: number;
   /**
+   * How long to let records gather once the loop has caught up, so that a store with a cost per write is not written
+   * for every single record. Default 0.
+   */
+  readonly lingerMs?: number;
+  /**
    * Stores what `records` say and gives the positions that are safe to commit. It is called again with the same
    * records when it throws an operating error, so it must be repeatable.
    */
@@ -64,7 +69,7 @@ export function positionsAfter(records: readonly LogRecord[]): readonly Position
 }
 
 export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
-  const { log, runtime, group, topics } = options;
+  const { log, runtime, group, topics, lingerMs = 0 } = options;
   const logger = options.logger.child({ group });
   const handled = options.metrics.counter('tradehall_consumer_records_total', 'Records handled by group.', [
     'group',
@@ -119,6 +124,9 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
           break;
         case 'records':
           if (await handleAndCommit(consumer, polled.records)) onProgress();
+          if (lingerMs > 0 && polled.records.length < options.maxRecords / 2) {
+            await runtime.timers.sleep(lingerMs, stopping.signal);
+          }
           break;
         case 'ended':
           return;

@@ -38,6 +38,14 @@ export const orderOptions = {
     minimum: 1,
     maximum: 100_000,
   }),
+  indexLingerMs: integerOption({
+    name: 'order_index_linger_ms',
+    default: '10',
+    unit: 'ms',
+    sentence: 'How long records gather before the order index is written, once it has caught up.',
+    minimum: 0,
+    maximum: 1_000,
+  }),
   accountWaitMs: integerOption({
     name: 'account_command_wait_ms',
     default: '5000',

@@ -79,6 +79,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     group: ORDER_INDEX_GROUP,
     topics: [TOPIC.tradeOrders, TOPIC.orderUpdates],
     maxRecords: config.indexBatchSize,
+    lingerMs: config.indexLingerMs,
     handle: index,
   });
 

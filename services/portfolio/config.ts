@@ -10,6 +10,15 @@ export const portfolioOptions = {
     minimum: 1,
     maximum: 100_000,
   }),
+  lingerMs: integerOption({
+    name: 'portfolio_linger_ms',
+    default: '5',
+    unit: 'ms',
+    sentence:
+      'How long changes gather before portfolios and statements are written, once they have caught up.',
+    minimum: 0,
+    maximum: 10_000,
+  }),
   cachedPortfolios: integerOption({
     name: 'portfolio_cache',
     default: '20000',

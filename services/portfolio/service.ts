@@ -62,7 +62,15 @@ export function createPortfolioService(
     },
   });
 
-  const shared = { log, runtime, logger, metrics, crash, maxRecords: config.batchSize };
+  const shared = {
+    log,
+    runtime,
+    logger,
+    metrics,
+    crash,
+    maxRecords: config.batchSize,
+    lingerMs: config.lingerMs,
+  };
   const loops = [
     createConsumerLoop({
       ...shared,

@@ -10,6 +10,22 @@ export const tradePersistenceOptions = {
     minimum: 1,
     maximum: 100_000,
   }),
+  historyLingerMs: integerOption({
+    name: 'history_linger_ms',
+    default: '20',
+    unit: 'ms',
+    sentence: 'How long trades gather before they are written to history, once it has caught up.',
+    minimum: 0,
+    maximum: 10_000,
+  }),
+  analyticsLingerMs: integerOption({
+    name: 'analytics_linger_ms',
+    default: '100',
+    unit: 'ms',
+    sentence: 'How long trades gather before they are written to analytics, once it has caught up.',
+    minimum: 0,
+    maximum: 10_000,
+  }),
 } as const;
 
 export type TradePersistenceConfig = ConfigurationOf<typeof tradePersistenceOptions>;

@@ -33,7 +33,11 @@ export function createTradePersistenceStream(
 ): Service {
   const logger = context.logger.child({ service: 'trade-persistence' });
 
-  function loop(group: string, store: (events: readonly TradeExecuted[]) => Promise<void>): ConsumerLoop {
+  function loop(
+    group: string,
+    lingerMs: number,
+    store: (events: readonly TradeExecuted[]) => Promise<void>,
+  ): ConsumerLoop {
     return createConsumerLoop({
       log: ports.log,
       runtime: context.runtime,
@@ -42,6 +46,7 @@ export function createTradePersistenceStream(
       group,
       topics: [TOPIC.tradeExecuted],
       maxRecords: config.batchSize,
+      lingerMs,
       async handle(records) {
         const events = await readRecords(ports.log, group, records, decodeTradeExecuted);
         if (events.length > 0) await store(events.map(({ value }) => value));
@@ -52,8 +57,10 @@ export function createTradePersistenceStream(
   }
 
   const loops = [
-    loop('trade-history', (events) => ports.history.index(events.map(historyDocument))),
-    loop('trade-analytics', async (events) => {
+    loop('trade-history', config.historyLingerMs, (events) =>
+      ports.history.index(events.map(historyDocument)),
+    ),
+    loop('trade-analytics', config.analyticsLingerMs, async (events) => {
       const trades = events.map(analyticsTrade).filter((trade) => trade !== null);
       if (trades.length > 0) await ports.analytics.append(trades);
     }),
