@@ -87,7 +87,7 @@ export const layers: Rule = {
         });
         if (!files.some((candidate) => candidate.path === target)) return [wrong(`${target} does not exist`)];
         if (isTest(file.path)) return [];
-        if (file.path === 'commands/bench.ts' && target.startsWith('bench/')) return [];
+        if (file.path.startsWith('commands/bench/') && target.endsWith('.bench.ts')) return [];
         if (isTest(target))
           return [wrong(`imports ${target}, which is for tests; what both need belongs into the product`)];
         const from = zoneOf(file.path);

@@ -24,7 +24,6 @@ export interface SourceFile {
 }
 
 export const SOURCE_FOLDERS = [
-  'bench',
   'bin',
   'commands',
   'composition',
@@ -50,7 +49,7 @@ export function parseSource(path: string, text: string): SourceFile {
 
 /** Tests, contract suites and benches are held to fewer rules than what runs in production. */
 export function isTest(path: string): boolean {
-  return /^(tests|bench)\//.test(path) || /\.(test|contract|bench|testing)\.ts$/.test(path);
+  return path.startsWith('tests/') || /\.(test|contract|bench|testing)\.ts$/.test(path);
 }
 
 export function lineAt(text: string, index: number): number {
