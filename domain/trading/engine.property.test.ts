@@ -7,7 +7,8 @@ import { decodeAccountStateEntity, encodeAccountStateEntity } from '#domain/data
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
-import { DEFAULT_LIMITS } from './default-controls.ts';
+import { arbitraryInputs, hostileWorld, smallWorld } from '#tests/support/arbitrary-trading-inputs.ts';
+import { DEFAULT_LIMITS, NO_FEES } from './default-controls.ts';
 import {
   applyInput,
   assertInvariants,
@@ -17,7 +18,6 @@ import {
   stateHash,
   takeChangedEntities,
 } from './engine.ts';
-import { arbitraryInputs, hostileWorld, smallWorld } from './fixtures/arbitrary-inputs.ts';
 import { createNaiveLedger } from './naive-ledger.ts';
 
 /** What the core says about orders, in the oracle's words. */
@@ -70,7 +70,7 @@ test('step by step, the core does what the naive ledger does', () => {
   fc.assert(
     fc.property(arbitraryInputs(smallWorld, 80), (inputs) => {
       const state = createPartition(0);
-      const naive = createNaiveLedger(DEFAULT_LIMITS);
+      const naive = createNaiveLedger(DEFAULT_LIMITS, NO_FEES);
       for (const [index, input] of inputs.entries()) {
         const unique =
           input.type === 'OpenAccount'

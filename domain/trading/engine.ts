@@ -16,12 +16,13 @@ import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { deposit, openAccount, withdraw } from './accounts.ts';
 import { applyControl } from './controls.ts';
+import { createState } from './create-state.ts';
 import { assertEverything } from './invariants.ts';
 import { cancelOrder, expireOrders, submitOrder } from './orders.ts';
 import { applyPriceBatch } from './price-book.ts';
 import { restoreState } from './restore.ts';
 import { type EntityChange, hashState, takeChanges } from './snapshot.ts';
-import { createState, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 import { beginStep, type Step } from './step.ts';
 import { applyVenueEvent } from './venue-events.ts';
 

@@ -59,7 +59,7 @@ const up = (numerator: bigint, divisor: bigint) => (numerator + divisor - 1n) / 
 const most = (left: bigint, right: bigint) => (left > right ? left : right);
 const least = (left: bigint, right: bigint) => (left < right ? left : right);
 
-export function createNaiveLedger(limitsAtFirst: TradingLimits) {
+export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: FeeSchedule) {
   const accounts = new Map<string, NaiveAccount>();
   const orders: NaiveOrder[] = [];
   const prices = new Map<string, BatchPrice>();
@@ -70,7 +70,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits) {
   let clock = 0;
   let halted = false;
   let limits = limitsAtFirst;
-  let fees: FeeSchedule = { perShare: 0n, rate: 0n, minimumPerOrder: 0n } as unknown as FeeSchedule;
+  let fees = feesAtFirst;
 
   const open = (order: NaiveOrder) => order.status === 'NEW' || order.status === 'PARTIALLY_FILLED';
   const openOrders = (accountId: string) => orders.filter((o) => open(o) && o.input.accountId === accountId);

@@ -6,13 +6,7 @@
 import type { OpenOrderEntity } from '#domain/data/account-state.ts';
 import type { Price } from '#domain/data/decimal.ts';
 import { invariant } from './invariant.ts';
-import type { WorkingOrder } from './state.ts';
-
-export interface RestingOrders {
-  readonly markets: WorkingOrder[];
-  readonly limitBuys: WorkingOrder[];
-  readonly limitSales: WorkingOrder[];
-}
+import type { RestingOrders, WorkingOrder } from './state.ts';
 
 export function noRestingOrders(): RestingOrders {
   return { markets: [], limitBuys: [], limitSales: [] };

@@ -8,6 +8,7 @@ import type {
   PositionEntity,
 } from '#domain/data/account-state.ts';
 import { newAccount } from './accounts.ts';
+import { createState } from './create-state.ts';
 import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
@@ -15,7 +16,7 @@ import { listOrder, workingOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
 import { takeNothing } from './snapshot.ts';
-import { type Account, createState, type PartitionState, touch, untracked } from './state.ts';
+import { type Account, type PartitionState, touch, untracked } from './state.ts';
 import { formatLanes } from './state-hash.ts';
 
 interface Gathered {

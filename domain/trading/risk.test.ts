@@ -10,18 +10,18 @@ import type { Step } from './step.ts';
 
 /** Never run: that it compiles is the test. */
 export function doesNotCompile(step: Step, proposal: ProposedOrder, order: OpenOrderEntity): void {
-  // @ts-expect-error an order that risk has not approved cannot be placed
+  // @ts-expect-error an order that risk has not approved cannot be placed // house: allow silenced — that it does not compile is the test
   placeOrder(step, proposal);
-  // @ts-expect-error an open order is no approval either
+  // @ts-expect-error an open order is no approval either // house: allow silenced — that it does not compile is the test
   placeOrder(step, order);
-  // @ts-expect-error a sale holds no cash
+  // @ts-expect-error a sale holds no cash // house: allow silenced — that it does not compile is the test
   const sale: OrderIntent = { side: 'SELL', type: 'MARKET', reservedCash: money('1') };
   const reservedCash = money('1');
-  // @ts-expect-error a market order has no limit
+  // @ts-expect-error a market order has no limit // house: allow silenced — that it does not compile is the test
   const noLimit: OrderIntent = { side: 'BUY', type: 'MARKET', limitPrice: price('1'), reservedCash };
-  // @ts-expect-error an unfilled order has no fills
+  // @ts-expect-error an unfilled order has no fills // house: allow silenced — that it does not compile is the test
   const progress: OrderProgress = { kind: 'unfilled', filledQuantity: quantity('1') };
-  // @ts-expect-error money is no quantity
+  // @ts-expect-error money is no quantity // house: allow silenced — that it does not compile is the test
   const shares: typeof order.quantity = money('1');
   void [sale, noLimit, progress, shares];
 }

@@ -8,15 +8,11 @@ import type {
   ControlsEntity,
   OpenOrderEntity,
 } from '#domain/data/account-state.ts';
-import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
-import { DEFAULT_CONTROLS } from './default-controls.ts';
-import { hashAccountCommand, hashClosedOrder } from './entity-hash.ts';
-import { createMemory, type Memory } from './idempotency.ts';
-import type { RestingOrders } from './resting-orders.ts';
-import { emptyLanes, type Lanes } from './state-hash.ts';
+import type { Memory } from './idempotency.ts';
+import type { Lanes } from './state-hash.ts';
 
 /** An entity that is hashed and saved by itself. Its lanes are what it has put into the sums. */
 export interface Tracked extends Lanes {
@@ -73,6 +69,13 @@ export interface Instrument extends Tracked {
   price: BatchPrice;
   readonly book: AssetBook;
   readonly resting: RestingOrders;
+}
+
+/** Limit buys from the highest limit down, limit sales from the lowest up, market orders apart. */
+export interface RestingOrders {
+  readonly markets: WorkingOrder[];
+  readonly limitBuys: WorkingOrder[];
+  readonly limitSales: WorkingOrder[];
 }
 
 /** The partition's books in one asset; the five add up to zero. They may pass 64 bits. */
@@ -141,32 +144,6 @@ export function createBook(asset: string): AssetBook {
     fees: 0n,
     clearing: 0n,
     accounts: 0n,
-  };
-}
-
-export function createState(partition: number): PartitionState {
-  const cashBook = createBook(CASH_ASSET);
-  // The defaults are state too: they are hashed and saved like what comes to replace them.
-  const changes = emptyChanges();
-  touch(cashBook, changes.books);
-  return {
-    partition,
-    clockMs: 0,
-    ordersAccepted: 0,
-    nextExpiryMs: Number.POSITIVE_INFINITY,
-    accounts: new Map(),
-    working: new Map(),
-    instruments: new Map(),
-    books: new Map([[CASH_ASSET, cashBook]]),
-    cashBook,
-    sources: new Map(),
-    closedOrders: createMemory(REMEMBERED_ORDERS, (closed) => closed.orderId, hashClosedOrder),
-    accountCommands: createMemory(REMEMBERED_COMMANDS, (command) => command.commandId, hashAccountCommand),
-    controls: DEFAULT_CONTROLS,
-    controlsTracking: { ...untracked(), stale: true, changed: true },
-    countersTracking: { ...untracked(), stale: true, changed: true },
-    lanes: emptyLanes(),
-    changes,
   };
 }
 
