@@ -12,6 +12,7 @@ import { foldLedger, foldTrades, type LedgerPosting, portfolioOf, type Trade, tr
 import { eventually } from './eventually.ts';
 import { damagedCopy, exportedRecords, fullestPartition, type LogOnDisk } from './log-file.ts';
 import { nano } from './nano.ts';
+import { openAccounts, settled } from './operator.ts';
 import { watchPrices } from './price-watcher.ts';
 import { type RunningProgram, run, runJson, startProgram, temporaryFolder } from './program.ts';
 import { type Account, cancel, carryOutAll, type Diary, type Intent, planDay, SYMBOLS } from './workload.ts';
@@ -54,77 +55,10 @@ function start(replaySpeed: string): Promise<RunningProgram> {
   );
 }
 
-async function status(): Promise<unknown> {
-  const operator = connectOperator(dataFolder);
-  try {
-    return (await operator.request('GET', '/operator/status')).body;
-  } finally {
-    await operator.close();
-  }
-}
-
-/** Every consumer has read everything, and the feed (when asked) has come to its end. */
-async function settled(feedFinished: boolean): Promise<true | null> {
-  const shown = await status();
-  const ingestion = listMember(shown, 'targets').find(
-    (target) => textMember(target, 'name') === 'market-ingestion',
-  );
-  if (feedFinished && member(member(ingestion, 'status'), 'finished') !== true) return null;
-  const groups = listMember(member(shown, 'log'), 'groups');
-  const lag = groups
-    .flatMap((group) => listMember(group, 'positions'))
-    .reduce<number>((sum, position) => sum + Number(member(position, 'lag')), 0);
-  return lag === 0 ? true : null;
-}
-
-async function openAccounts(): Promise<readonly Account[]> {
-  const operator = connectOperator(dataFolder);
-  const opened: Account[] = [];
-  try {
-    for (let index = 0; index < ACCOUNTS; index += 1) {
-      // Some are rich, some run out of cash in the middle of the day.
-      const cash = ['1000000', '100000.50', '20000', '2500.123456789'][index % 4] ?? '100000';
-      if (index < 2) {
-        const shown = await runJson(
-          'account',
-          'open',
-          '--data',
-          dataFolder,
-          '--name',
-          `Client ${index}`,
-          '--cash',
-          cash,
-        );
-        opened.push({
-          accountId: textMember(shown, 'accountId'),
-          credential: `${textMember(shown, 'keyId')}.${textMember(shown, 'secret')}`,
-          cash,
-        });
-        continue;
-      }
-      const account = await operator.request('POST', '/operator/accounts', {
-        body: { name: `Client ${index}`, cash },
-      });
-      assert.equal(account.status, 201, JSON.stringify(account.body));
-      const accountId = textMember(account.body, 'accountId');
-      const key = await operator.request('POST', `/operator/accounts/${accountId}/keys`);
-      assert.equal(key.status, 201, JSON.stringify(key.body));
-      opened.push({
-        accountId,
-        credential: `${textMember(key.body, 'keyId')}.${textMember(key.body, 'secret')}`,
-        cash,
-      });
-    }
-  } finally {
-    await operator.close();
-  }
-  return opened;
-}
-
 test('it starts on a fresh folder, opens fifty accounts, and sends prices over the socket', async () => {
   // Each second is more than half an hour of the recorded days, so the kills come in the middle of trading.
   program = await start('2000');
-  accounts = await openAccounts();
+  accounts = await openAccounts(dataFolder, ACCOUNTS);
   const api = connect(program.url);
   const first = accounts[0];
   assert.ok(first !== undefined);
@@ -217,7 +151,7 @@ test('the core refuses what the early checks let through at the same moment', as
 
 test('after the feed has ended and what rests is cancelled, every accepted order is terminal', async () => {
   assert.ok(program !== null);
-  await eventually('the feed has ended and everything has caught up', () => settled(true), 120_000);
+  await eventually('the feed has ended and everything has caught up', () => settled(dataFolder), 120_000);
   const api = connect(program.url);
   const left = new Map(diary.accepted);
   await eventually(
@@ -241,7 +175,7 @@ test('after the feed has ended and what rests is cancelled, every accepted order
     },
     120_000,
   );
-  await eventually('everything has caught up', () => settled(true));
+  await eventually('everything has caught up', () => settled(dataFolder));
   await api.close();
 });
 
@@ -407,7 +341,7 @@ test('verify fails when the last records are cut off, seals and all, because hea
     body: { symbol: 'AAPL', side: 'BUY', quantity: '1', type: 'LIMIT', limitPrice: '1' },
   });
   assert.equal(placed.status, 202, JSON.stringify(placed.body));
-  await eventually('everything has caught up', () => settled(true));
+  await eventually('everything has caught up', () => settled(dataFolder));
   await api.close();
   await program.end('SIGTERM');
   program = null;

@@ -201,8 +201,7 @@ export const noFloatMoney: Rule = {
       'no-float-money',
       files.filter(
         (file) =>
-          /^(domain|services|streams|infrastructure|composition|commands)\//.test(file.path) &&
-          !isTest(file.path),
+          /^(domain|services|streams|infrastructure|composition)\//.test(file.path) && !isTest(file.path),
       ),
       FLOATS,
       'this file',
