@@ -54,7 +54,7 @@ export const registrations: readonly Registration[] = [
     load: () => import('./export.ts'),
   },
   {
-    summaries: { bench: 'Measure this machine: latencies, rates and memory, from HTTP to the log.' },
+    summaries: { bench: 'Run the benchmarks, or those named, on folders of their own.' },
     load: () => import('./bench.ts'),
   },
 ];
