@@ -47,11 +47,14 @@ function smallLog(count: number, fail: { poll?: number; commit?: number }) {
       };
     },
     extents: async () => [{ topic: 't', partition: 0, firstOffset: 0, nextOffset: count }],
-  } as unknown as EventLog;
+  };
   return { log, state };
 }
 
-function loopOn(log: EventLog, handle: (records: readonly LogRecord[]) => Promise<readonly Position[]>) {
+function loopOn(
+  log: Pick<EventLog, 'openConsumer' | 'extents'>,
+  handle: (records: readonly LogRecord[]) => Promise<readonly Position[]>,
+) {
   const system = testContext().runtime;
   const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
   const crashes: unknown[] = [];

@@ -14,7 +14,7 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Consumer, EventLog, LogRecord, Position, TopicPartition } from './event-log.ts';
 
 export interface ConsumerLoopOptions {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'openConsumer' | 'extents'>;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -194,7 +194,7 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
 }
 
 async function lagOf(
-  log: EventLog,
+  log: Pick<EventLog, 'extents'>,
   topics: readonly string[],
   positions: ReadonlyMap<string, number>,
 ): Promise<number | null> {

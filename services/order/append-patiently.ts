@@ -20,7 +20,7 @@ const INITIAL_DELAY_MS = 50;
 const MAX_DELAY_MS = 500;
 
 export async function appendPatiently(
-  log: EventLog,
+  log: Pick<EventLog, 'append'>,
   records: readonly NewRecord[],
   { runtime, logger }: { readonly runtime: Runtime; readonly logger: Logger },
 ): Promise<Appended> {

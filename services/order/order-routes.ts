@@ -9,9 +9,15 @@ import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.t
 import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
-import type { IndexedOrder, OrderStatus } from '#infrastructure/relational/stores.ts';
+import type { IndexedOrder, OrderIndex, OrderStatus } from '#infrastructure/relational/stores.ts';
 import { appendPatiently } from './append-patiently.ts';
 import { accountOf, type PlaceOrderParts } from './place-order.ts';
+
+/** Reading and cancelling need more of the index than placing does. */
+export interface OrderRouteParts extends PlaceOrderParts {
+  readonly orders: Pick<OrderIndex, 'get' | 'getMany' | 'list'>;
+}
+
 import {
   AcceptedResponse,
   CancelResponse,
@@ -44,7 +50,7 @@ const STATUS_WORDS = [
 ] as const;
 type StatusWord = (typeof STATUS_WORDS)[number];
 
-export function orderRoutes(parts: PlaceOrderParts, placeOrder: Handler): readonly Route[] {
+export function orderRoutes(parts: OrderRouteParts, placeOrder: Handler): readonly Route[] {
   const shared = { access: 'api-key', tag: 'orders' } as const;
   return [
     {
@@ -91,7 +97,7 @@ export function orderRoutes(parts: PlaceOrderParts, placeOrder: Handler): readon
 }
 
 async function guarded(
-  { logger }: PlaceOrderParts,
+  { logger }: OrderRouteParts,
   request: Request,
   handle: (accountId: AccountId) => Promise<HttpResult>,
 ): Promise<HttpResult> {
@@ -113,7 +119,7 @@ function notFound(): HttpResult {
 }
 
 async function ownOrder(
-  parts: PlaceOrderParts,
+  parts: OrderRouteParts,
   accountId: AccountId,
   request: Request,
 ): Promise<IndexedOrder | null> {
@@ -127,7 +133,7 @@ async function ownOrder(
 }
 
 async function listOrders(
-  parts: PlaceOrderParts,
+  parts: OrderRouteParts,
   accountId: AccountId,
   request: Request,
 ): Promise<HttpResult> {
@@ -163,7 +169,7 @@ async function listOrders(
 }
 
 async function indexedPage(
-  { orders }: PlaceOrderParts,
+  { orders }: OrderRouteParts,
   accountId: AccountId,
   after: OrderId | null,
   query: {
@@ -180,7 +186,7 @@ async function indexedPage(
 }
 
 async function unindexed(
-  { recent, orders }: PlaceOrderParts,
+  { recent, orders }: OrderRouteParts,
   accountId: AccountId,
   word: StatusWord | null,
   symbol: string | null,
@@ -198,7 +204,7 @@ async function unindexed(
 }
 
 async function cancelOrder(
-  parts: PlaceOrderParts,
+  parts: OrderRouteParts,
   accountId: AccountId,
   request: Request,
 ): Promise<HttpResult> {

@@ -5,14 +5,12 @@ import type { Money } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
-import type { HttpRequest } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
-import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import type { IndexedOrder, OrderIndex } from '#infrastructure/relational/stores.ts';
+import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
+import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
+import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
 import { bodyOf, configured, keyOf, marketEvent, statusOf, testContext } from '#tests/in-process/platform.ts';
 import { orderOptions } from './config.ts';
-import type { IndexLag } from './index-lag.ts';
 import { createPlaceOrder } from './place-order.ts';
 import { RecentOrders } from './recent-orders.ts';
 
@@ -54,16 +52,16 @@ async function door(more: { readonly recentOrders?: number; readonly maxInFlight
       appended.push(...records);
       return records.map(({ topic }) => ({ topic, partition: 0, offset: appended.length - 1 }));
     },
-  } as unknown as EventLog;
+  };
   const config = configured(orderOptions);
   const recent = new RecentOrders(more.recentOrders ?? 1_000);
   const { placeOrder } = createPlaceOrder({
     log,
     cache,
-    portfolios: { get: () => state.portfolio() } as unknown as PortfolioStore,
-    orders: { get: (orderId: OrderId) => state.index(orderId) } as unknown as OrderIndex,
+    portfolios: { get: () => state.portfolio() },
+    orders: { get: (orderId: OrderId) => state.index(orderId) },
     recent,
-    indexLag: { trouble: () => state.indexTrouble } as IndexLag,
+    indexLag: { trouble: () => state.indexTrouble },
     runtime,
     logger: testContext().logger,
     fees: feesOf(config),
@@ -79,7 +77,7 @@ async function door(more: { readonly recentOrders?: number; readonly maxInFlight
       principal: keyOf(ACCOUNT),
       requestId: 'r',
       traceparent: undefined,
-    } as unknown as HttpRequest<never, never, never>);
+    });
   return { place, state, appended, indexed, recent, cache };
 }
 

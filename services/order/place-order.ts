@@ -28,12 +28,12 @@ import { type OrderRequest, readIdempotencyKey, readOrderRequest } from './order
 import type { RecentOrders } from './recent-orders.ts';
 
 export interface PlaceOrderParts {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'append'>;
   readonly cache: Cache;
-  readonly portfolios: PortfolioStore;
-  readonly orders: OrderIndex;
+  readonly portfolios: Pick<PortfolioStore, 'get'>;
+  readonly orders: Pick<OrderIndex, 'get'>;
   readonly recent: RecentOrders;
-  readonly indexLag: IndexLag;
+  readonly indexLag: Pick<IndexLag, 'trouble'>;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly fees: FeeSchedule;
@@ -48,7 +48,7 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
   const { log, recent, runtime } = parts;
   let inFlight = 0;
 
-  async function placeOrder(request: HttpRequest<never, never, never>): Promise<HttpResult> {
+  async function placeOrder(request: HttpRequest): Promise<HttpResult> {
     const accountId = accountOf(request);
     if (accountId === null) return problemResult('UNAUTHENTICATED', 'Send an API key of a trading account.');
     const reader = new RequestReader();
@@ -242,7 +242,7 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
   return { placeOrder, inFlight: () => inFlight };
 }
 
-export function accountOf(request: HttpRequest<never, never, never>): AccountId | null {
+export function accountOf(request: HttpRequest): AccountId | null {
   const { principal } = request;
   return principal?.kind === 'api-key' ? parseAccountId(principal.accountId) : null;
 }

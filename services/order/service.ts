@@ -21,8 +21,8 @@ import { accountRoutes } from './account-routes.ts';
 import type { OrderConfig } from './config.ts';
 import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
 import { indexRows } from './order-index-fold.ts';
-import { orderRoutes } from './order-routes.ts';
-import { createPlaceOrder, type PlaceOrderParts } from './place-order.ts';
+import { type OrderRouteParts, orderRoutes } from './order-routes.ts';
+import { createPlaceOrder } from './place-order.ts';
 import { RecentOrders } from './recent-orders.ts';
 
 export interface OrderPorts {
@@ -41,7 +41,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
   const recent = new RecentOrders(config.recentOrders);
   const onIndexed = (partition: number, nextOffset: number) => recent.indexedUpTo(partition, nextOffset);
   const indexLag = new IndexLag({ log, runtime, logger, maxLag: config.maxIndexLag, onIndexed });
-  const parts: PlaceOrderParts = {
+  const parts: OrderRouteParts = {
     ...ports,
     recent,
     indexLag,

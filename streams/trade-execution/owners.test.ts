@@ -12,7 +12,7 @@ import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
-import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog, LogRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import {
   configured,
   openTestLog,
@@ -158,35 +158,32 @@ type Fault = 'none' | 'unavailable' | 'unknown, not written' | 'unknown, written
 
 /** A log whose commits fail as told, one fault per commit; appends and reads are untouched. */
 function faulty(log: EventLog, faults: Fault[]): EventLog {
-  return {
-    ...Object.fromEntries(
-      Object.getOwnPropertyNames(Object.getPrototypeOf(log)).map((name) => [
-        name,
-        (...given: unknown[]) =>
-          (log as unknown as Record<string, (...all: unknown[]) => unknown>)[name]?.(...given),
-      ]),
-    ),
-    async openProducer(transactionalId: string) {
-      const producer = await log.openProducer(transactionalId);
-      return {
-        transactionalId,
-        async commit(transaction) {
-          const fault = faults.shift() ?? 'none';
-          if (fault === 'unavailable')
-            throw new OperatingError('LOG_UNAVAILABLE', 'test', { retry: 'retry' });
-          if (fault === 'unknown, not written') {
-            throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'test', { retry: 'unknown' });
-          }
-          const outcome = await producer.commit(transaction);
-          if (fault === 'unknown, written') {
-            throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'test', { retry: 'unknown' });
-          }
-          return outcome;
-        },
-        close: () => producer.close(),
-      };
+  async function openProducer(transactionalId: string): Promise<TransactionalProducer> {
+    const producer = await log.openProducer(transactionalId);
+    return {
+      transactionalId,
+      async commit(transaction) {
+        const fault = faults.shift() ?? 'none';
+        if (fault === 'unavailable') throw new OperatingError('LOG_UNAVAILABLE', 'test', { retry: 'retry' });
+        if (fault === 'unknown, not written') {
+          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'test', { retry: 'unknown' });
+        }
+        const outcome = await producer.commit(transaction);
+        if (fault === 'unknown, written') {
+          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'test', { retry: 'unknown' });
+        }
+        return outcome;
+      },
+      close: () => producer.close(),
+    };
+  }
+  return new Proxy(log, {
+    get(target, name) {
+      if (name === 'openProducer') return openProducer;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
     },
-  } as EventLog;
+  });
 }
 
 const workload = (): readonly TradingInput[] => [

@@ -22,8 +22,8 @@ import { analyticsTrade, historyDocument } from './trade-documents.ts';
 
 export interface TradePersistencePorts {
   readonly log: EventLog;
-  readonly history: TradeHistory;
-  readonly analytics: TradeAnalytics;
+  readonly history: Pick<TradeHistory, 'index'>;
+  readonly analytics: Pick<TradeAnalytics, 'append'>;
 }
 
 export function createTradePersistenceStream(

@@ -16,8 +16,8 @@ import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
-import type { AnalyticsTrade, TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
-import type { TradeDocument, TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
+import type { AnalyticsTrade } from '#infrastructure/trade-analytics/trade-analytics.ts';
+import type { TradeDocument } from '#infrastructure/trade-history/trade-history.ts';
 import {
   configured,
   openTestLog,
@@ -28,6 +28,7 @@ import {
 } from '#tests/in-process/platform.ts';
 import { tradePersistenceOptions } from './config.ts';
 import { createTradePersistenceStream } from './service.ts';
+import { historyDocument } from './trade-documents.ts';
 
 const ACCOUNT = derivedUuid('account') as AccountId;
 
@@ -80,13 +81,13 @@ function sinks(down: { history: boolean; analytics: boolean }) {
       failWhen(down.history);
       for (const each of trades) documents.set(each.eventId, each);
     },
-  } as unknown as TradeHistory;
+  };
   const analytics = {
     async append(trades: readonly AnalyticsTrade[]) {
       failWhen(down.analytics);
       for (const each of trades) executed.set(each.eventId, each);
     },
-  } as unknown as TradeAnalytics;
+  };
   return { history, analytics, documents, executed };
 }
 
@@ -176,7 +177,7 @@ test('a sink that was written and then asked again, as after a crash before the 
     const context = testContext();
     const { history, analytics, documents } = sinks({ history: false, analytics: false });
     await appendTrades(log, [trade(0, 'EXECUTED')]);
-    await history.index([{ ...trade(0, 'EXECUTED'), userId: ACCOUNT } as unknown as TradeDocument]);
+    await history.index([historyDocument(trade(0, 'EXECUTED'))]);
     const stream = createTradePersistenceStream(
       context,
       { log, history, analytics },

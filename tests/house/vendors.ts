@@ -14,7 +14,6 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   pino: /^infrastructure\/core\//,
   'prom-client': /^infrastructure\/core\//,
   commander: /^commands\//,
-  cockatiel: /^infrastructure\/common\//,
   'csv-parse': /^infrastructure\/market-files\//,
   'hdr-histogram-js': /^(commands|composition)\//,
   undici: /^commands\//,
