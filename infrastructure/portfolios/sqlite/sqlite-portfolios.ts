@@ -1,6 +1,6 @@
 /**
- * The portfolio store on one SQLite file: reads here, since every order asks for one; writes on a thread of their
- * own, since they wait for the disk.
+ * The portfolio store on one SQLite file: reads here, since every order asks for one, and most of them from memory;
+ * writes on a thread of their own, since they wait for the disk.
  *
  * It is a projection, but its consumer commits its position in the log after `put`, so a write that a power cut
  * takes back would leave a hole that nobody fills. Every call is therefore one transaction, synced before it
@@ -49,6 +49,8 @@ const FORMAT: SqliteFormat = {
 };
 
 const CACHE_KIB = 8 * 1024;
+/** Portfolios kept as they were last read or written: every order asks for one, and a folder has one process. */
+const KEPT_MAX = 4_096;
 
 const WRITE = `
   INSERT INTO trading_portfolios (user_id, version, state_hash, name, cash_balance, cash_reserved,
@@ -79,6 +81,8 @@ class SqlitePortfolios implements PortfolioStore {
   readonly #writer: SqliteThread;
   readonly #read: StatementSync;
   readonly #readPage: StatementSync;
+  /** Least recently written or read from the file first. */
+  readonly #kept = new Map<AccountId, Portfolio>();
 
   constructor(path: string, reader: DatabaseSync, writer: SqliteThread) {
     this.#path = path;
@@ -95,21 +99,44 @@ class SqlitePortfolios implements PortfolioStore {
   async put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]> {
     for (const portfolio of portfolios) assertPossible(portfolio);
     if (portfolios.length === 0) return [];
-    // Each write is followed by a look at what is stored then, before the next item's write.
-    const results = await this.#writer.write(
-      portfolios.flatMap((portfolio) => [
-        writeStep(portfolio),
-        { sql: READ_HEAD, values: [portfolio.userId] },
-      ]),
-    );
-    return portfolios.map((portfolio, index) =>
-      toOutcome(portfolio, results[2 * index], results[2 * index + 1]),
-    );
+    try {
+      // Each write is followed by a look at what is stored then, before the next item's write.
+      const results = await this.#writer.write(
+        portfolios.flatMap((portfolio) => [
+          writeStep(portfolio),
+          { sql: READ_HEAD, values: [portfolio.userId] },
+        ]),
+      );
+      return portfolios.map((portfolio, index) => {
+        const outcome = toOutcome(portfolio, results[2 * index], results[2 * index + 1]);
+        if (outcome.kind === 'written') this.#keep(portfolio);
+        return outcome;
+      });
+    } catch (error) {
+      // What is stored now is not known.
+      for (const { userId } of portfolios) this.#kept.delete(userId);
+      throw error;
+    }
+  }
+
+  #keep(portfolio: Portfolio): void {
+    const former = this.#kept.get(portfolio.userId);
+    if (former !== undefined && former.version > portfolio.version) return;
+    this.#kept.delete(portfolio.userId);
+    this.#kept.set(portfolio.userId, portfolio);
+    if (this.#kept.size <= KEPT_MAX) return;
+    const oldest = this.#kept.keys().next();
+    if (oldest.done !== true) this.#kept.delete(oldest.value);
   }
 
   async get(userId: AccountId): Promise<Portfolio | null> {
+    const kept = this.#kept.get(userId);
+    if (kept !== undefined && this.#reader.isOpen) return kept;
     const row = this.#guard(() => this.#read.get(userId));
-    return row === undefined ? null : toPortfolio(row);
+    if (row === undefined) return null;
+    const portfolio = toPortfolio(row);
+    this.#keep(portfolio);
+    return portfolio;
   }
 
   async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {

@@ -8,42 +8,68 @@
 import type { Compilable, Insertable, Kysely, Selectable } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '../stores.ts';
 import { inStatements } from './batches.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
+import { rowStatement } from './row-statement.ts';
 import type { OrdersTable, Tables } from './tables.ts';
+
+const COLUMNS = [
+  'order_id',
+  'user_id',
+  'symbol',
+  'side',
+  'type',
+  'time_in_force',
+  'quantity',
+  'notional',
+  'limit_price',
+  'client_order_id',
+  'status',
+  'filled_quantity',
+  'average_fill_price',
+  'reason',
+  'body_digest',
+  'created_at_ms',
+  'updated_at_ms',
+  'account_sequence',
+] as const;
 
 const OPEN: readonly OrderStatus[] = ['ACCEPTED', 'NEW', 'PARTIALLY_FILLED'];
 
 export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIndex {
+  const acceptance = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putAcceptance(tables, row));
+  const update = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putUpdate(tables, row));
+
+  async function getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]> {
+    const found: IndexedOrder[] = [];
+    for (const ids of inStatements(orderIds)) {
+      const rows = await tables.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
+      found.push(...rows.map(toOrder));
+    }
+    return found;
+  }
+
+  // Every order under an idempotency key asks for one.
+  const get = gatherReads<OrderId, IndexedOrder>(async (orderIds) => {
+    const found = new Map((await getMany(orderIds)).map((order) => [order.orderId, order]));
+    return orderIds.map((orderId) => found.get(orderId) ?? null);
+  });
+
   return {
     async put(orders) {
       if (orders.length === 0) return;
       const { acceptances, updates } = sortOut(orders);
       await write([
-        ...inStatements(acceptances).map((rows) => putAcceptances(tables, rows)),
-        ...inStatements(updates).map((rows) => putUpdates(tables, rows)),
+        ...acceptances.map((order) => acceptance(toRow(order))),
+        ...updates.map((order) => update(toRow(order))),
       ]);
     },
 
-    async get(orderId) {
-      const row = await tables
-        .selectFrom('orders')
-        .selectAll()
-        .where('order_id', '=', orderId)
-        .executeTakeFirst();
-      return row === undefined ? null : toOrder(row);
-    },
-
-    async getMany(orderIds) {
-      const found: IndexedOrder[] = [];
-      for (const ids of inStatements(orderIds)) {
-        const rows = await tables.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
-        found.push(...rows.map(toOrder));
-      }
-      return found;
-    },
+    get,
+    getMany,
 
     async list({ userId, status, symbol, after, limit }) {
       let select = tables.selectFrom('orders').selectAll().where('user_id', '=', userId);
@@ -78,52 +104,52 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
 }
 
 /** Inserts, or adds the facts of acceptance to an order whose updates came first. */
-function putAcceptances(tables: Kysely<Tables>, orders: readonly IndexedOrder[]): Compilable {
+function putAcceptance(tables: Kysely<Tables>, row: Insertable<OrdersTable>): Compilable {
   return tables
     .insertInto('orders')
-    .values(orders.map(toRow))
+    .values(row)
     .onConflict((conflict) =>
       conflict
         .column('order_id')
-        .doUpdateSet((row) => ({
-          body_digest: row.ref('excluded.body_digest'),
-          quantity: row.fn.coalesce('excluded.quantity', 'orders.quantity'),
-          notional: row.fn.coalesce('excluded.notional', 'orders.notional'),
-          client_order_id: row.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
-          created_at_ms: row.ref('excluded.created_at_ms'),
+        .doUpdateSet((column) => ({
+          body_digest: column.ref('excluded.body_digest'),
+          quantity: column.fn.coalesce('excluded.quantity', 'orders.quantity'),
+          notional: column.fn.coalesce('excluded.notional', 'orders.notional'),
+          client_order_id: column.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
+          created_at_ms: column.ref('excluded.created_at_ms'),
         }))
         .where('orders.body_digest', '=', ''),
     );
 }
 
-function putUpdates(tables: Kysely<Tables>, orders: readonly IndexedOrder[]): Compilable {
+function putUpdate(tables: Kysely<Tables>, row: Insertable<OrdersTable>): Compilable {
   return tables
     .insertInto('orders')
-    .values(orders.map(toRow))
+    .values(row)
     .onConflict((conflict) =>
       conflict
         .column('order_id')
-        .doUpdateSet((row) => ({
-          symbol: row.ref('excluded.symbol'),
-          side: row.ref('excluded.side'),
-          type: row.ref('excluded.type'),
-          time_in_force: row.ref('excluded.time_in_force'),
-          quantity: row.fn.coalesce('excluded.quantity', 'orders.quantity'),
-          notional: row.fn.coalesce('orders.notional', 'excluded.notional'),
-          limit_price: row.ref('excluded.limit_price'),
-          client_order_id: row.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
-          status: row.ref('excluded.status'),
-          filled_quantity: row.ref('excluded.filled_quantity'),
-          average_fill_price: row.ref('excluded.average_fill_price'),
-          reason: row.ref('excluded.reason'),
-          body_digest: row
+        .doUpdateSet((column) => ({
+          symbol: column.ref('excluded.symbol'),
+          side: column.ref('excluded.side'),
+          type: column.ref('excluded.type'),
+          time_in_force: column.ref('excluded.time_in_force'),
+          quantity: column.fn.coalesce('excluded.quantity', 'orders.quantity'),
+          notional: column.fn.coalesce('orders.notional', 'excluded.notional'),
+          limit_price: column.ref('excluded.limit_price'),
+          client_order_id: column.fn.coalesce('excluded.client_order_id', 'orders.client_order_id'),
+          status: column.ref('excluded.status'),
+          filled_quantity: column.ref('excluded.filled_quantity'),
+          average_fill_price: column.ref('excluded.average_fill_price'),
+          reason: column.ref('excluded.reason'),
+          body_digest: column
             .case()
             .when('orders.body_digest', '=', '')
-            .then(row.ref('excluded.body_digest'))
-            .else(row.ref('orders.body_digest'))
+            .then(column.ref('excluded.body_digest'))
+            .else(column.ref('orders.body_digest'))
             .end(),
-          updated_at_ms: row.ref('excluded.updated_at_ms'),
-          account_sequence: row.ref('excluded.account_sequence'),
+          updated_at_ms: column.ref('excluded.updated_at_ms'),
+          account_sequence: column.ref('excluded.account_sequence'),
         }))
         .whereRef('excluded.account_sequence', '>', 'orders.account_sequence'),
     );

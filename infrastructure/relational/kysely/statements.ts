@@ -3,23 +3,38 @@ import type { Insertable, Selectable } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { StatementLine, StatementStore } from '../stores.ts';
-import { inStatements } from './batches.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
+import { rowStatement } from './row-statement.ts';
 import type { StatementLinesTable } from './tables.ts';
 
+const COLUMNS = [
+  'entry_id',
+  'account_id',
+  'sequence',
+  'kind',
+  'reference',
+  'symbol',
+  'cash_change',
+  'quantity_change',
+  'price',
+  'cash_after',
+  'at_ms',
+  'note',
+] as const;
+
 export function createStatementStore({ tables, write }: RelationalDatabase): StatementStore {
+  const insertion = rowStatement(COLUMNS, (row: Insertable<StatementLinesTable>) =>
+    tables
+      .insertInto('statement_lines')
+      .values(row)
+      .onConflict((conflict) => conflict.column('entry_id').doNothing()),
+  );
+
   return {
     async append(lines) {
       if (lines.length === 0) return;
-      await write(
-        inStatements(lines).map((some) =>
-          tables
-            .insertInto('statement_lines')
-            .values(some.map(toRow))
-            .onConflict((conflict) => conflict.column('entry_id').doNothing()),
-        ),
-      );
+      await write(lines.map((line) => insertion(toRow(line))));
     },
 
     async findByReference(accountId, reference) {

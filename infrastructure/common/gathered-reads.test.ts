@@ -1,0 +1,41 @@
+/** Reads that are asked for together are one read, each with its own answer. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gatherReads } from './gathered-reads.ts';
+
+test('items asked for in one turn are read at once, and each asker gets its own', async () => {
+  const reads: (readonly number[])[] = [];
+  const get = gatherReads<number, string>(async (keys) => {
+    reads.push(keys);
+    return keys.map((key) => (key % 2 === 0 ? `item ${key}` : null));
+  });
+  assert.deepEqual(await Promise.all([get(2), get(3), get(2)]), ['item 2', null, 'item 2']);
+  assert.equal(await get(4), 'item 4');
+  assert.deepEqual(reads, [[2, 3, 2], [4]]);
+});
+
+test('a read that fails fails for all who asked for it, and for nobody else', async () => {
+  let fails = true;
+  const get = gatherReads<number, number>(async (keys) => {
+    if (fails) throw new Error('the disk is gone');
+    return keys;
+  });
+  const outcomes = await Promise.allSettled([get(1), get(2)]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  fails = false;
+  assert.equal(await get(3), 3);
+});
+
+test('many askers are served in reads of a limited size', async () => {
+  const sizes: number[] = [];
+  const get = gatherReads<number, number>(async (keys) => {
+    sizes.push(keys.length);
+    return keys;
+  });
+  const keys = Array.from({ length: 600 }, (_, key) => key);
+  assert.deepEqual(await Promise.all(keys.map(get)), keys);
+  assert.deepEqual(sizes, [256, 256, 88]);
+});
