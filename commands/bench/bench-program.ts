@@ -9,7 +9,8 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { connectOperator, type OperatorClient } from '../operator-client.ts';
 
 const ENTRY = join(dirname(import.meta.dirname), '../bin/tradehall.ts');
-const READY_TIMEOUT_MS = 600_000;
+/** A first start on a seeded log executes all of it before it is ready. */
+const READY_TIMEOUT_MS = 1_800_000;
 const KIB_PER_MIB = 1_024;
 
 export interface BenchProgram {
