@@ -46,6 +46,7 @@ export class Expiry {
       for (const partition of topic.partitions) {
         for (;;) {
           await this.#parts.runtime.timers.yieldTurn();
+          while (this.#parts.writer.isSyncing) await this.#parts.writer.synced();
           if (stopped()) return removed;
           const step = translating(() => this.#step(partition, nowMs));
           removed += step;

@@ -2,7 +2,11 @@
  * The one writer of the embedded log. Operations that arrive during a turn of the event loop are written in one
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
- *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT ─▶ heads ─▶ answers
+ *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
+ *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers
+ *
+ * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
+ * batches. What is not synced yet, nobody sees.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
@@ -19,34 +23,12 @@ import {
   recordCheck,
   recordHash,
 } from '../seal.ts';
+import type { Durability } from './durability.ts';
 import { operatingErrorOf } from './failures.ts';
 import type { LogHeads } from './log-heads.ts';
+import type { Write, Written } from './log-write.ts';
 import type { RecordStorage } from './record-storage.ts';
 import type { PartitionState } from './topic-registry.ts';
-
-export interface PlacedRecord {
-  readonly partition: PartitionState;
-  readonly key: string | null;
-  readonly value: Uint8Array | null;
-}
-
-export interface Write {
-  readonly records: readonly PlacedRecord[];
-  readonly consumed: {
-    readonly group: string;
-    readonly positions: readonly { readonly partition: PartitionState; readonly offset: number }[];
-  } | null;
-  readonly epoch: { readonly transactionalId: string; readonly epoch: number } | null;
-  /** Asked just before writing: a refusal (such as `fenced`) leaves this write out and its neighbours alone. */
-  check():
-    | { readonly kind: 'go' }
-    | { readonly kind: 'refused'; readonly error: OperatingError }
-    | { readonly kind: 'fenced' };
-}
-
-export type Written =
-  | { readonly kind: 'written'; readonly offsets: readonly number[] }
-  | { readonly kind: 'fenced' };
 
 interface Queued {
   readonly write: Write;
@@ -59,6 +41,7 @@ export interface LogWriterOptions {
   readonly db: DatabaseSync;
   readonly storage: RecordStorage;
   readonly heads: LogHeads;
+  readonly durability: Durability;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly sealsPartition: () => PartitionState;
@@ -83,6 +66,7 @@ export class LogWriter {
   #queuedBytes = 0;
   #running = false;
   #held: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> | null = null;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -96,6 +80,8 @@ export class LogWriter {
   }
 
   submit(write: Write): Promise<Written> {
+    const { refusal } = this.#options.durability;
+    if (refusal !== null) return Promise.reject(refusal);
     let bytes = BYTES_PER_RECORD;
     for (const record of write.records)
       bytes += BYTES_PER_RECORD + (record.value === null ? 0 : record.value.length);
@@ -127,6 +113,18 @@ export class LogWriter {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#held = promise;
     return resolve;
+  }
+
+  /**
+   * While a transaction is committed and not yet synced, what is known of the partitions is behind the file: another
+   * transaction of this connection waits for `synced` until this is false.
+   */
+  get isSyncing(): boolean {
+    return this.#syncing !== null;
+  }
+
+  async synced(): Promise<void> {
+    await this.#syncing;
   }
 
   /** Resolves when nothing is queued. */
@@ -197,7 +195,11 @@ export class LogWriter {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
       await this.#held;
-      this.#flush(this.#take());
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#syncing = promise;
+      await this.#flush(this.#take());
+      this.#syncing = null;
+      resolve();
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -224,7 +226,7 @@ export class LogWriter {
     if (this.#options.db.isTransaction) this.#options.db.exec('ROLLBACK');
   }
 
-  #flush(taken: readonly Queued[]): void {
+  async #flush(taken: readonly Queued[]): Promise<void> {
     const touched = new Set<PartitionState>();
     const answers: (() => void)[] = [];
     const writing: Queued[] = [];
@@ -244,7 +246,7 @@ export class LogWriter {
           answers.push(() => queued.resolve({ kind: 'fenced' }));
           continue;
         }
-        if (!begun) this.#options.db.exec('BEGIN');
+        if (!begun) this.#options.db.exec('PRAGMA synchronous = NORMAL; BEGIN');
         begun = true;
         writing.push(queued);
         const offsets = this.#write(queued.write, nowMs, touched);
@@ -253,11 +255,21 @@ export class LogWriter {
       if (begun) {
         chainHashes = this.#seal(touched, nowMs);
         atCommit = true;
-        this.#options.db.exec('COMMIT');
+        this.#options.db.exec('COMMIT; PRAGMA synchronous = FULL');
       }
     } catch (error) {
       this.#abandon(touched, taken, error, atCommit);
       return;
+    }
+    if (writing.length > 0) {
+      const { durability } = this.#options;
+      const bytes = writing.reduce((sum, queued) => sum + queued.bytes, 0);
+      const failure = await durability.makeDurable(touched.size, bytes);
+      if (failure !== null) {
+        for (const queued of taken) queued.reject(failure);
+        for (const queued of this.#queue.splice(0)) queued.reject(durability.refusal);
+        return;
+      }
     }
     for (const partition of touched) {
       partition.nextOffset = partition.pendingNextOffset;
@@ -285,6 +297,7 @@ export class LogWriter {
     let reason = operatingErrorOf(error, atCommit) ?? error;
     try {
       this.#rollBack();
+      this.#options.db.exec('PRAGMA synchronous = FULL');
     } catch (rollBackError) {
       // The next flush tries again before it writes anything.
       reason = operatingErrorOf(rollBackError, true) ?? rollBackError;

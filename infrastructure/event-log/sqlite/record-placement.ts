@@ -4,7 +4,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { NewRecord, Position } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
-import type { PlacedRecord } from './log-writer.ts';
+import type { PlacedRecord } from './log-write.ts';
 import type { PartitionState, TopicRegistry } from './topic-registry.ts';
 
 export interface PlacedPosition {

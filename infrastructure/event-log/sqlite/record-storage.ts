@@ -83,6 +83,8 @@ export class RecordStorage {
     const records: LogRecord[] = [];
     const rows: readonly unknown[] = this.#of(partition).read.all(fromOffset, maxRecords);
     for (const row of rows) {
+      // Written, and not durable yet.
+      if (isRow(row) && row[0] >= partition.nextOffset) break;
       if (!isRow(row)) throw new TypeError('node:sqlite returned a row of another shape');
       records.push({
         topic,

@@ -5,7 +5,6 @@
  * partitions out, expiry.ts removes, backup.ts copies.
  */
 import assert from 'node:assert/strict';
-import { TOPIC } from '#domain/data/topics.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -25,27 +24,21 @@ import type {
 import { partitionOfKey } from '../partitioner.ts';
 import { backupLogFiles } from './backup.ts';
 import { ConsumerGroup } from './consumer-groups.ts';
+import { Durability } from './durability.ts';
 import { Expiry } from './expiry.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import { assertEmpty, assertReachesHeads } from './head-check.ts';
 import type { LogHeads } from './log-heads.ts';
 import { headsExist, openLogHeads } from './log-heads.ts';
-import type { Write, Written } from './log-writer.ts';
+import { type LogSync, openLogSync } from './log-sync.ts';
+import type { Write, Written } from './log-write.ts';
 import { LogWriter } from './log-writer.ts';
 import { beyondEnd, type PlacedPosition, positionsWritten, RecordPlacement } from './record-placement.ts';
 import { RecordStorage } from './record-storage.ts';
 import { openLogFile } from './schema.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
 import type { PartitionState } from './topic-registry.ts';
-import { TopicRegistry } from './topic-registry.ts';
-
-/** Written by the log itself. */
-export const SEALS_TOPIC: TopicSpec = {
-  name: TOPIC.logSeals,
-  partitions: 1,
-  cleanup: { kind: 'retain', retentionMs: 'forever' },
-  sealed: false,
-};
+import { SEALS_TOPIC, TopicRegistry } from './topic-registry.ts';
 
 export interface SqliteEventLogOptions {
   readonly directory: string;
@@ -60,6 +53,8 @@ export interface SqliteEventLogOptions {
   readonly maxLogBytes?: number;
   /** How long a group waits for a member to acknowledge a revocation before its partitions count as lost. */
   readonly handOverMs?: number;
+  /** In place of the disk's own, to stand for a disk that is slow or fails. */
+  readonly openSync?: (directory: string) => LogSync;
 }
 
 export interface SqliteEventLog extends EventLog {
@@ -70,6 +65,7 @@ export interface SqliteEventLog extends EventLog {
 class OpenSqliteEventLog implements SqliteEventLog {
   readonly #db: ReturnType<typeof openLogFile>;
   readonly #heads: LogHeads;
+  readonly #sync: LogSync;
   readonly #registry: TopicRegistry;
   readonly #storage: RecordStorage;
   readonly #writer: LogWriter;
@@ -92,18 +88,24 @@ class OpenSqliteEventLog implements SqliteEventLog {
     this.#handOverMs = options.handOverMs ?? 60_000;
     this.#db = openLogFile({ directory: options.directory, maxBytes: options.maxLogBytes ?? null });
     let heads: LogHeads | null = null;
+    let sync: LogSync | null = null;
     try {
       this.#registry = new TopicRegistry(this.#db);
       if (!headsExist(options.directory)) assertEmpty(this.#registry, options.directory);
       heads = openLogHeads(options.directory);
       this.#heads = heads;
       this.#registry.ensure([SEALS_TOPIC]);
+      sync = (options.openSync ?? openLogSync)(options.directory);
+      // The writer copies pages back itself, between two transactions (log-sync.ts).
+      this.#db.exec('PRAGMA wal_autocheckpoint = 0');
+      this.#sync = sync;
       this.#placement = new RecordPlacement(this.#registry, options.maxRecordBytes ?? 1024 * 1024);
       this.#storage = new RecordStorage(this.#db);
       this.#writer = new LogWriter({
         db: this.#db,
         storage: this.#storage,
         heads,
+        durability: new Durability(this.#db, sync, options.logger),
         runtime: options.runtime,
         logger: options.logger,
         sealsPartition: () => this.#registry.partition({ topic: SEALS_TOPIC.name, partition: 0 }),
@@ -126,6 +128,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
     } catch (error) {
       heads?.close();
       this.#db.close();
+      sync?.close();
       throw operatingErrorOf(error, false) ?? error;
     }
   }
@@ -386,6 +389,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
     await this.#writer.idle();
     await Promise.allSettled(this.#background);
     this.#db.close();
+    this.#sync.close();
     this.#heads.close();
   }
 }

@@ -1,0 +1,62 @@
+/**
+ * Makes a committed transaction durable, and copies pages of the write-ahead log back into the database between two
+ * transactions. After a sync that failed, what the file holds is not known, so nothing is added to it any more.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { LogSync } from './log-sync.ts';
+
+/** Pages in the write-ahead log, estimated, after which they are copied into the database. */
+const CHECKPOINT_PAGES = 1_500;
+/** Of B-trees: a leaf and what is above it, for each partition that is written to. */
+const PAGES_PER_PARTITION = 2;
+const BYTES_PER_PAGE = 4_096;
+const ADVICE = 'Look after the disk, then restart the program.';
+
+export class Durability {
+  readonly #db: DatabaseSync;
+  readonly #sync: LogSync;
+  readonly #logger: Logger;
+  #pagesToCopy = 0;
+  #refusal: OperatingError | null = null;
+
+  constructor(db: DatabaseSync, sync: LogSync, logger: Logger) {
+    this.#db = db;
+    this.#sync = sync;
+    this.#logger = logger;
+  }
+
+  /** Why nothing can be written any more; `null` while it can. */
+  get refusal(): OperatingError | null {
+    return this.#refusal;
+  }
+
+  /** What to tell the writers when the disk failed: after a restart the transaction may be there, or not. */
+  async makeDurable(partitions: number, bytes: number): Promise<OperatingError | null> {
+    this.#pagesToCopy += partitions * PAGES_PER_PARTITION + bytes / BYTES_PER_PAGE;
+    try {
+      await this.#sync.writeAheadLog();
+      if (this.#pagesToCopy < CHECKPOINT_PAGES) return null;
+      this.#pagesToCopy = 0;
+      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
+      await this.#sync.database();
+      return null;
+    } catch (cause) {
+      this.#logger.error(
+        { err: cause },
+        'the event log could not be synced; it takes nothing more until a restart',
+      );
+      this.#refusal = new OperatingError(
+        'LOG_UNAVAILABLE',
+        `The event log takes nothing more since the disk failed to sync it. ${ADVICE}`,
+        { retry: 'retry', cause },
+      );
+      return new OperatingError(
+        'LOG_OUTCOME_UNKNOWN',
+        `The disk failed to sync the event log; the records may be there. ${ADVICE}`,
+        { retry: 'unknown', cause },
+      );
+    }
+  }
+}
