@@ -16,11 +16,13 @@ export interface RunningHall {
   readonly dataFolder: string;
   readonly operator: OperatorClient;
   readonly crashes: readonly unknown[];
-  stop(): Promise<void>;
+  /** Names the services that did not finish in time. */
+  stop(): Promise<readonly string[]>;
 }
 
+/** With `data` among the flags the folder stays when it stops. */
 export async function startHall(flags: Readonly<Record<string, string>>): Promise<RunningHall> {
-  const path = mkdtempSync(join(tmpdir(), 'hall-'));
+  const path = flags['data'] ?? mkdtempSync(join(tmpdir(), 'hall-'));
   const resolved = resolveConfiguration(
     optionGroups.map((group) => group.options),
     { flags: { data: path, port: '0', ...flags }, environment: {}, file: {} },
@@ -48,10 +50,11 @@ export async function startHall(flags: Readonly<Record<string, string>>): Promis
     operator: connectOperator(path),
     crashes,
     stop: async () => {
-      await composition.supervisor.shutDown(10_000);
+      const { unfinished } = await composition.supervisor.shutDown(10_000);
       await composition.close();
       folder.release();
-      rmSync(path, { recursive: true, force: true });
+      if (flags['data'] === undefined) rmSync(path, { recursive: true, force: true });
+      return unfinished;
     },
   };
 }

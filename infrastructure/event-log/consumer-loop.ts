@@ -50,7 +50,11 @@ export interface ConsumerLoopStatus {
 export interface ConsumerLoop {
   /** Resolves at once; the loop joins its group in the background. */
   start(): void;
-  /** Finishes the batch in hand (unless its store is down: then the position is kept) and leaves the group. */
+  /**
+   * Handles what the log holds at this moment, as long as that goes well and for a moment at most, so that a clean stop
+   * leaves the projection level with the log; then finishes the batch in hand and leaves the group. While its store is
+   * down the position is kept and nothing is waited for.
+   */
   stop(): Promise<void>;
   /** `null`, or why this loop is behind. */
   trouble(): string | null;
@@ -58,6 +62,10 @@ export interface ConsumerLoop {
   readPositions(): ReadonlyMap<string, number>;
   status(): Promise<ConsumerLoopStatus>;
 }
+
+/** How long a loop that stops goes on reading what is there. */
+const CATCH_UP_MS = 2_000;
+const CATCH_UP_LOOK_MS = 2;
 
 /** The positions after `records`: what to commit when all of them are stored. */
 export function positionsAfter(records: readonly LogRecord[]): readonly Position[] {
@@ -156,6 +164,16 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
     return true;
   }
 
+  /** Upstream has stopped before its projections, so what is there now is all there will be. */
+  async function catchUp(): Promise<void> {
+    const endMs = runtime.clock.monotonicMs() + CATCH_UP_MS;
+    const ends = await endsOf(log, topics);
+    const behind = () => [...positions].some(([place, offset]) => offset < (ends.get(place) ?? 0));
+    while (assigned && lastError === null && behind() && runtime.clock.monotonicMs() < endMs) {
+      await runtime.timers.sleep(CATCH_UP_LOOK_MS);
+    }
+  }
+
   async function closeQuietly(consumer: Consumer | null): Promise<void> {
     try {
       await consumer?.close();
@@ -173,6 +191,7 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
       });
     },
     async stop() {
+      if (!stopping.signal.aborted) await catchUp();
       stopping.abort();
       await finished;
     },
@@ -193,22 +212,32 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
   };
 }
 
+/** By `topic/partition`; of those that the log can tell. */
+async function endsOf(
+  log: Pick<EventLog, 'extents'>,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const ends = new Map<string, number>();
+  try {
+    for (const topic of topics) {
+      for (const extent of await log.extents(topic)) {
+        ends.set(`${topic}/${extent.partition}`, extent.nextOffset);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+  }
+  return ends;
+}
+
 async function lagOf(
   log: Pick<EventLog, 'extents'>,
   topics: readonly string[],
   positions: ReadonlyMap<string, number>,
 ): Promise<number | null> {
-  try {
-    let lag = 0;
-    for (const topic of topics) {
-      for (const extent of await log.extents(topic)) {
-        const position = positions.get(`${topic}/${extent.partition}`);
-        if (position !== undefined) lag += Math.max(0, extent.nextOffset - position);
-      }
-    }
-    return lag;
-  } catch (error) {
-    if (error instanceof OperatingError) return null;
-    throw error;
-  }
+  const ends = await endsOf(log, topics);
+  if (ends.size === 0) return null;
+  let lag = 0;
+  for (const [place, position] of positions) lag += Math.max(0, (ends.get(place) ?? 0) - position);
+  return lag;
 }

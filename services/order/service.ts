@@ -116,7 +116,8 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
         ordersInFlight: inFlight(),
       };
     },
-    drain: stopAll,
+    // The gateway has stopped taking orders; what execution still says of them is indexed before the stop.
+    async drain() {},
     stop: stopAll,
   };
 }

@@ -133,7 +133,8 @@ export function createPortfolioService(
         conflicts,
       };
     },
-    drain: stopLoops,
+    // What execution still commits while it drains is folded before the stop.
+    async drain() {},
     stop: stopLoops,
   };
 }

@@ -84,7 +84,8 @@ export function createTradePersistenceStream(
     async status() {
       return { consumers: await Promise.all(loops.map((each) => each.status())) };
     },
-    drain: stopLoops,
+    // What execution still commits while it drains is stored before the stop.
+    async drain() {},
     stop: stopLoops,
   };
 }
