@@ -22,6 +22,7 @@ import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sql
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
+import { missingStores, rewindProjections } from './rewind-projections.ts';
 
 export interface Ports {
   /** With its backup; a later adapter on a server narrows this again. */
@@ -135,7 +136,19 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     }
   }
   try {
-    for (const name of names) await openOne(name, context, open);
+    // Before a store is opened, since opening makes its file.
+    const lost = missingStores((name) => context.folder.file(name));
+    if (names.includes('log')) {
+      await openOne('log', context, open);
+      const rebuilt = open.log === undefined ? [] : await rewindProjections(open.log, lost);
+      if (rebuilt.length > 0) {
+        context.logger.warn(
+          { stores: lost },
+          'stores are missing from the data folder: built again from the log',
+        );
+      }
+    }
+    for (const name of names) if (name !== 'log') await openOne(name, context, open);
   } catch (error) {
     await close();
     throw error;

@@ -21,7 +21,10 @@ export interface RunningHall {
 }
 
 /** With `data` among the flags the folder stays when it stops. */
-export async function startHall(flags: Readonly<Record<string, string>>): Promise<RunningHall> {
+export async function startHall(
+  flags: Readonly<Record<string, string>>,
+  options: { readonly untilReady: boolean } = { untilReady: true },
+): Promise<RunningHall> {
   const path = flags['data'] ?? mkdtempSync(join(tmpdir(), 'hall-'));
   const resolved = resolveConfiguration(
     optionGroups.map((group) => group.options),
@@ -43,7 +46,7 @@ export async function startHall(flags: Readonly<Record<string, string>>): Promis
     },
   });
   await composition.supervisor.start();
-  await composition.supervisor.untilReady(AbortSignal.timeout(30_000));
+  if (options.untilReady) await composition.supervisor.untilReady(AbortSignal.timeout(30_000));
   return {
     address: composition.address() ?? '',
     dataFolder: path,

@@ -23,23 +23,15 @@ import { DATA_FORMAT, FORMAT_FILE } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import {
   openSqliteEventLog,
   type SqliteEventLog,
 } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import { DATA_PATHS } from './data-paths.ts';
+import { PROJECTION_STORES, rewindProjections } from './rewind-projections.ts';
 
 const MANIFEST_FILE = 'backup.json';
-
-/** The consumer groups whose stores a restore rebuilds. */
-const PROJECTION_GROUPS = [
-  'portfolio',
-  'portfolio-statements',
-  'trade-history',
-  'trade-analytics',
-  'order-index',
-];
 
 function refusal(code: string, sentence: string): OperatingError {
   return new OperatingError(code, sentence, { retry: 'never' });
@@ -116,26 +108,11 @@ export async function restoreDataFolder(
   cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
   const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
   try {
-    await rewindProjections(log);
+    await rewindProjections(log, PROJECTION_STORES);
     return { records: await countRecords(log) };
   } finally {
     await log.close();
   }
-}
-
-/** Puts the projections' groups back to the first record that is still there. */
-export async function rewindProjections(log: EventLog): Promise<void> {
-  const producer = await log.openProducer('rewind-projections');
-  const known = new Set(await log.groups());
-  for (const group of PROJECTION_GROUPS.filter((name) => known.has(name))) {
-    const topics = new Set((await log.committedPositions(group)).map((position) => position.topic));
-    const extents = (await Promise.all([...topics].map((topic) => log.extents(topic)))).flat();
-    const positions = extents.map(
-      ({ topic, partition, firstOffset }): Position => ({ topic, partition, offset: firstOffset }),
-    );
-    await producer.commit({ records: [], consumed: { group, positions } });
-  }
-  await producer.close();
 }
 
 async function countRecords(log: EventLog): Promise<number> {

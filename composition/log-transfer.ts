@@ -7,8 +7,9 @@ import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/di
 import { importLog } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import type { LogVerdict } from '#infrastructure/event-log/verify-log.ts';
-import { requireEmptyFolder, rewindProjections } from './data-folder-copy.ts';
+import { requireEmptyFolder } from './data-folder-copy.ts';
 import { DATA_PATHS } from './data-paths.ts';
+import { PROJECTION_STORES, rewindProjections } from './rewind-projections.ts';
 
 export async function exportDataFolder(
   dataFolder: string,
@@ -45,7 +46,7 @@ export async function importDataFolder(
   });
   const log = await openSqliteEventLog({ directory, runtime: createSystemRuntime(), logger });
   try {
-    await rewindProjections(log);
+    await rewindProjections(log, PROJECTION_STORES);
   } finally {
     await log.close();
   }

@@ -315,8 +315,8 @@ export function registerRelationalContract(
           name: `Account ${number}`,
           createdAtMs: START_MS + number,
         }));
-        for (const record of accounts.toReversed()) await subject.store.accounts.put(record);
-        await subject.store.accounts.put({ accountId: account(3), name: 'Ada', createdAtMs: 1 });
+        await subject.store.accounts.put(accounts.toReversed());
+        await subject.store.accounts.put([{ accountId: account(3), name: 'Ada', createdAtMs: 1 }]);
         const expected = accounts.map((record) =>
           record.accountId === account(3) ? { ...record, name: 'Ada' } : record,
         );

@@ -128,9 +128,10 @@ export interface AccountRecord {
   readonly createdAtMs: number;
 }
 
+/** A projection of the accounts that were opened, and of those that are about to be. */
 export interface AccountDirectory {
   /** Upserts by account id; a repeat may change the name, never the creation time. */
-  put(account: AccountRecord): Promise<void>;
+  put(accounts: readonly AccountRecord[]): Promise<void>;
   get(accountId: AccountId): Promise<AccountRecord | null>;
   /** By id. */
   list(after: AccountId | null, limit: number): Promise<readonly AccountRecord[]>;

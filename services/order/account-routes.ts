@@ -128,7 +128,7 @@ async function openAccount(parts: AccountRouteParts, request: Request): Promise<
     commands.push({ type: 'Deposit', commandId: depositId, ...stamp, accountId, amount: cash });
   // In the directory first: an account that is listed and was not opened is a line too many, the other way round
   // an account with money would be on no list.
-  await parts.accounts.put({ accountId, name, createdAtMs: stamp.ingestTimeMs });
+  await parts.accounts.put([{ accountId, name, createdAtMs: stamp.ingestTimeMs }]);
   const refused = refusalOf(await append(parts, commands, accountId), accountId);
   if (refused !== null) return refused;
   const last = await outcomeOf(parts, accountId, cash === null ? openId : depositId);

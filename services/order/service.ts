@@ -3,11 +3,12 @@
  * operator's account commands.
  *
  * 1. `POST /v1/orders` → early checks → one append → 202
- * 2. `trade_orders` and `order_updates` (group order-index) → order index
+ * 2. `trade_orders` and `order_updates` (group order-index) → order index, account directory
  */
 
 import { TOPIC } from '#domain/data/topics.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import type { OpenAccount } from '#domain/data/trading-inputs.ts';
 import { decodeOrderUpdate } from '#domain/data/trading-output-codec.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
@@ -16,7 +17,12 @@ import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/co
 import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import type { AccountDirectory, OrderIndex, StatementStore } from '#infrastructure/relational/stores.ts';
+import type {
+  AccountDirectory,
+  AccountRecord,
+  OrderIndex,
+  StatementStore,
+} from '#infrastructure/relational/stores.ts';
 import { accountRoutes } from './account-routes.ts';
 import type { OrderConfig } from './config.ts';
 import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
@@ -62,8 +68,12 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     const inputs = await readRecords(log, ORDER_INDEX_GROUP, commands, decodeTradingInput);
     const steps = records.filter(({ topic }) => topic === TOPIC.orderUpdates);
     const updates = await readRecords(log, ORDER_INDEX_GROUP, steps, decodeOrderUpdate);
+    const commandsRead = inputs.map(({ value }) => value);
+    const opened = commandsRead.filter((input) => input.type === 'OpenAccount');
+    // The directory can be rebuilt too: a log that was imported has its accounts.
+    if (opened.length > 0) await ports.accounts.put(opened.map(accountRecord));
     const rows = indexRows({
-      submitted: inputs.map(({ value }) => value).filter((input) => input.type === 'SubmitOrder'),
+      submitted: commandsRead.filter((input) => input.type === 'SubmitOrder'),
       updates: updates.map(({ value }) => value),
     });
     if (rows.length > 0) await ports.orders.put(rows);
@@ -120,4 +130,8 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     async drain() {},
     stop: stopAll,
   };
+}
+
+function accountRecord({ accountId, name, ingestTimeMs }: OpenAccount): AccountRecord {
+  return { accountId, name, createdAtMs: ingestTimeMs };
 }

@@ -1,21 +1,32 @@
 /** The directory of trading accounts. */
-import type { Selectable } from 'kysely';
+import type { Insertable, Selectable } from 'kysely';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { AccountDirectory, AccountRecord } from '../stores.ts';
 import { readInteger } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
+import { rowStatement } from './row-statement.ts';
 import type { AccountsTable } from './tables.ts';
 
+const COLUMNS = ['account_id', 'name', 'created_at_ms'] as const;
+
 export function createAccountDirectory({ tables, write }: RelationalDatabase): AccountDirectory {
+  const upsert = rowStatement(COLUMNS, (row: Insertable<AccountsTable>) =>
+    tables
+      .insertInto('accounts')
+      .values(row)
+      .onConflict((conflict) =>
+        conflict.column('account_id').doUpdateSet((column) => ({ name: column.ref('excluded.name') })),
+      ),
+  );
+
   return {
-    async put(account) {
-      const upsert = tables
-        .insertInto('accounts')
-        .values({ account_id: account.accountId, name: account.name, created_at_ms: account.createdAtMs })
-        .onConflict((conflict) =>
-          conflict.column('account_id').doUpdateSet((row) => ({ name: row.ref('excluded.name') })),
-        );
-      await write([upsert]);
+    async put(accounts) {
+      if (accounts.length === 0) return;
+      await write(
+        accounts.map(({ accountId, name, createdAtMs }) =>
+          upsert({ account_id: accountId, name, created_at_ms: createdAtMs }),
+        ),
+      );
     },
 
     async get(accountId) {

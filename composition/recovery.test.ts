@@ -1,0 +1,132 @@
+/** The whole program stopped, its stores lost or its log moved elsewhere, and started again: nothing is missing after. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import { type RunningHall, startHall } from './composition.testing.ts';
+import { DATA_PATHS } from './data-paths.ts';
+import { exportDataFolder, importDataFolder } from './log-transfer.ts';
+import { type Verdict, verifyDataFolder } from './verification/verify-data-folder.ts';
+
+const QUIET = () => {};
+let root: string;
+let data: string;
+let accountId: string;
+
+before(async () => {
+  root = mkdtempSync(join(tmpdir(), 'recovery-'));
+  data = join(root, 'data');
+  const hall = await start(data);
+  const opened = await open(hall, 'First');
+  accountId = opened.accountId;
+  for (let at = 0; at < 20; at += 1) await buy(hall, opened.headers, String(at));
+  await stop(hall);
+});
+after(async () => {
+  for (const hall of running) await hall.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Of tests that failed. */
+const running = new Set<RunningHall>();
+
+async function start(folder: string): Promise<RunningHall> {
+  const hall = await startHall({ data: folder, feed: 'simulated', feed_rate: '500' });
+  running.add(hall);
+  return hall;
+}
+
+async function stop(hall: RunningHall): Promise<void> {
+  running.delete(hall);
+  assert.deepEqual(await hall.stop(), []);
+}
+
+async function keyFor(hall: RunningHall, account: string): Promise<Record<string, string>> {
+  const key = await hall.operator.call('POST', `/operator/accounts/${account}/keys`);
+  const { keyId, secret } = key as { readonly keyId: string; readonly secret: string };
+  return { authorization: `Bearer ${keyId}.${secret}`, 'content-type': 'application/json' };
+}
+
+async function open(hall: RunningHall, name: string) {
+  const opened = await hall.operator.call('POST', '/operator/accounts', { name, cash: '1000000' });
+  const { accountId: id } = opened as { readonly accountId: string };
+  return { accountId: id, headers: await keyFor(hall, id) };
+}
+
+async function buy(hall: RunningHall, headers: Record<string, string>, key: string): Promise<void> {
+  const response = await fetch(`${hall.address}/v1/orders`, {
+    method: 'POST',
+    headers: { ...headers, 'x-idempotency-key': key },
+    body: JSON.stringify({ symbol: 'AAPL', side: 'BUY', quantity: '1' }),
+  });
+  assert.equal(response.status, 202, await response.text());
+}
+
+function deep(folder: string): Promise<Verdict> {
+  return verifyDataFolder(folder, true, QUIET);
+}
+
+test('a clean stop leaves every projection level with the log', async () => {
+  assert.deepEqual((await deep(data)).findings, []);
+});
+
+test('a projection that was deleted is rebuilt by the next start', async () => {
+  for (const name of readdirSync(data)) {
+    if (/^(portfolios|history|tradehall)\.sqlite|^analytics\.duckdb/.test(name)) {
+      rmSync(join(data, name), { recursive: true });
+    }
+  }
+  const hall = await start(data);
+  // Orders under used keys are still known, and new ones are folded over what was rebuilt.
+  await buy(hall, await keyFor(hall, accountId), 'after');
+  await stop(hall);
+  assert.deepEqual((await deep(data)).findings, []);
+});
+
+test('an imported log has its accounts, which can be given keys and trade', async () => {
+  const file = join(root, 'log.ndjson.gz');
+  await exportDataFolder(data, file, QUIET);
+  const copy = join(root, 'imported');
+  assert.equal((await importDataFolder(file, copy, QUIET)).sound, true);
+  const hall = await start(copy);
+  const listed = (await hall.operator.call('GET', '/operator/accounts')) as {
+    readonly accounts: readonly { readonly accountId: string; readonly name: string }[];
+  };
+  assert.deepEqual(
+    listed.accounts.map(({ name }) => name),
+    ['First'],
+  );
+  await buy(hall, await keyFor(hall, accountId), 'imported');
+  await stop(hall);
+  assert.deepEqual((await deep(copy)).findings, []);
+});
+
+test('a head that would execute inputs again is found by verify, and nothing is executed on it', async () => {
+  const copy = join(root, 'tampered');
+  const file = join(root, 'tampered.ndjson.gz');
+  await exportDataFolder(data, file, QUIET);
+  await importDataFolder(file, copy, QUIET);
+  const db = new DatabaseSync(join(copy, DATA_PATHS.log, 'event-log.sqlite'));
+  const table = db
+    .prepare(`SELECT records FROM record_tables WHERE topic = 'account_states' AND partition = 0`)
+    .get();
+  const name = String(table?.['records']);
+  const head = db.prepare(`SELECT value FROM ${name} WHERE key = 'head'`).get();
+  const text = Buffer.from(head?.['value'] as Uint8Array).toString('utf8');
+  const earlier = text.replace(/"nextInputOffset":(\d+)/, (_, offset) => `"nextInputOffset":${offset - 1}`);
+  assert.notEqual(earlier, text);
+  db.prepare(`UPDATE ${name} SET value = ? WHERE key = 'head'`).run(Buffer.from(earlier));
+  db.close();
+  const { findings } = await verifyDataFolder(copy, false, QUIET);
+  assert.deepEqual(
+    findings.map(({ check, record }) => ({ check, record: record?.replace(/\d+$/, 'N') })),
+    [{ check: 'replay', record: 'account_states/0@N' }],
+  );
+  const hall = await startHall({ data: copy, feed: 'none' }, { untilReady: false });
+  running.add(hall);
+  while (hall.crashes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.match(String(hall.crashes[0]), /Partition 0 of account_states has another head/);
+  await stop(hall);
+});

@@ -1,0 +1,49 @@
+/**
+ * Puts the consumer groups of projections back to the beginning, so that their stores are built from the log again:
+ * after a restore or an import, and at the start after a store was deleted. A group's noted position says what its store
+ * holds, so the two may not be parted.
+ */
+import { existsSync } from 'node:fs';
+import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
+import { DATA_PATHS } from './data-paths.ts';
+
+/** By the store that they write. */
+const GROUPS = {
+  portfolios: ['portfolio'],
+  history: ['trade-history'],
+  analytics: ['trade-analytics'],
+  relational: ['portfolio-statements', 'order-index'],
+} as const satisfies Partial<Record<keyof typeof DATA_PATHS, readonly string[]>>;
+
+export type ProjectionStore = keyof typeof GROUPS;
+
+export const PROJECTION_STORES = Object.keys(GROUPS) as readonly ProjectionStore[];
+
+/** Those of the data folder that are not there, whether lost or never made. */
+export function missingStores(fileOf: (name: string) => string): readonly ProjectionStore[] {
+  return PROJECTION_STORES.filter((store) => !existsSync(fileOf(DATA_PATHS[store])));
+}
+
+/** Back to the first record that is still there. Answers the groups that had got further. */
+export async function rewindProjections(
+  log: EventLog,
+  stores: readonly ProjectionStore[],
+): Promise<readonly string[]> {
+  const known = new Set(await log.groups());
+  const groups = stores.flatMap((store) => GROUPS[store]).filter((group) => known.has(group));
+  if (groups.length === 0) return [];
+  const producer = await log.openProducer('rewind-projections');
+  try {
+    for (const group of groups) {
+      const topics = new Set((await log.committedPositions(group)).map((position) => position.topic));
+      const extents = (await Promise.all([...topics].map((topic) => log.extents(topic)))).flat();
+      const positions = extents.map(
+        ({ topic, partition, firstOffset }): Position => ({ topic, partition, offset: firstOffset }),
+      );
+      await producer.commit({ records: [], consumed: { group, positions } });
+    }
+  } finally {
+    await producer.close();
+  }
+  return groups;
+}
