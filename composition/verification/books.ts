@@ -108,7 +108,8 @@ export function checkBooks(
           continue;
         }
         const event = decoded.value;
-        tell(sequences.note(event.accountId, event.sequence, placeOf(record)));
+        // What was refused to an account that was never opened is numbered 0: there is no sequence to take from.
+        if (event.sequence > 0) tell(sequences.note(event.accountId, event.sequence, placeOf(record)));
         take(event, record);
       }
     }

@@ -2,14 +2,14 @@
  * Replays every recorded input of a log at rest through the core (streams/trade-execution/replay.ts compares outputs
  * and hashes), then compares the last state with the one that an owner would restore.
  */
-import type { AccountStateEntity } from '#domain/data/account-state.ts';
+import type { AccountStateEntity, PartitionHeadEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { restorePartition, stateHash } from '#domain/trading/engine.ts';
 import type { LogRecord } from '#infrastructure/event-log/event-log.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { OUTPUT_TOPICS } from '#streams/trade-execution/commit-records.ts';
-import { replay } from '#streams/trade-execution/replay.ts';
+import { type ReplayOutcome, replay } from '#streams/trade-execution/replay.ts';
 import { type Finding, placeOf } from './finding.ts';
 
 export interface ReplayVerdict {
@@ -48,11 +48,7 @@ export async function checkReplay(archive: LogArchive, tell: (line: string) => v
     inputs += outcome.inputsApplied;
     stateHashes.push(outcome.stateHash);
     tell(`partition ${partition}: ${outcome.inputsApplied} inputs replayed`);
-    const restored = compareWithRestored(
-      archive,
-      partition,
-      outcome.headsCompared === 0 ? null : outcome.stateHash,
-    );
+    const restored = compareWithRestored(archive, partition, outcome);
     if (restored !== null) findings.push(restored);
   }
   return { findings, inputs, stateHashes };
@@ -62,13 +58,12 @@ async function* inOrder(archive: LogArchive, topic: string, partition: number): 
   yield* archive.records({ topic, partition });
 }
 
-/** The state that the next owner would begin with. */
-function compareWithRestored(
-  archive: LogArchive,
-  partition: number,
-  replayedHash: string | null,
-): Finding | null {
+type Replayed = Extract<ReplayOutcome, { readonly kind: 'same' }>;
+
+/** What the next owner would begin with: the state, and the input that it would go on at. */
+function compareWithRestored(archive: LogArchive, partition: number, replayed: Replayed): Finding | null {
   const entities = new Map<string, AccountStateEntity>();
+  let head: { readonly entity: PartitionHeadEntity; readonly record: LogRecord } | null = null;
   for (const record of archive.records({ topic: TOPIC.accountStates, partition })) {
     if (record.key === null) continue;
     if (record.value === null) {
@@ -83,11 +78,40 @@ function compareWithRestored(
         message: `the state cannot be read: ${decoded.reason}`,
       };
     }
-    if (decoded.value.kind !== 'head') entities.set(record.key, decoded.value);
+    if (decoded.value.kind === 'head') head = { entity: decoded.value, record };
+    else entities.set(record.key, decoded.value);
   }
-  if (replayedHash === null && entities.size === 0) return null;
-  const restored = stateHash(restorePartition(partition, entities.values()));
-  if (restored === replayedHash) return null;
-  const message = `partition ${partition} would be restored with the hash ${restored}, but its inputs lead to ${replayedHash ?? 'nothing'}`;
-  return { check: 'replay', record: null, message };
+  const nothing = replayed.headsCompared === 0;
+  if (nothing && entities.size === 0 && head === null) return null;
+  const restored = restoredHash(partition, entities.values());
+  if (nothing || restored !== replayed.stateHash) {
+    const leads = nothing ? 'nothing' : replayed.stateHash;
+    const message = `partition ${partition} would be restored with the hash ${restored}, but its inputs lead to ${leads}`;
+    return { check: 'replay', record: null, message };
+  }
+  if (head === null) {
+    const message = `partition ${partition} of account_states has no head: its inputs would be executed again`;
+    return { check: 'replay', record: null, message };
+  }
+  const { nextInputOffset, inputsApplied, stateHash: noted } = head.entity;
+  if (
+    head.entity.partition === partition &&
+    nextInputOffset === replayed.nextInputOffset &&
+    inputsApplied === replayed.inputsApplied &&
+    noted === replayed.stateHash
+  ) {
+    return null;
+  }
+  const message = `the head says that execution goes on at input ${nextInputOffset}, and the last commit that it goes on at ${replayed.nextInputOffset}`;
+  return { check: 'replay', record: placeOf(head.record), message };
+}
+
+/** A state that contradicts itself has no hash. */
+function restoredHash(partition: number, entities: Iterable<AccountStateEntity>): string {
+  try {
+    return stateHash(restorePartition(partition, entities));
+  } catch (error) {
+    if (error instanceof Error && error.name === 'InvariantViolation') return `none (${error.message})`;
+    throw error;
+  }
 }

@@ -4,6 +4,7 @@
  */
 import type { AccountStateEntity, PartitionHeadEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { decodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { createPartition, type PartitionState, restorePartition, stateHash } from '#domain/trading/engine.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
@@ -40,8 +41,36 @@ export async function restore(log: EventLog, partition: number): Promise<Restore
   if (restoredHash !== head.stateHash) {
     throw corrupt(partition, `was restored with hash ${restoredHash}, but its head says ${head.stateHash}`);
   }
+  await checkAgainstLog(log, head);
   const { nextInputOffset, inputsApplied, lastCommandId } = head;
   return { state, nextInputOffset, inputsApplied, lastCommandId };
+}
+
+/**
+ * `account_states` is compacted and unsealed, so a head in it proves nothing by itself. The commit that wrote it also
+ * wrote a sealed record, and its inputs lie in the log: going on elsewhere would skip orders, or execute them again.
+ */
+async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promise<void> {
+  const { partition, nextInputOffset } = head;
+  const inputs = (await log.extents(TOPIC.tradeOrders)).find((each) => each.partition === partition);
+  if (inputs === undefined || nextInputOffset > inputs.nextOffset || nextInputOffset < inputs.firstOffset) {
+    throw corrupt(
+      partition,
+      `goes on at input ${nextInputOffset}, which ${TOPIC.tradeOrders} does not reach`,
+    );
+  }
+  const heads = (await log.extents(TOPIC.executionHeads)).find((each) => each.partition === partition);
+  const offset = (heads?.nextOffset ?? 0) - 1;
+  const [last] = offset < 0 ? [] : await log.read({ topic: TOPIC.executionHeads, partition, offset }, 1);
+  const sealed = last?.value ? decodeExecutionHead(last.value) : null;
+  if (
+    sealed?.kind !== 'decoded' ||
+    sealed.value.nextInputOffset !== nextInputOffset ||
+    sealed.value.inputsApplied !== head.inputsApplied ||
+    sealed.value.stateHash !== head.stateHash
+  ) {
+    throw corrupt(partition, `has another head than the last commit in ${TOPIC.executionHeads}`);
+  }
 }
 
 function restoreChecked(partition: number, records: Iterable<LogRecord>): PartitionState {
