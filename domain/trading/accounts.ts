@@ -3,41 +3,31 @@
  * when it says the same, and a denial when it says something else. Opening is also once per account id.
  */
 import type { AccountCommandEntity } from '#domain/data/account-state.ts';
-import { fits, formatDecimal, type Money, ZERO_MONEY } from '#domain/data/decimal.ts';
+import { fits, formatDecimal, type Money } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
+import { Account } from './holdings.ts';
 import { remember } from './idempotency.ts';
 import { postTransfer } from './ledger.ts';
-import { type Account, type PartitionState, touch, untracked } from './state.ts';
-import { emptyLanes, textLanes } from './state-hash.ts';
+import type { PartitionState } from './state.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
+import { touch } from './tracking.ts';
 
 /** Empty. */
-export function newAccount(accountId: AccountId, name: string, clockMs: number): Account {
-  return {
-    ...untracked(),
-    accountId,
-    name,
-    identity: textLanes(accountId),
-    cash: ZERO_MONEY,
-    cashReserved: ZERO_MONEY,
-    sequence: 0,
-    killSwitchEngaged: false,
-    updatedAtMs: clockMs,
-    openOrders: 0,
-    positions: new Map(),
-    sum: emptyLanes(),
-  };
+export function addAccount(state: PartitionState, accountId: AccountId, name: string): Account {
+  const account = new Account(accountId, name, state.accounts.size, state.accountRows);
+  account.updatedAtMs = state.clockMs;
+  state.accounts.set(accountId, account);
+  touch(account, state.changes.accounts);
+  return account;
 }
 
 export function openAccount(step: Step, input: OpenAccount): void {
   const { state } = step;
   if (answered(state, input.commandId, `open ${input.accountId}`) !== 'first') return;
   if (state.accounts.has(input.accountId)) return;
-  const account = newAccount(input.accountId, input.name, state.clockMs);
-  state.accounts.set(account.accountId, account);
-  touch(account, state.changes.accounts);
+  const account = addAccount(state, input.accountId, input.name);
   emitLedgerEntry(step, account.accountId, account, 'OPENED', input.commandId, [], null, null, input.name);
 }
 

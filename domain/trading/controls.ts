@@ -1,6 +1,7 @@
 /** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
 import type { Control } from '#domain/data/trading-inputs.ts';
-import { type PartitionState, touch } from './state.ts';
+import type { PartitionState } from './state.ts';
+import { touch } from './tracking.ts';
 
 export function applyControl(state: PartitionState, input: Control): void {
   const { change } = input;

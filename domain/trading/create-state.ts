@@ -1,13 +1,20 @@
 /** The state of a partition that has seen no input. */
 import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
+import { AssetBook, BOOK_CELLS } from './book.ts';
 import { DEFAULT_CONTROLS } from './default-controls.ts';
 import { hashAccountCommand, hashClosedOrder } from './entity-hash.ts';
+import { ACCOUNT_CELLS, POSITION_CELLS } from './holdings.ts';
+import { IdMap } from './id-map.ts';
 import { createMemory } from './idempotency.ts';
-import { CASH_ASSET, createBook, emptyChanges, type PartitionState, touch, untracked } from './state.ts';
+import { PositionTable } from './position-table.ts';
+import { Rows } from './rows.ts';
+import { CASH_ASSET, emptyChanges, type PartitionState } from './state.ts';
 import { emptyLanes } from './state-hash.ts';
+import { touch, untracked } from './tracking.ts';
 
 export function createState(partition: number): PartitionState {
-  const cashBook = createBook(CASH_ASSET);
+  const bookRows = new Rows(BOOK_CELLS);
+  const cashBook = new AssetBook(CASH_ASSET, bookRows);
   // The defaults are state too: they are hashed and saved like what comes to replace them.
   const changes = emptyChanges();
   touch(cashBook, changes.books);
@@ -16,8 +23,12 @@ export function createState(partition: number): PartitionState {
     clockMs: 0,
     ordersAccepted: 0,
     nextExpiryMs: Number.POSITIVE_INFINITY,
-    accounts: new Map(),
-    working: new Map(),
+    accountRows: new Rows(ACCOUNT_CELLS),
+    positionRows: new Rows(POSITION_CELLS),
+    bookRows,
+    positions: new PositionTable(),
+    accounts: new IdMap(),
+    working: new IdMap(),
     instruments: new Map(),
     books: new Map([[CASH_ASSET, cashBook]]),
     cashBook,

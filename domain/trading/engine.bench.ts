@@ -7,7 +7,13 @@
  * unlike the wall clock's it hardly depends on what else the machine does.
  */
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
-import { applyInput, createPartition, type PartitionState, stateHash, takeChangedEntities } from './engine.ts';
+import {
+  applyInput,
+  createPartition,
+  type PartitionState,
+  stateHash,
+  takeChangedEntities,
+} from './engine.ts';
 import { createTraffic } from './fixtures/traffic.testing.ts';
 
 const ORDERS_PER_BATCH = 6_000;

@@ -1,65 +1,45 @@
-/** What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. */
+/**
+ * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in a row
+ * (accounts, positions, books) is hashed where it is, its kind and ids included.
+ */
 import type { AccountCommandEntity, ClosedOrderEntity, ControlsEntity } from '#domain/data/account-state.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
-import type {
-  Account,
-  AssetBook,
-  Instrument,
-  PartitionState,
-  Position,
-  VenueSource,
-  WorkingOrder,
-} from './state.ts';
+import { type AssetBook, BOOK_CELLS } from './book.ts';
+import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
+import type { Instrument, PartitionState, VenueSource, WorkingOrder } from './state.ts';
 import {
   beginHash,
   finishHash,
-  hashBalance,
   hashLanes,
   hashNumber,
   hashOptionalScaled,
   hashOptionalText,
+  hashRow,
   hashScaled,
   hashText,
   type Lanes,
 } from './state-hash.ts';
 
 const TAG = {
-  account: 1,
-  position: 2,
   order: 3,
   closedOrder: 4,
   accountCommand: 5,
   price: 6,
-  ledger: 7,
   controls: 8,
   venueSource: 9,
   counters: 10,
 } as const;
 
 export function hashAccount(account: Account, target: Lanes): void {
-  beginHash(TAG.account);
-  hashLanes(account.identity);
-  hashText(account.name);
-  hashScaled(account.cash);
-  hashScaled(account.cashReserved);
-  hashNumber(account.sequence);
-  hashNumber(account.killSwitchEngaged ? 1 : 0);
-  hashNumber(account.updatedAtMs);
-  finishHash(target);
+  hashRow(account.rows, account.place, ACCOUNT_CELLS, target);
 }
 
 export function hashPosition(position: Position, target: Lanes): void {
-  beginHash(TAG.position);
-  hashLanes(position.account.identity);
-  hashText(position.symbol);
-  hashScaled(position.quantity);
-  hashScaled(position.reserved);
-  hashScaled(position.costBasis);
-  hashScaled(position.realisedProfit);
-  hashNumber(position.liquiditySequence);
-  hashScaled(position.liquidityBought);
-  hashScaled(position.liquiditySold);
-  finishHash(target);
+  hashRow(position.rows, position.place, POSITION_CELLS, target);
+}
+
+export function hashBook(book: AssetBook, target: Lanes): void {
+  hashRow(book.rows, book.place, BOOK_CELLS, target);
 }
 
 export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
@@ -69,7 +49,7 @@ export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
   hashLanes(working.account.identity);
   hashText(order.orderId);
   hashNumber(order.acceptanceNumber);
-  hashText(order.symbol);
+  hashLanes(working.instrument.identity);
   hashScaled(order.quantity);
   hashNumber((intent.side === 'BUY' ? 1 : 0) + (intent.type === 'LIMIT' ? 2 : 0));
   if (intent.type === 'LIMIT') hashScaled(intent.limitPrice);
@@ -113,7 +93,7 @@ export function hashAccountCommand(command: AccountCommandEntity, target: Lanes)
 export function hashInstrument(instrument: Instrument, target: Lanes): void {
   const { price } = instrument;
   beginHash(TAG.price);
-  hashText(price.symbol);
+  hashLanes(instrument.identity);
   hashNumber(price.sequence);
   hashText(price.eventId);
   hashNumber(price.feedTimestampMs);
@@ -125,17 +105,6 @@ export function hashInstrument(instrument: Instrument, target: Lanes): void {
   hashOptionalScaled(price.tradedSize);
   hashScaled(price.low);
   hashScaled(price.high);
-  finishHash(target);
-}
-
-export function hashBook(book: AssetBook, target: Lanes): void {
-  beginHash(TAG.ledger);
-  hashText(book.asset);
-  hashBalance(book.outside);
-  hashBalance(book.venue);
-  hashBalance(book.fees);
-  hashBalance(book.clearing);
-  hashBalance(book.accounts);
   finishHash(target);
 }
 

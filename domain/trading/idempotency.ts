@@ -4,13 +4,14 @@
  * replaces the one it evicts. What is in it is a fold of the inputs alone, so every replica forgets the same id
  * at the same input.
  */
+import { IdMap } from './id-map.ts';
 import { invariant } from './invariant.ts';
 import { addLanes, emptyLanes, type Lanes, subtractLanes } from './state-hash.ts';
 
 export interface Memory<Entity> {
   readonly capacity: number;
   readonly slots: Entity[];
-  readonly byId: Map<string, Entity>;
+  readonly byId: IdMap<string, Entity>;
   /** What each slot has put into the state's hash: four words a slot. */
   readonly lanes: Int32Array;
   /** How many there have ever been. */
@@ -32,7 +33,7 @@ export function createMemory<Entity>(
   return {
     capacity,
     slots: [],
-    byId: new Map(),
+    byId: new IdMap(),
     lanes,
     count: 0,
     hashedCount: 0,

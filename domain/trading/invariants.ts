@@ -1,22 +1,21 @@
 /** Every invariant of a partition's state, from scratch. Slow: for tests, simulation and `verify`. */
 
+import type { Account } from './holdings.ts';
 import { invariant } from './invariant.ts';
 import { assertBalanced } from './ledger.ts';
 import { filledOf } from './order.ts';
+import { allResting } from './resting-orders.ts';
 import { restoreState } from './restore.ts';
 import { hashState, takeAll } from './snapshot.ts';
-import { type Account, CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
+import { CASH_ASSET, type PartitionState } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {
   const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);
   const cashReserved = new Map<Account, bigint>();
   const sharesReserved = new Map<string, bigint>();
   const openOrders = new Map<Account, number>();
-  let lastAcceptance = 0;
   for (const { order, account, closed, listed } of state.working.values()) {
     invariant(listed && !closed, 'a working order is open');
-    invariant(order.acceptanceNumber > lastAcceptance, 'working orders are kept in order of acceptance');
-    lastAcceptance = order.acceptanceNumber;
     const left = order.quantity - filledOf(order).quantity;
     invariant(left > 0n, 'an open order has something left to fill');
     openOrders.set(account, (openOrders.get(account) ?? 0) + 1);
@@ -51,15 +50,15 @@ export function assertEverything(state: PartitionState): void {
   }
   for (const book of state.books.values()) {
     assertBalanced(book);
+    const sum = book.outside + book.venue + book.fees + book.clearing + book.accounts;
+    invariant(sum === 0n, 'the five balances of an asset add up to zero');
     invariant(book.accounts === (held.get(book.asset) ?? 0n), 'the books know what the accounts hold');
   }
   let resting = 0;
   for (const instrument of state.instruments.values()) {
-    for (const list of Object.values(instrument.resting) as readonly WorkingOrder[][]) {
-      for (const working of list) {
-        invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
-        resting += 1;
-      }
+    for (const working of allResting(instrument.resting)) {
+      invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
+      resting += 1;
     }
   }
   invariant(resting === state.working.size, 'every working order rests');

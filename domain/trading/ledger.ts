@@ -12,23 +12,18 @@ import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { Posting } from '#domain/data/trading-events.ts';
 import type { Side } from '#domain/data/trading-inputs.ts';
+import { AssetBook } from './book.ts';
+import type { Account, Position } from './holdings.ts';
 import { invariant } from './invariant.ts';
-import {
-  type Account,
-  type AssetBook,
-  CASH_ASSET,
-  createBook,
-  type PartitionState,
-  type Position,
-  touch,
-} from './state.ts';
+import { CASH_ASSET, type PartitionState } from './state.ts';
+import { touch } from './tracking.ts';
 
 export type Settlement = 'at_once' | 'later';
 
 export function bookOf(state: PartitionState, asset: string): AssetBook {
   let book = state.books.get(asset);
   if (book === undefined) {
-    book = createBook(asset);
+    book = new AssetBook(asset, state.bookRows);
     state.books.set(asset, book);
     touch(book, state.changes.books);
   }
@@ -38,7 +33,7 @@ export function bookOf(state: PartitionState, asset: string): AssetBook {
 /** Cash from outside; a negative amount goes back there. The caller has checked that it fits and is there. */
 export function postTransfer(state: PartitionState, account: Account, amount: Money): readonly Posting[] {
   const book = state.cashBook;
-  book.outside -= amount;
+  book.addOutside(-amount);
   addCash(state, account, amount);
   assertBalanced(book);
   return [
@@ -49,7 +44,7 @@ export function postTransfer(state: PartitionState, account: Account, amount: Mo
 
 export function postFee(state: PartitionState, account: Account, fee: Money): readonly Posting[] {
   const book = state.cashBook;
-  book.fees += fee;
+  book.addFees(fee);
   addCash(state, account, -fee);
   assertBalanced(book);
   return [
@@ -73,16 +68,16 @@ export function postFill(
   const sharesIn = side === 'BUY' ? quantity : -quantity;
   const { cashBook } = state;
   if (settlement === 'at_once') {
-    cashBook.venue -= cashIn;
-    shareBook.venue -= sharesIn;
+    cashBook.addVenue(-cashIn);
+    shareBook.addVenue(-sharesIn);
   } else {
-    cashBook.clearing -= cashIn;
-    shareBook.clearing -= sharesIn;
+    cashBook.addClearing(-cashIn);
+    shareBook.addClearing(-sharesIn);
   }
   addCash(state, account, cashIn);
   position.quantity = (position.quantity + sharesIn) as Quantity;
   invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
-  shareBook.accounts += sharesIn;
+  shareBook.addAccounts(sharesIn);
   touch(shareBook, state.changes.books);
   assertBalanced(cashBook);
   assertBalanced(shareBook);
@@ -108,12 +103,11 @@ function pass(
 function addCash(state: PartitionState, account: Account, amount: bigint): void {
   account.cash = (account.cash + amount) as Money;
   invariant(account.cash >= 0n, 'cash never goes below zero');
-  state.cashBook.accounts += amount;
+  state.cashBook.addAccounts(amount);
   touch(account, state.changes.accounts);
   touch(state.cashBook, state.changes.books);
 }
 
 export function assertBalanced(book: AssetBook): void {
-  const sum = book.outside + book.venue + book.fees + book.clearing + book.accounts;
-  invariant(sum === 0n, 'the sum over all accounts of an asset is zero after every step');
+  invariant(book.isBalanced(), 'the sum over all accounts of an asset is zero after every step');
 }

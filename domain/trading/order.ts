@@ -27,13 +27,15 @@ import {
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
+import type { Account, Position } from './holdings.ts';
 import { remember } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
-import { type Account, type PartitionState, touch, type WorkingOrder } from './state.ts';
+import type { PartitionState, WorkingOrder } from './state.ts';
 import { subtractLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
+import { touch } from './tracking.ts';
 
 const DAY_MS = 86_400_000;
 const GOOD_TILL_CANCELED: OrderLifetime = { timeInForce: 'GTC' };
@@ -67,7 +69,7 @@ function lifetimeOf(timeInForce: TimeInForce, clockMs: number): OrderLifetime {
 /** Takes up an approved order: reserves what it needs and says `new`. It is not listed until it rests. */
 export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): WorkingOrder {
   const { state } = step;
-  const { input, account, instrument, quantity, intent } = approved;
+  const { input, account, instrument, position, quantity, intent } = approved;
   state.ordersAccepted += 1;
   const order: OpenOrderEntity = {
     kind: 'order',
@@ -87,13 +89,12 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): 
   if (intent.side === 'BUY') {
     account.cashReserved = (account.cashReserved + intent.reservedCash) as Money;
   } else {
-    const position = account.positions.get(order.symbol);
-    invariant(position !== undefined, 'an approved sale has a position');
+    invariant(position !== null, 'an approved sale has a position');
     position.reserved = (position.reserved + quantity) as Quantity;
     touch(position, state.changes.positions);
   }
   account.openOrders += 1;
-  const working = workingOrder(account, instrument, order);
+  const working = workingOrder(account, instrument, position, order);
   describe(step, working, 'new', 'NEW', NOTHING_FILLED, null);
   return working;
 }
@@ -101,6 +102,7 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): 
 export function workingOrder(
   account: Account,
   instrument: WorkingOrder['instrument'],
+  position: Position | null,
   order: OpenOrderEntity,
 ): WorkingOrder {
   return {
@@ -112,10 +114,14 @@ export function workingOrder(
     changed: false,
     account,
     instrument,
+    position,
     order,
     listed: false,
     closed: false,
     saved: false,
+    level: null,
+    before: null,
+    behind: null,
   };
 }
 
@@ -166,13 +172,12 @@ export function closeOrder(
 }
 
 function releaseReservation(state: PartitionState, working: WorkingOrder, filledQuantity: Quantity): void {
-  const { account, order } = working;
+  const { account, order, position } = working;
   if (order.intent.side === 'BUY') {
     account.cashReserved = (account.cashReserved - order.intent.reservedCash) as Money;
     invariant(account.cashReserved >= 0n, 'an account never gives back more than it has reserved');
   } else if (filledQuantity !== order.quantity) {
-    const position = account.positions.get(order.symbol);
-    invariant(position !== undefined, 'an open sale has a position');
+    invariant(position !== null, 'an open sale has a position');
     position.reserved = (position.reserved - (order.quantity - filledQuantity)) as Quantity;
     invariant(position.reserved >= 0n, 'a position never gives back more than it has reserved');
     touch(position, state.changes.positions);

@@ -67,6 +67,7 @@ export function expireOrders(step: Step): void {
     else if (lifetime.expiresAtMs < next) next = lifetime.expiresAtMs;
   }
   state.nextExpiryMs = next;
+  due.sort((left, right) => left.order.acceptanceNumber - right.order.acceptanceNumber);
   for (const working of due) {
     closeOrder(step, working, 'EXPIRED', filledOf(working.order), 'the trading day has ended');
   }

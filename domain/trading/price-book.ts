@@ -6,10 +6,12 @@ import { maximum, minimum } from '#domain/data/decimal.ts';
 import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
 import { bookOf } from './ledger.ts';
 import { buyersPrice, priceAgeMs, sellersPrice } from './quote.ts';
-import { noRestingOrders, reachable, restingCount } from './resting-orders.ts';
+import { noRestingOrders, reachable } from './resting-orders.ts';
 import { meetFeedVenue } from './settlement.ts';
-import { CASH_ASSET, type Instrument, type PartitionState, touch, untracked } from './state.ts';
+import { CASH_ASSET, type Instrument, type PartitionState } from './state.ts';
+import { textLanes } from './state-hash.ts';
 import type { Step } from './step.ts';
+import { touch, untracked } from './tracking.ts';
 
 /** A symbol beyond these gets no price, so its orders are denied. */
 export const MAX_SYMBOLS = 10_000;
@@ -18,7 +20,7 @@ export function applyPriceBatch(step: Step, batch: PriceBatch): void {
   const { state } = step;
   for (const price of batch.prices) {
     const instrument = takePrice(state, price);
-    if (instrument === null || restingCount(instrument.resting) === 0) continue;
+    if (instrument === null || instrument.resting.count === 0) continue;
     // A price that came too late to trade on is kept, so that its repeat is known, and fills nothing.
     if (priceAgeMs(price, state.clockMs) > state.controls.limits.maxPriceAgeMs) continue;
     matchResting(step, instrument);
@@ -43,7 +45,15 @@ function takePrice(state: PartitionState, price: BatchPrice): Instrument | null 
 export function createInstrument(state: PartitionState, price: BatchPrice): Instrument {
   const { symbol } = price;
   const book = bookOf(state, symbol);
-  const instrument: Instrument = { ...untracked(), symbol, price, book, resting: noRestingOrders() };
+  const instrument: Instrument = {
+    ...untracked(),
+    symbol,
+    number: state.instruments.size,
+    identity: textLanes(symbol),
+    price,
+    book,
+    resting: noRestingOrders(),
+  };
   state.instruments.set(symbol, instrument);
   return instrument;
 }

@@ -7,8 +7,9 @@ import type {
   OpenOrderEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { newAccount } from './accounts.ts';
+import { addAccount } from './accounts.ts';
 import { createState } from './create-state.ts';
+import type { Account } from './holdings.ts';
 import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
@@ -16,8 +17,9 @@ import { listOrder, workingOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
 import { takeNothing } from './snapshot.ts';
-import { type Account, type PartitionState, touch, untracked } from './state.ts';
+import type { PartitionState } from './state.ts';
 import { formatLanes } from './state-hash.ts';
+import { touch, untracked } from './tracking.ts';
 
 interface Gathered {
   readonly positions: PositionEntity[];
@@ -83,14 +85,13 @@ function restoreEntity(
     case 'head':
       return;
     case 'account': {
-      const account = newAccount(entity.accountId, entity.name, entity.updatedAtMs);
+      const account = addAccount(state, entity.accountId, entity.name);
+      account.updatedAtMs = entity.updatedAtMs;
       account.cash = entity.cash;
       account.cashReserved = entity.cashReserved;
       account.sequence = entity.sequence;
       account.killSwitchEngaged = entity.killSwitchEngaged;
-      state.accounts.set(account.accountId, account);
       hashes.set(account, entity.accountHash);
-      touch(account, state.changes.accounts);
       return;
     }
     case 'position':
@@ -110,11 +111,7 @@ function restoreEntity(
       return;
     case 'ledger': {
       const book = bookOf(state, entity.asset);
-      book.outside = entity.outside;
-      book.venue = entity.venue;
-      book.fees = entity.fees;
-      book.clearing = entity.clearing;
-      book.accounts = entity.accounts;
+      book.set(entity);
       touch(book, state.changes.books);
       return;
     }
@@ -136,8 +133,12 @@ function restoreEntity(
 
 function restorePosition(state: PartitionState, entity: PositionEntity): void {
   const account = state.accounts.get(entity.accountId);
-  invariant(account !== undefined, 'a position in a snapshot has its account');
-  const position = positionOf(state, account, entity.symbol);
+  const instrument = state.instruments.get(entity.symbol);
+  invariant(
+    account !== undefined && instrument !== undefined,
+    'a position in a snapshot has its account and price',
+  );
+  const position = positionOf(state, account, instrument);
   position.quantity = entity.quantity;
   position.reserved = entity.reserved;
   position.costBasis = entity.costBasis;
@@ -154,7 +155,8 @@ function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
     account !== undefined && instrument !== undefined,
     'an order in a snapshot has its account and price',
   );
-  const working = workingOrder(account, instrument, order);
+  const position = state.positions.get(account, instrument) ?? null;
+  const working = workingOrder(account, instrument, position, order);
   working.saved = true;
   account.openOrders += 1;
   listOrder(state, working);

@@ -8,8 +8,9 @@ import type { OrderIntent } from '#domain/data/account-state.ts';
 import { fits, formatDecimal, type Quantity } from '#domain/data/decimal.ts';
 import type { SubmitOrder } from '#domain/data/trading-inputs.ts';
 import { type EstimatedReservation, estimateReservation } from './estimate.ts';
+import type { Account, Position } from './holdings.ts';
 import { priceAgeMs } from './quote.ts';
-import { type Account, CASH_ASSET, type Instrument, type PartitionState } from './state.ts';
+import { CASH_ASSET, type Instrument, type PartitionState } from './state.ts';
 
 declare const approval: unique symbol;
 /** Passed by risk against the state it is placed on, in the same step. */
@@ -19,6 +20,8 @@ export interface ProposedOrder {
   readonly input: SubmitOrder;
   readonly account: Account;
   readonly instrument: Instrument;
+  /** The account's in the symbol, if it has one. */
+  readonly position: Position | null;
   readonly quantity: Quantity;
   readonly intent: OrderIntent;
 }
@@ -96,8 +99,8 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
   const { quantity } = estimate;
   if (asked === null && quantity > limits.maxOrderQuantity)
     return tooLarge(quantity, limits.maxOrderQuantity);
-  const position = account.positions.get(input.symbol);
-  if (side === 'BUY' && position !== undefined && !fits(position.quantity + quantity)) {
+  const position = state.positions.get(account, instrument) ?? null;
+  if (side === 'BUY' && position !== null && !fits(position.quantity + quantity)) {
     return denied('overflow', 'the position would not fit 64 bits', quantity);
   }
   if (estimate.notional > limits.maxOrderNotional) {
@@ -112,14 +115,21 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
       return denied('insufficient_funds', sentence, quantity);
     }
   } else {
-    const available = position === undefined ? 0n : position.quantity - position.reserved;
+    const available = position === null ? 0n : position.quantity - position.reserved;
     if (quantity > available) {
       const needed = formatDecimal(quantity);
       const sentence = `needs ${needed}, available ${formatDecimal(available as Quantity)}`;
       return denied('insufficient_shares', sentence, quantity);
     }
   }
-  const proposal: ProposedOrder = { input, account, instrument, quantity, intent: intentOf(input, estimate) };
+  const proposal: ProposedOrder = {
+    input,
+    account,
+    instrument,
+    position,
+    quantity,
+    intent: intentOf(input, estimate),
+  };
   return { kind: 'approved', order: proposal as RiskApproved<ProposedOrder> };
 }
 

@@ -19,13 +19,15 @@ import type { EventId } from '#domain/data/identifiers.ts';
 import type { VenueDecision } from '#domain/data/trading-inputs.ts';
 import { decideAtFeedVenue, type Occasion } from './feed-venue.ts';
 import { feesDue, isFree } from './fees.ts';
+import type { Position } from './holdings.ts';
 import { invariant } from './invariant.ts';
 import { postFee, postFill, type Settlement } from './ledger.ts';
 import { acceptOrder, closeOrder, describe, type Filled, filledOf, listOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import type { ProposedOrder, RiskApproved } from './risk.ts';
-import { type Position, touch, type WorkingOrder } from './state.ts';
+import type { PartitionState, WorkingOrder } from './state.ts';
 import { emitLedgerEntry, emitTrade, type Step } from './step.ts';
+import { touch } from './tracking.ts';
 
 export type Contradiction = 'fill_exceeds_order' | 'reservation_used_up' | 'overflow';
 
@@ -47,10 +49,9 @@ export function placeOrder(step: Step, approved: RiskApproved<ProposedOrder>): v
 
 /** Asks the feed venue about an order and settles its answer. */
 export function meetFeedVenue(step: Step, working: WorkingOrder, occasion: Occasion): void {
-  const { account, instrument, order } = working;
+  const { instrument, order } = working;
   const { price } = instrument;
-  const position = account.positions.get(order.symbol);
-  const decision = decideAtFeedVenue(order, price, liquidityUsed(position, working), occasion);
+  const decision = decideAtFeedVenue(order, price, liquidityUsed(step.state, working), occasion);
   if (decision === null) return;
   if (decision.kind === 'Filled') {
     const contradiction = settleFill(step, working, {
@@ -73,8 +74,15 @@ const SENTENCE: Readonly<Record<Contradiction, string>> = {
   overflow: 'overflow: the account would not fit 64 bits',
 };
 
-function liquidityUsed(position: Position | undefined, working: WorkingOrder): Quantity {
-  if (position === undefined || position.liquiditySequence !== working.instrument.price.sequence) {
+/** Another order of the account may have made the position since this one came. */
+function heldBy(state: PartitionState, working: WorkingOrder): Position | null {
+  working.position ??= state.positions.get(working.account, working.instrument) ?? null;
+  return working.position;
+}
+
+function liquidityUsed(state: PartitionState, working: WorkingOrder): Quantity {
+  const position = heldBy(state, working);
+  if (position === null || position.liquiditySequence !== working.instrument.price.sequence) {
     return 0n as Quantity;
   }
   return working.order.intent.side === 'BUY' ? position.liquidityBought : position.liquiditySold;
@@ -167,9 +175,9 @@ function settleBuy(
   const spendable = intent.reservedCash + account.cash - account.cashReserved;
   const left = spendable - notional - fee;
   if (left < 0n) return 'reservation_used_up';
-  const held = account.positions.get(order.symbol);
+  const held = heldBy(state, working);
   const { quantity } = terms.decision;
-  if (held !== undefined && (!fits(held.quantity + quantity) || !fits(held.costBasis + notional)))
+  if (held !== null && (!fits(held.quantity + quantity) || !fits(held.costBasis + notional)))
     return 'overflow';
   const charged = fee as Money;
   // What a whole fill has not used, closing the order gives back.
@@ -181,7 +189,8 @@ function settleBuy(
     account.cashReserved = (account.cashReserved - intent.reservedCash + reservedCash) as Money;
     working.order = { ...order, intent: { ...intent, reservedCash } };
   }
-  const position = held ?? positionOf(state, account, order.symbol);
+  const position = held ?? positionOf(state, account, instrument);
+  working.position = position;
   position.costBasis = (position.costBasis + notional) as Money;
   postAndEmit(step, working, position, terms, notional, charged);
   useLiquidity(position, instrument.price.sequence, terms, 'BUY');
@@ -214,10 +223,9 @@ function settleSale(
   notional: Money,
   due: bigint,
 ): Money | 'overflow' {
-  const { account, order, instrument } = working;
+  const { account, instrument, position } = working;
   const { quantity } = terms.decision;
-  const position = account.positions.get(order.symbol);
-  invariant(position !== undefined && position.reserved >= quantity, 'a sale has reserved its shares');
+  invariant(position !== null && position.reserved >= quantity, 'a sale has reserved its shares');
   const basis = proportion(position.costBasis, quantity, position.quantity);
   const realisedProfit = position.realisedProfit + notional - basis;
   if (!fits(account.cash + notional) || !fits(realisedProfit)) return 'overflow';

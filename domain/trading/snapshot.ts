@@ -12,6 +12,7 @@ import type {
   PositionEntity,
 } from '#domain/data/account-state.ts';
 import { entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
+import type { AssetBook } from './book.ts';
 import {
   hashAccount,
   hashBook,
@@ -22,9 +23,11 @@ import {
   hashPosition,
   hashVenueSource,
 } from './entity-hash.ts';
+import type { Account, Position } from './holdings.ts';
 import { hashMemory, takeRemembered } from './idempotency.ts';
-import type { Account, AssetBook, PartitionState, Position, Tracked, WorkingOrder } from './state.ts';
+import type { PartitionState, WorkingOrder } from './state.ts';
 import { addLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
+import type { Tracked } from './tracking.ts';
 
 export interface EntityChange {
   readonly key: string;

@@ -9,6 +9,7 @@
  * adversary, this does not.
  */
 import { invariant } from './invariant.ts';
+import type { Rows } from './rows.ts';
 
 /** Signed 32-bit words. */
 export interface Lanes {
@@ -34,6 +35,13 @@ export function subtractLanes(sum: Lanes, part: Lanes): void {
   sum.lane1 = (sum.lane1 - part.lane1) | 0;
   sum.lane2 = (sum.lane2 - part.lane2) | 0;
   sum.lane3 = (sum.lane3 - part.lane3) | 0;
+}
+
+export function writeLanes(lanes: Lanes, words: Int32Array, at: number): void {
+  words[at] = lanes.lane0;
+  words[at + 1] = lanes.lane1;
+  words[at + 2] = lanes.lane2;
+  words[at + 3] = lanes.lane3;
 }
 
 /** 32 hexadecimal digits. */
@@ -78,12 +86,6 @@ export function hashScaled(value: bigint): void {
   scaledCells[cell++] = value;
 }
 
-/** A count that may pass 64 bits. */
-export function hashBalance(value: bigint): void {
-  scaledCells[cell++] = value;
-  scaledCells[cell++] = value >> 64n;
-}
-
 export function hashOptionalScaled(value: bigint | null): void {
   numberCells[cell++] = value === null ? 0 : 1;
   scaledCells[cell++] = value ?? 0n;
@@ -101,7 +103,7 @@ export function hashText(text: string): void {
   for (; at + 1 < length; at += 2) {
     words[word++] = text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16);
     if (word === FOLD_AT * 2) {
-      fold(word);
+      fold(words, 0, word);
       word = 0;
     }
   }
@@ -129,6 +131,17 @@ export function hashOptionalText(text: string | null): void {
 /** Ends an entity: writes its lanes to `target`. */
 export function finishHash(target: Lanes): void {
   flush();
+  finish(target);
+}
+
+/** The hash of `cells` cells of a row (an even number), read where they are. */
+export function hashRow(rows: Rows, place: number, cells: number, target: Lanes): void {
+  h0 = h1 = h2 = h3 = cells;
+  fold(rows.words, place * 2, (place + cells) * 2);
+  finish(target);
+}
+
+function finish(target: Lanes): void {
   h0 = (h0 + h1 + h2 + h3) | 0;
   h1 = (h1 + h0) | 0;
   h2 = (h2 + h0) | 0;
@@ -147,16 +160,16 @@ export function finishHash(target: Lanes): void {
 /** Folds what the buffer holds, padded to whole blocks of four words. */
 function flush(): void {
   if ((cell & 1) === 1) scaledCells[cell++] = 0n;
-  fold(cell * 2);
+  fold(words, 0, cell * 2);
   cell = 0;
 }
 
-function fold(count: number): void {
+function fold(words: Int32Array, from: number, to: number): void {
   let a = h0;
   let b = h1;
   let c = h2;
   let d = h3;
-  for (let at = 0; at < count; at += 4) {
+  for (let at = from; at < to; at += 4) {
     a ^= Math.imul(rotate(Math.imul(words[at] as number, 0x239b961b), 15), 0xab0e9789);
     a = (Math.imul((rotate(a, 19) + b) | 0, 5) + 0x561ccd1b) | 0;
     b ^= Math.imul(rotate(Math.imul(words[at + 1] as number, 0xab0e9789), 16), 0x38b34ae5);

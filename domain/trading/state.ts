@@ -8,84 +8,66 @@ import type {
   ControlsEntity,
   OpenOrderEntity,
 } from '#domain/data/account-state.ts';
-import type { Money, Quantity } from '#domain/data/decimal.ts';
+import type { Price } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
+import type { AssetBook } from './book.ts';
+import type { Account, Position } from './holdings.ts';
+import type { IdMap } from './id-map.ts';
 import type { Memory } from './idempotency.ts';
+import type { PositionTable } from './position-table.ts';
+import type { Rows } from './rows.ts';
 import type { Lanes } from './state-hash.ts';
-
-/** An entity that is hashed and saved by itself. Its lanes are what it has put into the sums. */
-export interface Tracked extends Lanes {
-  /** The lanes are those of an earlier value. */
-  stale: boolean;
-  /** It is in the list of what the next snapshot has to take. */
-  changed: boolean;
-}
-
-export interface Account extends Tracked {
-  readonly accountId: AccountId;
-  readonly name: string;
-  /** The id's own hash, made once. */
-  readonly identity: Lanes;
-  cash: Money;
-  cashReserved: Money;
-  sequence: number;
-  killSwitchEngaged: boolean;
-  updatedAtMs: number;
-  openOrders: number;
-  readonly positions: Map<Symbol, Position>;
-  /** Over the head, the positions and the open orders. */
-  readonly sum: Lanes;
-}
-
-export interface Position extends Tracked {
-  readonly account: Account;
-  readonly symbol: Symbol;
-  quantity: Quantity;
-  reserved: Quantity;
-  costBasis: Money;
-  realisedProfit: Money;
-  /** The batch that the two below belong to. */
-  liquiditySequence: number;
-  liquidityBought: Quantity;
-  liquiditySold: Quantity;
-}
+import type { Tracked } from './tracking.ts';
 
 /** An order that has passed risk and is not closed. Its value is immutable and replaced at each step. */
 export interface WorkingOrder extends Tracked {
   readonly account: Account;
   readonly instrument: Instrument;
+  /** The account's in the symbol, once it has one. */
+  position: Position | null;
   order: OpenOrderEntity;
   /** It rests: it is in `working`, in its instrument's list and in snapshots. */
   listed: boolean;
   closed: boolean;
   /** A snapshot holds it, so closing it needs a tombstone. */
   saved: boolean;
+  /** Where it rests, and its neighbours there. */
+  level: PriceLevel | null;
+  before: WorkingOrder | null;
+  behind: WorkingOrder | null;
 }
 
-/** A symbol: its last price, its book, and the orders that rest on it in order of acceptance. */
+/** A symbol: its last price, its book, and the orders that rest on it. */
 export interface Instrument extends Tracked {
   readonly symbol: Symbol;
+  /** In order of coming up in this process, from 0; no part of the state. */
+  readonly number: number;
+  /** Of the symbol's text. */
+  readonly identity: Lanes;
   price: BatchPrice;
   readonly book: AssetBook;
   readonly resting: RestingOrders;
 }
 
-/** Limit buys from the highest limit down, limit sales from the lowest up, market orders apart. */
-export interface RestingOrders {
-  readonly markets: WorkingOrder[];
-  readonly limitBuys: WorkingOrder[];
-  readonly limitSales: WorkingOrder[];
+/** Resting orders of one side and limit, in order of acceptance. */
+export interface PriceLevel {
+  readonly limit: Price;
+  first: WorkingOrder | null;
+  last: WorkingOrder | null;
 }
 
-/** The partition's books in one asset; the five add up to zero. They may pass 64 bits. */
-export interface AssetBook extends Tracked {
-  readonly asset: string;
-  outside: bigint;
-  venue: bigint;
-  fees: bigint;
-  clearing: bigint;
-  accounts: bigint;
+/** The levels of a side, the best last, and beside them their limits for a quick search. */
+export interface RestingSide {
+  limits: BigInt64Array;
+  readonly levels: PriceLevel[];
+}
+
+export interface RestingOrders {
+  count: number;
+  readonly markets: PriceLevel;
+  readonly buys: RestingSide;
+  readonly sales: RestingSide;
 }
 
 export interface VenueSource extends Tracked {
@@ -99,8 +81,12 @@ export interface PartitionState {
   ordersAccepted: number;
   /** No open order expires before. */
   nextExpiryMs: number;
-  readonly accounts: Map<AccountId, Account>;
-  readonly working: Map<OrderId, WorkingOrder>;
+  readonly accountRows: Rows;
+  readonly positionRows: Rows;
+  readonly bookRows: Rows;
+  readonly positions: PositionTable;
+  readonly accounts: IdMap<AccountId, Account>;
+  readonly working: IdMap<OrderId, WorkingOrder>;
   readonly instruments: Map<Symbol, Instrument>;
   readonly books: Map<string, AssetBook>;
   readonly cashBook: AssetBook;
@@ -127,30 +113,6 @@ export interface Changes {
 
 export const CASH_ASSET = 'USD';
 
-export function untracked(): Tracked {
-  return { lane0: 0, lane1: 0, lane2: 0, lane3: 0, stale: false, changed: false };
-}
-
 export function emptyChanges(): Changes {
   return { accounts: [], positions: [], orders: [], instruments: [], books: [], sources: [] };
-}
-
-export function createBook(asset: string): AssetBook {
-  return {
-    ...untracked(),
-    asset,
-    outside: 0n,
-    venue: 0n,
-    fees: 0n,
-    clearing: 0n,
-    accounts: 0n,
-  };
-}
-
-/** To be called by whoever changes one: it is hashed anew and goes into the next snapshot. */
-export function touch<Entity extends Tracked>(entity: Entity, changed: Entity[]): void {
-  entity.stale = true;
-  if (entity.changed) return;
-  entity.changed = true;
-  changed.push(entity);
 }

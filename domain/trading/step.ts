@@ -14,8 +14,10 @@ import type {
   TradingOutput,
 } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
-import { type Account, type PartitionState, touch } from './state.ts';
+import type { Account } from './holdings.ts';
+import type { PartitionState } from './state.ts';
 import { formatLanes, textLanes } from './state-hash.ts';
+import { touch } from './tracking.ts';
 
 export interface Step {
   readonly state: PartitionState;

@@ -6,8 +6,9 @@
 import type { VenueEvent } from '#domain/data/trading-inputs.ts';
 import { closeOrder, describe, describeAbsent, filledOf, openStatus } from './order.ts';
 import { settleFill } from './settlement.ts';
-import { type PartitionState, touch, untracked, type VenueSource } from './state.ts';
+import type { PartitionState, VenueSource } from './state.ts';
 import type { Step } from './step.ts';
+import { touch, untracked } from './tracking.ts';
 
 /** Events of a source beyond these are ignored, and say so. */
 export const MAX_VENUE_SOURCES = 1_000;

@@ -1,0 +1,193 @@
+/**
+ * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. Cells from the first up
+ * to `…_HASHED` are what the entity's hash is over; its kind and its ids are among them, written once.
+ */
+import { accountKey, positionKey } from '#domain/data/account-state-key.ts';
+import type { Money, Quantity } from '#domain/data/decimal.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import type { Rows } from './rows.ts';
+import { emptyLanes, type Lanes, textLanes, writeLanes } from './state-hash.ts';
+import type { Tracked } from './tracking.ts';
+
+export const ACCOUNT_CELLS = 10;
+const CASH = 0;
+const CASH_RESERVED = 1;
+const SEQUENCE = 2;
+const UPDATED_AT = 3;
+const HALTED = 4;
+const ACCOUNT_KIND = 5;
+const ACCOUNT_ID = 6;
+const NAME = 8;
+
+export class Account implements Tracked {
+  lane0 = 0;
+  lane1 = 0;
+  lane2 = 0;
+  lane3 = 0;
+  stale = false;
+  changed = false;
+  openOrders = 0;
+  readonly rows: Rows;
+  /** Of the row's first cell. */
+  readonly place: number;
+  /** In order of opening, from 0. */
+  readonly number: number;
+  readonly accountId: AccountId;
+  readonly name: string;
+  /** Over the head, the positions and the open orders. */
+  readonly sum: Lanes = emptyLanes();
+  readonly positions: Position[] = [];
+  /** The id's own hash, made once. */
+  readonly identity: Lanes;
+  readonly key: string;
+  readonly eventIdPrefix: string;
+
+  constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
+    this.rows = rows;
+    this.place = rows.add();
+    this.number = number;
+    this.accountId = accountId;
+    this.name = name;
+    this.identity = textLanes(accountId);
+    this.key = accountKey(accountId);
+    this.eventIdPrefix = `${accountId}:`;
+    rows.numbers[this.place + ACCOUNT_KIND] = 1;
+    writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
+    writeLanes(textLanes(name), rows.words, (this.place + NAME) * 2);
+  }
+
+  get cash(): Money {
+    return this.rows.cells[this.place + CASH] as Money;
+  }
+
+  set cash(amount: Money) {
+    this.rows.cells[this.place + CASH] = amount;
+  }
+
+  get cashReserved(): Money {
+    return this.rows.cells[this.place + CASH_RESERVED] as Money;
+  }
+
+  set cashReserved(amount: Money) {
+    this.rows.cells[this.place + CASH_RESERVED] = amount;
+  }
+
+  get sequence(): number {
+    return this.rows.numbers[this.place + SEQUENCE] as number;
+  }
+
+  set sequence(number: number) {
+    this.rows.numbers[this.place + SEQUENCE] = number;
+  }
+
+  get updatedAtMs(): number {
+    return this.rows.numbers[this.place + UPDATED_AT] as number;
+  }
+
+  set updatedAtMs(timeMs: number) {
+    this.rows.numbers[this.place + UPDATED_AT] = timeMs;
+  }
+
+  get killSwitchEngaged(): boolean {
+    return this.rows.numbers[this.place + HALTED] !== 0;
+  }
+
+  set killSwitchEngaged(engaged: boolean) {
+    this.rows.numbers[this.place + HALTED] = engaged ? 1 : 0;
+  }
+}
+
+export const POSITION_CELLS = 12;
+const QUANTITY = 0;
+const RESERVED = 1;
+const COST_BASIS = 2;
+const REALISED_PROFIT = 3;
+const LIQUIDITY_SEQUENCE = 4;
+const LIQUIDITY_BOUGHT = 5;
+const LIQUIDITY_SOLD = 6;
+const POSITION_KIND = 7;
+const OWNER_ID = 8;
+const SYMBOL = 10;
+
+export class Position implements Tracked {
+  lane0 = 0;
+  lane1 = 0;
+  lane2 = 0;
+  lane3 = 0;
+  stale = false;
+  changed = false;
+  readonly rows: Rows;
+  /** Of the row's first cell. */
+  readonly place: number;
+  readonly account: Account;
+  readonly symbol: Symbol;
+  readonly key: string;
+
+  constructor(account: Account, symbol: Symbol, rows: Rows) {
+    this.rows = rows;
+    this.place = rows.add();
+    this.account = account;
+    this.symbol = symbol;
+    this.key = positionKey(account.accountId, symbol);
+    rows.numbers[this.place + POSITION_KIND] = 2;
+    writeLanes(account.identity, rows.words, (this.place + OWNER_ID) * 2);
+    writeLanes(textLanes(symbol), rows.words, (this.place + SYMBOL) * 2);
+  }
+
+  get quantity(): Quantity {
+    return this.rows.cells[this.place + QUANTITY] as Quantity;
+  }
+
+  set quantity(shares: Quantity) {
+    this.rows.cells[this.place + QUANTITY] = shares;
+  }
+
+  get reserved(): Quantity {
+    return this.rows.cells[this.place + RESERVED] as Quantity;
+  }
+
+  set reserved(shares: Quantity) {
+    this.rows.cells[this.place + RESERVED] = shares;
+  }
+
+  get costBasis(): Money {
+    return this.rows.cells[this.place + COST_BASIS] as Money;
+  }
+
+  set costBasis(amount: Money) {
+    this.rows.cells[this.place + COST_BASIS] = amount;
+  }
+
+  get realisedProfit(): Money {
+    return this.rows.cells[this.place + REALISED_PROFIT] as Money;
+  }
+
+  set realisedProfit(amount: Money) {
+    this.rows.cells[this.place + REALISED_PROFIT] = amount;
+  }
+
+  /** The batch that the two below belong to. */
+  get liquiditySequence(): number {
+    return this.rows.numbers[this.place + LIQUIDITY_SEQUENCE] as number;
+  }
+
+  set liquiditySequence(sequence: number) {
+    this.rows.numbers[this.place + LIQUIDITY_SEQUENCE] = sequence;
+  }
+
+  get liquidityBought(): Quantity {
+    return this.rows.cells[this.place + LIQUIDITY_BOUGHT] as Quantity;
+  }
+
+  set liquidityBought(shares: Quantity) {
+    this.rows.cells[this.place + LIQUIDITY_BOUGHT] = shares;
+  }
+
+  get liquiditySold(): Quantity {
+    return this.rows.cells[this.place + LIQUIDITY_SOLD] as Quantity;
+  }
+
+  set liquiditySold(shares: Quantity) {
+    this.rows.cells[this.place + LIQUIDITY_SOLD] = shares;
+  }
+}

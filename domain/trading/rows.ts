@@ -1,0 +1,41 @@
+/**
+ * Amounts in rows of 64-bit cells, one row an entity. As objects each amount would lie somewhere by itself and be
+ * made anew at each change; in a row all of an entity's lie side by side, and are added to and hashed where they are.
+ *
+ * One buffer under three views: a cell is an amount, a number, or two words of a hash. Rows are never given back:
+ * what has one (accounts, positions, books) stays.
+ */
+const LEAST_ROWS = 16;
+
+export class Rows {
+  cells: BigInt64Array;
+  numbers: Float64Array;
+  words: Int32Array;
+  readonly #width: number;
+  #used = 0;
+
+  constructor(width: number) {
+    this.#width = width;
+    const buffer = new ArrayBuffer(width * LEAST_ROWS * 8);
+    this.cells = new BigInt64Array(buffer);
+    this.numbers = new Float64Array(buffer);
+    this.words = new Int32Array(buffer);
+  }
+
+  /** The place of a new row's first cell. All its cells are zero. */
+  add(): number {
+    const place = this.#used;
+    this.#used += this.#width;
+    if (this.#used > this.cells.length) this.#grow();
+    return place;
+  }
+
+  #grow(): void {
+    const { cells } = this;
+    const buffer = new ArrayBuffer(cells.length * 2 * 8);
+    this.cells = new BigInt64Array(buffer);
+    this.numbers = new Float64Array(buffer);
+    this.words = new Int32Array(buffer);
+    this.cells.set(cells);
+  }
+}
