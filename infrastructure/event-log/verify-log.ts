@@ -237,8 +237,8 @@ export function verifyLog(archive: LogArchive): LogVerdict {
     const message = `${head.topic}/${head.partition} is gone; its head outside the log says ${head.nextOffset}`;
     outside.push({ topic: head.topic, partition: head.partition, offset: 0, reason: 'cut-tail', message });
   }
-  if (heads === null && [...checks.values()].some(({ extent }) => extent.nextOffset > 0)) {
-    const message = 'the heads beside the log are missing, so a cut tail cannot be told';
+  if (headOf.size === 0 && [...checks.values()].some(({ extent }) => extent.nextOffset > 0)) {
+    const message = 'the heads beside the log are missing or empty, so a cut tail cannot be told';
     outside.push({ topic: TOPIC.logSeals, partition: 0, offset: 0, reason: 'heads-missing', message });
   }
   let seals = 0;

@@ -16,7 +16,7 @@ export function assertEmpty(registry: TopicRegistry, directory: string): void {
   const empty = registry.all().every((topic) => topic.partitions.every(({ nextOffset }) => nextOffset === 0));
   if (empty) return;
   throw damaged(
-    `The file ${HEADS_FILE} beside the event log in ${directory} is missing, so a cut tail could not be told. Restore both from a backup.`,
+    `The file ${HEADS_FILE} beside the event log in ${directory} is missing or empty, so a cut tail could not be told. Restore both from a backup.`,
   );
 }
 

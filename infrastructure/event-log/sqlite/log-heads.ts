@@ -7,19 +7,24 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { TOPIC } from '#domain/data/topics.ts';
 import type { LogHead } from '../log-archive.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
 import { operatingErrorOf } from './failures.ts';
 import { HEADS_FILE } from './schema.ts';
 
 export interface LogHeads {
+  /** Notes, durably, that there are heads: from then on a file without any has lost them. */
+  begin(): void;
   put(heads: readonly LogHead[]): void;
   all(): readonly LogHead[];
   file(): DatabaseSync;
   close(): void;
 }
 
+/** None from a file that is empty. */
 export function readHeads(db: DatabaseSync): readonly LogHead[] {
+  if (db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'heads'`).get() === undefined) return [];
   return db
     .prepare('SELECT topic, partition, next_offset, chain_hash FROM heads ORDER BY topic, partition')
     .all()
@@ -61,6 +66,11 @@ export function openLogHeads(directory: string): LogHeads {
      ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, chain_hash = excluded.chain_hash`,
   );
   return {
+    begin() {
+      db.exec('PRAGMA synchronous = FULL');
+      upsert.run(TOPIC.logSeals, 0, 0, hashToText(NO_HASH));
+      db.exec('PRAGMA synchronous = NORMAL');
+    },
     put(heads) {
       db.exec('BEGIN');
       try {

@@ -93,6 +93,10 @@ class OpenSqliteEventLog implements SqliteEventLog {
       this.#registry = new TopicRegistry(this.#db);
       if (!headsExist(options.directory)) assertEmpty(this.#registry, options.directory);
       heads = openLogHeads(options.directory);
+      if (heads.all().length === 0) {
+        assertEmpty(this.#registry, options.directory);
+        heads.begin();
+      }
       this.#heads = heads;
       this.#registry.ensure([SEALS_TOPIC]);
       sync = (options.openSync ?? openLogSync)(options.directory);

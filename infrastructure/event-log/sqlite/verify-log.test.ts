@@ -128,6 +128,15 @@ describe('verify', () => {
     await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
   });
 
+  test('emptied heads are as good as removed ones', async () => {
+    writeFileSync(join(under.directory, HEADS_FILE), '');
+    assert.deepEqual(
+      verify(under.directory).problems.map(({ reason }) => reason),
+      ['heads-missing'],
+    );
+    await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
+  });
+
   test('a log that lost its tail does not open, since new records would take the place of lost ones', async () => {
     tamper(LOG_FILE, 'UPDATE partitions SET next_offset = next_offset - 1 WHERE next_offset > 10');
     await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
