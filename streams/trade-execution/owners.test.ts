@@ -23,7 +23,7 @@ import {
 } from '#tests/in-process/platform.ts';
 import { tradeExecutionOptions } from './config.ts';
 import { Owners } from './owners.ts';
-import { PartitionOwner } from './partition-owner.ts';
+import { COMMIT_RECORDS, PartitionOwner } from './partition-owner.ts';
 import { replay, replaySource } from './replay.ts';
 import { restore } from './restore.ts';
 
@@ -261,6 +261,37 @@ test('a former owner is fenced and writes nothing', async () => {
     assert.equal((await owner.step(inputs)).kind, 'committed');
     const repeated = await owner.step(inputs);
     assert.equal(repeated.inputsApplied, 0, 'inputs below the head are skipped');
+  });
+});
+
+test('inputs that lead to more than one commit should hold are committed in parts, and replay the same', async () => {
+  await withLog(async (log) => {
+    const [accountId = '' as AccountId] = ACCOUNTS;
+    const partition = log.partitionFor(TOPIC.tradeOrders, accountId);
+    await append(log, opening(accountId));
+    const one = 1_000_000_000n as Money;
+    const deposits = Array.from(
+      { length: COMMIT_RECORDS + 50 },
+      (_, at): TradingInput => ({
+        type: 'Deposit',
+        commandId: commandId(`more ${at}`),
+        ...TIME,
+        accountId,
+        amount: one,
+      }),
+    );
+    await append(log, deposits);
+    const owner = await PartitionOwner.open(log, partition, testContext().logger);
+    const inputs = await log.read({ topic: TOPIC.tradeOrders, partition, offset: 0 }, 100_000);
+    const outcome = await owner.step(inputs);
+    assert.deepEqual(outcome, {
+      kind: 'committed',
+      inputsApplied: inputs.length,
+      outputs: inputs.length,
+      unreadable: 0,
+    });
+    assert.equal((await log.extents(TOPIC.executionHeads))[partition]?.nextOffset, 2);
+    await assertReplaysTheSame(log);
   });
 });
 

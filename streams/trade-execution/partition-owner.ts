@@ -10,6 +10,7 @@
  * Inputs below the head are skipped: what committed is never executed again.
  */
 
+import assert from 'node:assert/strict';
 import type { ControlsEntity } from '#domain/data/account-state.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
@@ -29,6 +30,12 @@ import { entityRecord, headRecords, outputRecord } from './commit-records.ts';
 import { restore } from './restore.ts';
 
 export const EXECUTION_GROUP = 'trade-execution';
+
+/**
+ * Records after which a commit is closed, so that inputs which lead to much (a price that fills thousands of resting
+ * orders) stay within what the log takes at once. A commit still holds at least one input with all that follows from it.
+ */
+export const COMMIT_RECORDS = 10_000;
 
 export interface StepOutcome {
   readonly kind: 'committed' | 'fenced';
@@ -85,17 +92,33 @@ export class PartitionOwner {
   }
 
   /**
-   * Applies `records` (of this partition, in order) and commits. When it throws, what is in memory is ahead of the
-   * log: the owner must be thrown away and opened again.
+   * Applies `records` (of this partition, in order) and commits, several times when much follows from them. When it
+   * throws, what is in memory is ahead of the log: the owner must be thrown away and opened again.
    */
   async step(records: readonly LogRecord[]): Promise<StepOutcome> {
+    const inputs = records.filter(({ offset }) => offset >= this.#nextInputOffset);
+    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0 };
+    for (let from = 0; from < inputs.length; ) {
+      const outcome = await this.#commitFrom(inputs, from);
+      sum.inputsApplied += outcome.inputsApplied;
+      sum.outputs += outcome.outputs;
+      sum.unreadable += outcome.unreadable;
+      if (outcome.kind === 'fenced') return { kind: 'fenced', ...sum };
+      from += outcome.inputsApplied + outcome.unreadable;
+    }
+    return { kind: 'committed', ...sum };
+  }
+
+  async #commitFrom(inputs: readonly LogRecord[], from: number): Promise<StepOutcome> {
     const written: NewRecord[] = [];
-    const nextInputOffset = (records.at(-1)?.offset ?? this.#nextInputOffset - 1) + 1;
+    let nextInputOffset = this.#nextInputOffset;
     let applied = 0;
     let outputs = 0;
     let unreadable = 0;
-    for (const record of records) {
-      if (record.offset < this.#nextInputOffset) continue;
+    for (let at = from; at < inputs.length && written.length < COMMIT_RECORDS; at += 1) {
+      const record = inputs[at];
+      assert(record !== undefined);
+      nextInputOffset = record.offset + 1;
       const decoded = readValue(record, decodeTradingInput);
       if (decoded.kind === 'unreadable') {
         unreadable += 1;
@@ -110,8 +133,6 @@ export class PartitionOwner {
       this.#lastCommandId = decoded.value.commandId;
       applied += 1;
     }
-    if (nextInputOffset <= this.#nextInputOffset)
-      return { kind: 'committed', inputsApplied: 0, outputs, unreadable };
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
     for (const change of takeChangedEntities(this.#state)) written.push(entityRecord(change, this.partition));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { RETAINED, record } from '../event-log.testing.ts';
+import { EXPIRING, RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { openLogSync } from './log-sync.ts';
@@ -66,8 +66,8 @@ test('after a failed sync the outcome is unknown, nothing more is taken, and a r
   });
   try {
     const { log } = under;
-    await log.ensureTopics([RETAINED]);
-    await log.append([record('orders', 0, 'one')]);
+    await log.ensureTopics([RETAINED, EXPIRING]);
+    await log.append([record('orders', 0, 'one'), record('prices', 0, 'old')]);
     broken = true;
     await assert.rejects(log.append([record('orders', 0, 'two')]), {
       code: 'LOG_OUTCOME_UNKNOWN',
@@ -78,6 +78,7 @@ test('after a failed sync the outcome is unknown, nothing more is taken, and a r
       code: 'LOG_UNAVAILABLE',
       retry: 'retry',
     });
+    await assert.rejects(log.expire(Number.MAX_SAFE_INTEGER), { code: 'LOG_UNAVAILABLE' });
     assert.equal((await log.read({ topic: 'orders', partition: 0, offset: 0 }, 10)).length, 1);
     const reopened = await under.reopen();
     const [place] = await reopened.append([record('orders', 0, 'four')]);

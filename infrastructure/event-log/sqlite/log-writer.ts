@@ -134,7 +134,9 @@ export class LogWriter {
 
   /** Runs `task` in a transaction of its own. Only between turns, as every transaction here is synchronous. */
   inTransaction(task: () => void): void {
-    const { db } = this.#options;
+    const { db, durability } = this.#options;
+    // What is known of the partitions is behind the file then, for ever.
+    if (durability.refusal !== null) throw durability.refusal;
     let atCommit = false;
     try {
       this.#rollBack();
