@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { copySqliteFile } from '#infrastructure/common/sqlite-file.ts';
-import { DATA_FORMAT, FORMAT_FILE } from '#infrastructure/core/data-folder.ts';
+import { DATA_FORMAT, FORMAT_FILE, RESTORING_FILE } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -105,13 +105,23 @@ export async function restoreDataFolder(
   }
   requireEmptyFolder(target);
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
-  const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
+  const marker = join(target, RESTORING_FILE);
+  writeFileSync(marker, '');
   try {
-    await rewindProjections(log, PROJECTION_STORES);
-    return { records: await countRecords(log) };
-  } finally {
-    await log.close();
+    cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
+    const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
+    let records: number;
+    try {
+      await rewindProjections(log, PROJECTION_STORES);
+      records = await countRecords(log);
+    } finally {
+      await log.close();
+    }
+    rmSync(marker);
+    return { records };
+  } catch (error) {
+    for (const name of readdirSync(target)) rmSync(join(target, name), { recursive: true, force: true });
+    throw error;
   }
 }
 

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import { createLogger } from '#infrastructure/core/pino-logger.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { type RunningHall, startHall } from './composition.testing.ts';
+import { restoreDataFolder } from './data-folder-copy.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import { exportDataFolder, importDataFolder } from './log-transfer.ts';
 import { type Verdict, verifyDataFolder } from './verification/verify-data-folder.ts';
@@ -101,6 +104,26 @@ test('an imported log has its accounts, which can be given keys and trade', asyn
   await buy(hall, await keyFor(hall, accountId), 'imported');
   await stop(hall);
   assert.deepEqual((await deep(copy)).findings, []);
+});
+
+test('a backup taken under load restores to a folder in which everything agrees', async () => {
+  const hall = await start(data);
+  const backup = join(root, 'backup');
+  const headers = await keyFor(hall, accountId);
+  await Promise.all([
+    hall.operator.call('POST', '/operator/backup', { target: backup }),
+    ...Array.from({ length: 50 }, (_, at) => buy(hall, headers, `load ${at}`)),
+  ]);
+  await stop(hall);
+  const restored = join(root, 'restored');
+  await restoreDataFolder(backup, restored, {
+    runtime: createSystemRuntime(),
+    logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
+  });
+  const again = await start(restored);
+  await buy(again, headers, 'load 49');
+  await stop(again);
+  assert.deepEqual((await deep(restored)).findings, []);
 });
 
 test('a head that would execute inputs again is found by verify, and nothing is executed on it', async () => {

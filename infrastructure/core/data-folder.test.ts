@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { openDataFolder } from './data-folder.ts';
+import { openDataFolder, RESTORING_FILE } from './data-folder.ts';
 import { findOperatorSocket, prepareOperatorSocket } from './operator-socket.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'data-folder-'));
@@ -60,6 +60,15 @@ describe('a data folder', () => {
     const path = join(root, 'file');
     writeFileSync(path, '');
     assert.throws(() => openDataFolder(path), /is not a folder: choose another with --data/);
+  });
+});
+
+describe('a restore that was interrupted', () => {
+  test('is not taken for a data folder', () => {
+    const path = join(root, 'half');
+    mkdirSync(path);
+    writeFileSync(join(path, RESTORING_FILE), '');
+    assert.throws(() => openDataFolder(path), { code: 'DATA_FOLDER_UNUSABLE', message: /restore again/ });
   });
 });
 

@@ -22,6 +22,8 @@ import { OperatingError } from './operating-error.ts';
 export const DATA_FORMAT = 1;
 
 export const FORMAT_FILE = 'format.json';
+/** There while a backup is copied into the folder: what was interrupted is not whole. */
+export const RESTORING_FILE = 'restoring';
 const LOCK_FILE = 'lock.sqlite';
 const HOLDER_FILE = 'holder.pid';
 const SQLITE_BUSY = 5;
@@ -95,6 +97,8 @@ function takeLock(path: string): DatabaseSync {
 }
 
 function checkFormat(path: string): void {
+  if (existsSync(join(path, RESTORING_FILE)))
+    throw unusable(path, 'was being restored and is not whole: empty it, and restore again.');
   const file = join(path, FORMAT_FILE);
   if (!existsSync(file)) {
     const temporary = `${file}.tmp`;

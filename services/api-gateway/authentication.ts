@@ -63,8 +63,11 @@ export interface KeyVerifier {
 
 export function createKeyVerifier(store: ApiKeyStore, clock: Clock): KeyVerifier {
   const remembered = new Map<string, RememberedKey>();
+  /** Counts what was forgotten: a key read before must not be remembered after. */
+  let forgotten = 0;
 
   async function load(given: Credentials): Promise<ApiKeyPrincipal | null> {
+    const forgottenBefore = forgotten;
     const key = await store.find(given.keyId);
     const digest = digestOf(given.secret);
     if (key === null || key.revokedAtMs !== null) return null;
@@ -74,6 +77,7 @@ export function createKeyVerifier(store: ApiKeyStore, clock: Clock): KeyVerifier
       atMs: clock.monotonicMs(),
     };
     if (!matches(found.digest, digest)) return null;
+    if (forgotten !== forgottenBefore) return found.principal;
     remembered.delete(key.keyId);
     if (remembered.size >= MOST_REMEMBERED) {
       const oldest = remembered.keys().next();
@@ -94,6 +98,7 @@ export function createKeyVerifier(store: ApiKeyStore, clock: Clock): KeyVerifier
       return key !== null && key.revokedAtMs === null;
     },
     forget: (keyId) => {
+      forgotten += 1;
       remembered.delete(keyId);
     },
   };
