@@ -7,10 +7,12 @@ import { fits, formatDecimal, type Money } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
+import { hashAccountCommand } from './entity-hash.ts';
 import { Account } from './holdings.ts';
 import { remember } from './idempotency.ts';
 import { postTransfer } from './ledger.ts';
 import type { PartitionState } from './state.ts';
+import { emptyLanes } from './state-hash.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
@@ -18,7 +20,7 @@ import { touch } from './tracking.ts';
 export function addAccount(state: PartitionState, accountId: AccountId, name: string): Account {
   const account = new Account(accountId, name, state.accounts.size, state.accountRows);
   account.updatedAtMs = state.clockMs;
-  state.accounts.set(accountId, account);
+  state.accounts.add(accountId, account);
   touch(account, state.changes.accounts);
   return account;
 }
@@ -109,6 +111,14 @@ function refuse(
   emitLedgerEntry(step, input.accountId, account, kind, input.commandId, [], null, null, note);
 }
 
+const commandHash = emptyLanes();
+
+export function rememberCommand(state: PartitionState, command: AccountCommandEntity): void {
+  hashAccountCommand(command, commandHash);
+  const place = state.commands.add(command.commandId, command);
+  remember(state.accountCommands, state.commands, place, command, commandHash, state.lanes);
+}
+
 /** Whether a command was answered before; remembers it when it was not. */
 function answered(
   state: PartitionState,
@@ -116,13 +126,9 @@ function answered(
   fingerprint: string,
 ): 'first' | 'repeat' | 'conflict' {
   const memory = state.accountCommands;
-  const known = memory.byId.get(commandId);
+  const known = state.commands.get(commandId);
   if (known !== undefined) return known.fingerprint === fingerprint ? 'repeat' : 'conflict';
   const commandNumber = memory.count;
-  remember<AccountCommandEntity>(
-    memory,
-    { kind: 'account_command', commandNumber, commandId, fingerprint },
-    state.lanes,
-  );
+  rememberCommand(state, { kind: 'account_command', commandNumber, commandId, fingerprint });
   return 'first';
 }

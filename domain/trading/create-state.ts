@@ -2,7 +2,6 @@
 import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
 import { AssetBook, BOOK_CELLS } from './book.ts';
 import { DEFAULT_CONTROLS } from './default-controls.ts';
-import { hashAccountCommand, hashClosedOrder } from './entity-hash.ts';
 import { ACCOUNT_CELLS, POSITION_CELLS } from './holdings.ts';
 import { IdMap } from './id-map.ts';
 import { createMemory } from './idempotency.ts';
@@ -28,13 +27,14 @@ export function createState(partition: number): PartitionState {
     bookRows,
     positions: new PositionTable(),
     accounts: new IdMap(),
-    working: new IdMap(),
+    orders: new IdMap(),
+    commands: new IdMap(),
     instruments: new Map(),
     books: new Map([[CASH_ASSET, cashBook]]),
     cashBook,
     sources: new Map(),
-    closedOrders: createMemory(REMEMBERED_ORDERS, (closed) => closed.orderId, hashClosedOrder),
-    accountCommands: createMemory(REMEMBERED_COMMANDS, (command) => command.commandId, hashAccountCommand),
+    closedOrders: createMemory(REMEMBERED_ORDERS),
+    accountCommands: createMemory(REMEMBERED_COMMANDS),
     controls: DEFAULT_CONTROLS,
     controlsTracking: { ...untracked(), stale: true, changed: true },
     countersTracking: { ...untracked(), stale: true, changed: true },

@@ -3,12 +3,14 @@
  * (accounts, positions, books) is hashed where it is, its kind and ids included.
  */
 import type { AccountCommandEntity, ClosedOrderEntity, ControlsEntity } from '#domain/data/account-state.ts';
+import type { OrderId } from '#domain/data/identifiers.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
 import type { Instrument, PartitionState, VenueSource, WorkingOrder } from './state.ts';
 import {
   beginHash,
+  emptyLanes,
   finishHash,
   hashLanes,
   hashNumber,
@@ -23,6 +25,7 @@ import {
 const TAG = {
   order: 3,
   closedOrder: 4,
+  orderIdentity: 1,
   accountCommand: 5,
   price: 6,
   controls: 8,
@@ -44,10 +47,10 @@ export function hashBook(book: AssetBook, target: Lanes): void {
 
 export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
   const { order } = working;
+  const identity = identityOf(working);
   const { intent, lifetime, progress } = order;
   beginHash(TAG.order);
-  hashLanes(working.account.identity);
-  hashText(order.orderId);
+  hashLanes(identity);
   hashNumber(order.acceptanceNumber);
   hashLanes(working.instrument.identity);
   hashScaled(order.quantity);
@@ -66,18 +69,35 @@ export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
   }
   hashFees(order.fees);
   hashOptionalText(order.clientOrderId);
-  hashText(order.bodyDigest);
   hashNumber(order.acceptedAtMs);
   finishHash(target);
 }
 
-export function hashClosedOrder(order: ClosedOrderEntity, target: Lanes): void {
+/** What an order is known by, whatever becomes of it. */
+export function hashIdentity(account: Lanes, orderId: OrderId, bodyDigest: string, target: Lanes): void {
+  beginHash(TAG.orderIdentity);
+  hashLanes(account);
+  hashText(orderId);
+  hashText(bodyDigest);
+  finishHash(target);
+}
+
+export function identityOf(working: WorkingOrder): Lanes {
+  if (working.identity === null) {
+    working.identity = emptyLanes();
+    const { orderId, bodyDigest } = working.order;
+    hashIdentity(working.account.identity, orderId, bodyDigest, working.identity);
+  }
+  return working.identity;
+}
+
+const CLOSED_STATUS = { FILLED: 1, CANCELED: 2, EXPIRED: 3, REJECTED: 4, DENIED: 5 } as const;
+
+export function hashClosedOrder(order: ClosedOrderEntity, identity: Lanes, target: Lanes): void {
   beginHash(TAG.closedOrder);
+  hashLanes(identity);
   hashNumber(order.closingNumber);
-  hashText(order.accountId);
-  hashText(order.orderId);
-  hashText(order.bodyDigest);
-  hashText(order.status);
+  hashNumber(CLOSED_STATUS[order.status]);
   hashScaled(order.filledQuantity);
   finishHash(target);
 }

@@ -18,62 +18,68 @@ export class IdMap<Id extends string, Entity> {
   #cells = new Int32Array(LEAST_CELLS * 2);
   #mask = LEAST_CELLS - 1;
   #size = 0;
-  readonly #ids: Id[] = [];
+  #hashes = new Int32Array(LEAST_CELLS);
+  readonly #ids: (Id | undefined)[] = [];
   readonly #entities: (Entity | undefined)[] = [];
   readonly #freePlaces: number[] = [];
+  /** What is looked for in vain is often put in next. */
+  #missedId = '' as Id;
+  #missedHash = hashOf('');
 
   get size(): number {
     return this.#size;
   }
 
-  get(id: Id): Entity | undefined {
-    const cell = this.#find(id, hashOf(id));
-    return cell < 0 ? undefined : this.#entities[(this.#cells[cell * 2 + 1] as number) - 1];
-  }
-
   has(id: Id): boolean {
-    return this.#find(id, hashOf(id)) >= 0;
+    return this.get(id) !== undefined;
   }
 
-  set(id: Id, entity: Entity): void {
+  get(id: Id): Entity | undefined {
     const hash = hashOf(id);
-    const found = this.#find(id, hash);
-    if (found >= 0) {
-      this.#entities[(this.#cells[found * 2 + 1] as number) - 1] = entity;
-      return;
-    }
-    if (this.#size * 2 > this.#mask) this.#grow();
-    const place = this.#freePlaces.pop() ?? this.#ids.length;
-    this.#ids[place] = id;
-    this.#entities[place] = entity;
-    this.#lay(hash, place + 1);
-    this.#size += 1;
-  }
-
-  delete(id: Id): boolean {
-    const cell = this.#find(id, hashOf(id));
-    if (cell < 0) return false;
-    const place = (this.#cells[cell * 2 + 1] as number) - 1;
-    this.#ids[place] = '' as Id;
-    this.#entities[place] = undefined;
-    this.#freePlaces.push(place);
-    this.#size -= 1;
-    this.#close(cell);
-    return true;
-  }
-
-  /** In the order of `set`, as long as nothing has been deleted. */
-  values(): readonly Entity[] {
-    return this.#entities.filter((entity) => entity !== undefined);
-  }
-
-  #find(id: Id, hash: number): number {
     const cells = this.#cells;
     for (let cell = hash & this.#mask; ; cell = (cell + 1) & this.#mask) {
       const place = cells[cell * 2 + 1] as number;
-      if (place === 0) return -1;
-      if (cells[cell * 2] === hash && this.#ids[place - 1] === id) return cell;
+      if (place === 0) break;
+      if (cells[cell * 2] === hash && this.#ids[place - 1] === id) return this.#entities[place - 1];
     }
+    this.#missedId = id;
+    this.#missedHash = hash;
+    return undefined;
+  }
+
+  /** One whose id is not there yet. Answers its place, by which it is replaced and removed without a search. */
+  add(id: Id, entity: Entity): number {
+    if (this.#size * 2 > this.#mask) this.#grow();
+    const hash = id === this.#missedId ? this.#missedHash : hashOf(id);
+    const place = this.#freePlaces.pop() ?? this.#ids.length;
+    this.#ids[place] = id;
+    this.#entities[place] = entity;
+    this.#hashes[place] = hash;
+    this.#lay(hash, place + 1);
+    this.#size += 1;
+    return place;
+  }
+
+  /** Another entity under the id that lies at `place`. */
+  replace(place: number, entity: Entity): void {
+    invariant(this.#entities[place] !== undefined, 'what is replaced is there');
+    this.#entities[place] = entity;
+  }
+
+  remove(place: number): void {
+    invariant(this.#entities[place] !== undefined, 'what is removed is there');
+    let cell = (this.#hashes[place] as number) & this.#mask;
+    while (this.#cells[cell * 2 + 1] !== place + 1) cell = (cell + 1) & this.#mask;
+    this.#close(cell);
+    this.#ids[place] = undefined;
+    this.#entities[place] = undefined;
+    this.#freePlaces.push(place);
+    this.#size -= 1;
+  }
+
+  /** In the order of `add`, as long as nothing has been removed. */
+  values(): readonly Entity[] {
+    return this.#entities.filter((entity) => entity !== undefined);
   }
 
   #lay(hash: number, place: number): void {
@@ -108,7 +114,9 @@ export class IdMap<Id extends string, Entity> {
       const place = former[at + 1] as number;
       if (place !== 0) this.#lay(former[at] as number, place);
     }
-    invariant(this.#size <= this.#mask, 'a map has room');
+    const hashes = new Int32Array(this.#hashes.length * 2);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
   }
 }
 

@@ -27,18 +27,20 @@ import {
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
+import { hashClosedOrder, hashIdentity, identityOf } from './entity-hash.ts';
 import type { Account, Position } from './holdings.ts';
 import { remember } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { subtractLanes } from './state-hash.ts';
+import { emptyLanes, type Lanes, subtractLanes, textLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
 const DAY_MS = 86_400_000;
 const GOOD_TILL_CANCELED: OrderLifetime = { timeInForce: 'GTC' };
+const NOT_YET = -1;
 const UNFILLED = { kind: 'unfilled' } as const;
 
 export interface Filled {
@@ -94,18 +96,23 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): 
     touch(position, state.changes.positions);
   }
   account.openOrders += 1;
-  const working = workingOrder(account, instrument, position, order);
+  const working = workingOrder(state, account, instrument, position, order);
   describe(step, working, 'new', 'NEW', NOTHING_FILLED, null);
   return working;
 }
 
+/** From here on the order's id is taken. */
 export function workingOrder(
+  state: PartitionState,
   account: Account,
   instrument: WorkingOrder['instrument'],
   position: Position | null,
   order: OpenOrderEntity,
 ): WorkingOrder {
-  return {
+  const working: WorkingOrder = {
+    kind: 'working',
+    place: NOT_YET,
+    identity: null,
     lane0: 0,
     lane1: 0,
     lane2: 0,
@@ -123,13 +130,14 @@ export function workingOrder(
     before: null,
     behind: null,
   };
+  working.place = state.orders.add(order.orderId, working);
+  return working;
 }
 
 /** Makes an order rest: from here on batches, expiry, cancels and snapshots find it. */
 export function listOrder(state: PartitionState, working: WorkingOrder): void {
   const { order, instrument } = working;
   working.listed = true;
-  state.working.set(order.orderId, working);
   addResting(instrument.resting, working);
   if (order.lifetime.timeInForce === 'DAY' && order.lifetime.expiresAtMs < state.nextExpiryMs) {
     state.nextExpiryMs = order.lifetime.expiresAtMs;
@@ -151,7 +159,6 @@ export function closeOrder(
   working.closed = true;
   account.openOrders -= 1;
   if (working.listed) {
-    state.working.delete(order.orderId);
     removeResting(instrument.resting, working);
     // What an order has put into the sums leaves them with it.
     subtractLanes(account.sum, working);
@@ -159,7 +166,9 @@ export function closeOrder(
     working.lane0 = working.lane1 = working.lane2 = working.lane3 = 0;
     touch(working, state.changes.orders);
   }
-  rememberOrder(state, order, status, filled.quantity);
+  const closed = closedOrder(state, order, status, filled.quantity);
+  state.orders.replace(working.place, closed);
+  rememberClosed(state, closed, working.place, identityOf(working));
   const update =
     status === 'FILLED'
       ? 'fill'
@@ -184,34 +193,50 @@ function releaseReservation(state: PartitionState, working: WorkingOrder, filled
   }
 }
 
-function rememberOrder(
+function closedOrder(
   state: PartitionState,
   order: { readonly accountId: AccountId; readonly orderId: OrderId; readonly bodyDigest: string },
   status: ClosedOrderStatus,
   filledQuantity: Quantity,
-): void {
-  const memory = state.closedOrders;
-  remember<ClosedOrderEntity>(
-    memory,
-    {
-      kind: 'closed_order',
-      closingNumber: memory.count,
-      accountId: order.accountId,
-      orderId: order.orderId,
-      bodyDigest: order.bodyDigest,
-      status,
-      filledQuantity,
-    },
-    state.lanes,
-  );
+): ClosedOrderEntity {
+  return {
+    kind: 'closed_order',
+    closingNumber: state.closedOrders.count,
+    accountId: order.accountId,
+    orderId: order.orderId,
+    bodyDigest: order.bodyDigest,
+    status,
+    filledQuantity,
+  };
 }
+
+const closedHash = emptyLanes();
+
+function rememberClosed(
+  state: PartitionState,
+  closed: ClosedOrderEntity,
+  place: number,
+  identity: Lanes,
+): void {
+  hashClosedOrder(closed, identity, closedHash);
+  remember(state.closedOrders, state.orders, place, closed, closedHash, state.lanes);
+}
+
+/** A closed order whose id is not taken: one that was denied, or one out of a snapshot. */
+export function addClosed(state: PartitionState, closed: ClosedOrderEntity, account: Account | null): void {
+  const accountIdentity = account === null ? textLanes(closed.accountId) : account.identity;
+  hashIdentity(accountIdentity, closed.orderId, closed.bodyDigest, deniedIdentity);
+  rememberClosed(state, closed, state.orders.add(closed.orderId, closed), deniedIdentity);
+}
+
+const deniedIdentity = emptyLanes();
 
 /** An order that did not pass risk: its first and last step. */
 export function denyOrder(step: Step, input: SubmitOrder, denial: Denial): void {
   const { state } = step;
   const { accountId, terms } = input;
   const account = state.accounts.get(accountId) ?? null;
-  rememberOrder(state, input, 'DENIED', ZERO_QUANTITY);
+  addClosed(state, closedOrder(state, input, 'DENIED', ZERO_QUANTITY), account);
   emitOrderUpdate(step, accountId, account, {
     update: 'denied',
     orderId: input.orderId,
@@ -283,8 +308,8 @@ export function describeAbsent(
   reason: string,
 ): void {
   const { state } = step;
-  const closed = state.closedOrders.byId.get(orderId);
-  const own = closed !== undefined && closed.accountId === accountId ? closed : null;
+  const closed = state.orders.get(orderId);
+  const own = closed?.kind === 'closed_order' && closed.accountId === accountId ? closed : null;
   emitOrderUpdate(step, accountId, state.accounts.get(accountId) ?? null, {
     update,
     orderId,

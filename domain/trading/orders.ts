@@ -1,6 +1,7 @@
 /** The two commands about orders, and the two ways in which time ends them: SubmitOrder, CancelOrder, DAY. */
 import type { CancelOrder, SubmitOrder } from '#domain/data/trading-inputs.ts';
 import { closeOrder, denyOrder, describe, describeAbsent, filledOf, openStatus } from './order.ts';
+import { allResting } from './resting-orders.ts';
 import { assessRisk } from './risk.ts';
 import { placeOrder } from './settlement.ts';
 import type { WorkingOrder } from './state.ts';
@@ -11,8 +12,9 @@ const CONFLICT = 'duplicate_conflict: this order id came before with another bod
 /** An id is taken once: again with the same body it is nothing, with another one a conflict. */
 export function submitOrder(step: Step, input: SubmitOrder): void {
   const { state } = step;
-  const working = state.working.get(input.orderId);
-  if (working !== undefined) {
+  const known = state.orders.get(input.orderId);
+  if (known?.kind === 'working') {
+    const working = known;
     if (working.order.bodyDigest === input.bodyDigest) return;
     if (working.order.accountId !== input.accountId) {
       describeAbsent(step, input.accountId, input.orderId, 'duplicate_conflict', CONFLICT);
@@ -28,9 +30,8 @@ export function submitOrder(step: Step, input: SubmitOrder): void {
     }
     return;
   }
-  const closed = state.closedOrders.byId.get(input.orderId);
-  if (closed !== undefined) {
-    if (closed.bodyDigest === input.bodyDigest) return;
+  if (known !== undefined) {
+    if (known.bodyDigest === input.bodyDigest) return;
     describeAbsent(step, input.accountId, input.orderId, 'duplicate_conflict', CONFLICT);
     return;
   }
@@ -42,14 +43,13 @@ export function submitOrder(step: Step, input: SubmitOrder): void {
 /** A request to the venue; the feed venue grants it at once. Of another account's order nothing is said. */
 export function cancelOrder(step: Step, input: CancelOrder): void {
   const { state } = step;
-  const working = state.working.get(input.orderId);
-  if (working !== undefined && working.order.accountId === input.accountId) {
-    closeOrder(step, working, 'CANCELED', filledOf(working.order), 'requested');
+  const known = state.orders.get(input.orderId);
+  if (known?.kind === 'working' && known.order.accountId === input.accountId) {
+    closeOrder(step, known, 'CANCELED', filledOf(known.order), 'requested');
     return;
   }
-  const closed = state.closedOrders.byId.get(input.orderId);
   const reason =
-    closed !== undefined && closed.accountId === input.accountId
+    known?.kind === 'closed_order' && known.accountId === input.accountId
       ? 'order_closed: the order has ended already'
       : 'unknown_order: the account has no such order';
   describeAbsent(step, input.accountId, input.orderId, 'cancel_rejected', reason);
@@ -60,11 +60,13 @@ export function expireOrders(step: Step): void {
   const { state } = step;
   const due: WorkingOrder[] = [];
   let next = Number.POSITIVE_INFINITY;
-  for (const working of state.working.values()) {
-    const { lifetime } = working.order;
-    if (lifetime.timeInForce === 'GTC') continue;
-    if (lifetime.expiresAtMs <= state.clockMs) due.push(working);
-    else if (lifetime.expiresAtMs < next) next = lifetime.expiresAtMs;
+  for (const { resting } of state.instruments.values()) {
+    for (const working of allResting(resting)) {
+      const { lifetime } = working.order;
+      if (lifetime.timeInForce === 'GTC') continue;
+      if (lifetime.expiresAtMs <= state.clockMs) due.push(working);
+      else if (lifetime.expiresAtMs < next) next = lifetime.expiresAtMs;
+    }
   }
   state.nextExpiryMs = next;
   due.sort((left, right) => left.order.acceptanceNumber - right.order.acceptanceNumber);

@@ -7,13 +7,13 @@ import type {
   OpenOrderEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { addAccount } from './accounts.ts';
+import { addAccount, rememberCommand } from './accounts.ts';
 import { createState } from './create-state.ts';
 import type { Account } from './holdings.ts';
 import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
-import { listOrder, workingOrder } from './order.ts';
+import { addClosed, listOrder, workingOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
 import { takeNothing } from './snapshot.ts';
@@ -58,12 +58,14 @@ export function restoreState(partition: number, entities: Iterable<AccountStateE
     closedOrders,
     (closed) => closed.closingNumber,
     counters?.ordersClosed ?? 0,
+    (closed) => addClosed(state, closed, state.accounts.get(closed.accountId) ?? null),
   );
   restoreMemory(
     state.accountCommands,
     accountCommands,
     (command) => command.commandNumber,
     counters?.accountCommands ?? 0,
+    (command) => rememberCommand(state, command),
   );
   takeNothing(state);
   for (const [account, hash] of hashes) {
@@ -156,7 +158,7 @@ function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
     'an order in a snapshot has its account and price',
   );
   const position = state.positions.get(account, instrument) ?? null;
-  const working = workingOrder(account, instrument, position, order);
+  const working = workingOrder(state, account, instrument, position, order);
   working.saved = true;
   account.openOrders += 1;
   listOrder(state, working);

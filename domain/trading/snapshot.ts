@@ -24,7 +24,8 @@ import {
   hashVenueSource,
 } from './entity-hash.ts';
 import type { Account, Position } from './holdings.ts';
-import { hashMemory, takeRemembered } from './idempotency.ts';
+import { takeRemembered } from './idempotency.ts';
+import { allResting } from './resting-orders.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
 import { addLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
 import type { Tracked } from './tracking.ts';
@@ -51,8 +52,8 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   for (const { source, lastSequence } of cleared(changes.sources)) {
     take({ kind: 'venue_source', source, lastSequence });
   }
-  takeRemembered(state.closedOrders, (_slot, closed) => take(closed));
-  takeRemembered(state.accountCommands, (_slot, command) => take(command));
+  takeRemembered(state.closedOrders, (closed) => take(closed));
+  takeRemembered(state.accountCommands, (command) => take(command));
   if (state.controlsTracking.changed) take(state.controls);
   if (state.countersTracking.changed) take(countersEntity(state));
   state.controlsTracking.changed = false;
@@ -91,8 +92,10 @@ export function* takeAll(state: PartitionState): Generator<CoreEntity> {
     for (const position of account.positions.values()) yield positionEntity(position);
     yield accountEntity(account);
   }
-  for (const { order } of state.working.values()) yield order;
-  for (const { price } of state.instruments.values()) yield { kind: 'price', price };
+  for (const { price, resting } of state.instruments.values()) {
+    for (const { order } of allResting(resting)) yield order;
+    yield { kind: 'price', price };
+  }
   for (const book of state.books.values()) yield bookEntity(book);
   for (const { source, lastSequence } of state.sources.values()) {
     yield { kind: 'venue_source', source, lastSequence };
@@ -136,8 +139,6 @@ function refreshHash(state: PartitionState): void {
     countersTracking.stale = false;
     replaceLanes(countersTracking, (target) => hashCounters(state, target), lanes);
   }
-  hashMemory(state.closedOrders, lanes);
-  hashMemory(state.accountCommands, lanes);
 }
 
 function rehash<Entity extends Tracked>(

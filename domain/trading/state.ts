@@ -9,7 +9,7 @@ import type {
   OpenOrderEntity,
 } from '#domain/data/account-state.ts';
 import type { Price } from '#domain/data/decimal.ts';
-import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, CommandId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
 import type { AssetBook } from './book.ts';
 import type { Account, Position } from './holdings.ts';
@@ -22,12 +22,17 @@ import type { Tracked } from './tracking.ts';
 
 /** An order that has passed risk and is not closed. Its value is immutable and replaced at each step. */
 export interface WorkingOrder extends Tracked {
+  readonly kind: 'working';
+  /** In the index by id. */
+  place: number;
+  /** Of what the order is known by; made when it is first hashed. */
+  identity: Lanes | null;
   readonly account: Account;
   readonly instrument: Instrument;
   /** The account's in the symbol, once it has one. */
   position: Position | null;
   order: OpenOrderEntity;
-  /** It rests: it is in `working`, in its instrument's list and in snapshots. */
+  /** It rests: it is in its instrument's list and in snapshots. */
   listed: boolean;
   closed: boolean;
   /** A snapshot holds it, so closing it needs a tombstone. */
@@ -86,7 +91,9 @@ export interface PartitionState {
   readonly bookRows: Rows;
   readonly positions: PositionTable;
   readonly accounts: IdMap<AccountId, Account>;
-  readonly working: IdMap<OrderId, WorkingOrder>;
+  /** By the ids that are taken: open orders, and the closed ones that are remembered. */
+  readonly orders: IdMap<OrderId, WorkingOrder | ClosedOrderEntity>;
+  readonly commands: IdMap<CommandId, AccountCommandEntity>;
   readonly instruments: Map<Symbol, Instrument>;
   readonly books: Map<string, AssetBook>;
   readonly cashBook: AssetBook;
