@@ -1,6 +1,6 @@
 /** The whole program stopped, its stores lost or its log moved elsewhere, and started again: nothing is missing after. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -124,6 +124,36 @@ test('a backup taken under load restores to a folder in which everything agrees'
   await buy(again, headers, 'load 49');
   await stop(again);
   assert.deepEqual((await deep(restored)).findings, []);
+});
+
+test('verify --deep names what was changed, what is missing and what is too much in a projection', async () => {
+  const copy = join(root, 'altered');
+  cpSync(data, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  const alter = (file: string, sql: string) => {
+    const db = new DatabaseSync(join(copy, file));
+    assert.ok(db.prepare(sql).run().changes > 0, sql);
+    db.close();
+  };
+  alter(DATA_PATHS.portfolios, 'UPDATE trading_portfolios SET cash_reserved = 1');
+  alter(
+    DATA_PATHS.relational,
+    `UPDATE orders SET body_digest = 'x' WHERE order_id = (SELECT min(order_id) FROM orders)`,
+  );
+  alter(DATA_PATHS.relational, 'DELETE FROM orders WHERE order_id = (SELECT max(order_id) FROM orders)');
+  alter(
+    DATA_PATHS.relational,
+    `INSERT INTO statement_lines SELECT 'more', account_id, 999999, kind, reference, symbol, cash_change,
+       quantity_change, price, cash_after, at_ms, note FROM statement_lines LIMIT 1`,
+  );
+  const found = (await deep(copy)).findings.map(
+    ({ check, message }) => `${check}: ${message.replaceAll(/[0-9a-f-]{36}/g, 'ID')}`,
+  );
+  assert.deepEqual(found, [
+    'portfolios: the portfolio of ID is not what execution has committed',
+    'order index: the order ID differs from what was accepted',
+    'order index: 1 orders of the log are missing',
+    'statements: the line more is not in the log',
+  ]);
 });
 
 test('a head that would execute inputs again is found by verify, and nothing is executed on it', async () => {

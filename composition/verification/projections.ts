@@ -4,18 +4,21 @@
  *
  * Of each event only a few bytes of a digest are kept while comparing, so a log of millions fits into memory.
  */
-import { hash } from 'node:crypto';
 import { formatScaled } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, OrderId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry, OrderUpdate, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import type { RelationalStores } from '#infrastructure/relational/stores.ts';
+import type { IndexedOrder, RelationalStores, StatementLine } from '#infrastructure/relational/stores.ts';
+import { divideHalfEven, SCALE } from '#infrastructure/trade-analytics/exact.ts';
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import { statementLine } from '#services/portfolio/statement-lines.ts';
 import { analyticsTrade, historyDocument } from '#streams/trade-persistence/trade-documents.ts';
 import type { Balances, OutputFollower } from './books.ts';
+import { digestOf } from './digest.ts';
+import { ExpectedOrders } from './expected-orders.ts';
+import { expectedPortfolios, portfolioDigest } from './expected-portfolios.ts';
 import { type CheckName, FINDINGS_PER_CHECK, type Finding } from './finding.ts';
 
 export interface ProjectionStores {
@@ -34,33 +37,24 @@ const GROUPS: readonly (readonly [group: string, check: CheckName])[] = [
 ];
 
 const PAGE = 1_000;
-const DIGEST_BYTES = 6;
 
-/** Over the members in the order of their names, since a store may give them in another. */
-function digestOf(value: object): number {
-  const members = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  const text = JSON.stringify(members, (_key, member) =>
-    typeof member === 'bigint' ? member.toString() : member,
-  );
-  return hash('sha256', text, 'buffer').readUIntBE(0, DIGEST_BYTES);
-}
+type Total = Record<'bought' | 'sold' | 'notionalBought' | 'notionalSold', bigint>;
 
-/** Of what an update decides: later facts of the row, such as its digest of the body, come from elsewhere. */
-function orderDigest(order: Pick<OrderUpdate, 'status' | 'filledQuantity' | 'averageFillPrice'>): number {
-  return digestOf([order.status, order.filledQuantity, order.averageFillPrice]);
-}
-
-interface Total {
-  bought: bigint;
-  sold: bigint;
-}
+const NO_TOTAL: Total = { bought: 0n, sold: 0n, notionalBought: 0n, notionalSold: 0n };
+const TOTAL_WORDS = {
+  bought: 'shares bought by',
+  sold: 'shares sold by',
+  notionalBought: 'money spent by',
+  notionalSold: 'money taken in by',
+} as const satisfies Record<keyof Total, string>;
 
 /** Follows the log's outputs, then compares. */
 export class ProjectionCheck implements OutputFollower {
   readonly #trades = new Map<EventId, number>();
   readonly #totals = new Map<string, Total>();
-  readonly #orders = new Map<OrderId, { sequence: number; digest: number }>();
-  readonly #lines = new Map<AccountId, Map<string, number>>();
+  readonly #orders = new ExpectedOrders();
+  /** By entry id. */
+  readonly #lines = new Map<string, number>();
   readonly #findings: Finding[] = [];
 
   tradeExecuted(event: TradeExecuted): void {
@@ -68,25 +62,25 @@ export class ProjectionCheck implements OutputFollower {
     const trade = analyticsTrade(event);
     if (trade === null) return;
     const key = `${trade.userId} ${trade.symbol}`;
-    const total = this.#totals.get(key) ?? { bought: 0n, sold: 0n };
-    if (trade.side === 'BUY') total.bought += trade.quantity;
-    else total.sold += trade.quantity;
+    const total = this.#totals.get(key) ?? { ...NO_TOTAL };
+    const notional = divideHalfEven(trade.quantity * trade.executionPrice, SCALE);
+    if (trade.side === 'BUY') {
+      total.bought += trade.quantity;
+      total.notionalBought += notional;
+    } else {
+      total.sold += trade.quantity;
+      total.notionalSold += notional;
+    }
     this.#totals.set(key, total);
   }
 
   orderUpdate(event: OrderUpdate): void {
-    if (event.update === 'cancel_rejected' || event.update === 'duplicate_conflict' || event.symbol === null)
-      return;
-    const former = this.#orders.get(event.orderId);
-    if (former !== undefined && former.sequence > event.sequence) return;
-    this.#orders.set(event.orderId, { sequence: event.sequence, digest: orderDigest(event) });
+    this.#orders.update(event);
   }
 
   ledgerEntry(event: LedgerEntry): void {
-    const lines = this.#lines.get(event.accountId) ?? new Map<string, number>();
     const line = statementLine(event);
-    lines.set(line.entryId, digestOf(line));
-    this.#lines.set(event.accountId, lines);
+    this.#lines.set(line.entryId, digestOf(line));
   }
 
   async compare(
@@ -96,10 +90,10 @@ export class ProjectionCheck implements OutputFollower {
   ): Promise<readonly Finding[]> {
     const behind = this.#behind(archive);
     const checks: readonly (readonly [CheckName, () => Promise<void>])[] = [
-      ['portfolios', () => this.#comparePortfolios(stores.portfolios, balances)],
+      ['portfolios', () => this.#comparePortfolios(archive, stores.portfolios, balances)],
       ['trade history', () => this.#compareHistory(stores.history)],
       ['trade analytics', () => this.#compareAnalytics(stores.analytics)],
-      ['order index', () => this.#compareOrders(stores.relational)],
+      ['order index', () => this.#compareOrders(archive, stores.relational)],
       ['statements', () => this.#compareStatements(stores.relational)],
     ];
     for (const [name, check] of checks) if (!behind.has(name)) await check();
@@ -134,14 +128,18 @@ export class ProjectionCheck implements OutputFollower {
     return behind;
   }
 
-  async #comparePortfolios(store: PortfolioStore, balances: Balances): Promise<void> {
-    const seen = new Set<string>();
+  async #comparePortfolios(archive: LogArchive, store: PortfolioStore, balances: Balances): Promise<void> {
+    const expected = new Map(expectedPortfolios(archive));
     let after: AccountId | null = null;
     for (;;) {
       const page = await store.list(after, PAGE);
       for (const portfolio of page) {
         const { userId } = portfolio;
-        seen.add(userId);
+        const digest = expected.get(userId);
+        expected.delete(userId);
+        if (digest === undefined) this.#tell('portfolios', `the account ${userId} is not in the log`);
+        else if (digest !== portfolioDigest(portfolio))
+          this.#tell('portfolios', `the portfolio of ${userId} is not what execution has committed`);
         const assets = balances.get(userId) ?? new Map<string, bigint>();
         this.#same('portfolios', `the cash of ${userId}`, portfolio.cashBalance, assets.get('USD') ?? 0n);
         const symbols = new Set([...portfolio.holdings.keys(), ...assets.keys()]);
@@ -155,9 +153,7 @@ export class ProjectionCheck implements OutputFollower {
       if (last === undefined || page.length < PAGE) break;
       after = last.userId;
     }
-    for (const accountId of this.#lines.keys()) {
-      if (!seen.has(accountId)) this.#tell('portfolios', `the account ${accountId} has none`);
-    }
+    for (const accountId of expected.keys()) this.#tell('portfolios', `the account ${accountId} has none`);
   }
 
   #same(check: CheckName, what: string, stored: bigint, logged: bigint): void {
@@ -190,58 +186,50 @@ export class ProjectionCheck implements OutputFollower {
 
   async #compareAnalytics(store: TradeAnalytics): Promise<void> {
     const left = new Map(this.#totals);
-    for (const { userId, symbol, bought, sold } of await store.totals()) {
-      const key = `${userId} ${symbol}`;
-      const logged = left.get(key) ?? { bought: 0n, sold: 0n };
-      this.#same('trade analytics', `bought by ${key}`, bought, logged.bought);
-      this.#same('trade analytics', `sold by ${key}`, sold, logged.sold);
+    for (const stored of await store.totals()) {
+      const key = `${stored.userId} ${stored.symbol}`;
+      const logged = left.get(key) ?? NO_TOTAL;
+      for (const name of ['bought', 'sold', 'notionalBought', 'notionalSold'] as const)
+        this.#same('trade analytics', `${TOTAL_WORDS[name]} ${key}`, stored[name], logged[name]);
       left.delete(key);
     }
     for (const key of left.keys()) this.#tell('trade analytics', `the trades of ${key} are missing`);
   }
 
-  async #compareOrders({ orders }: RelationalStores): Promise<void> {
-    const ids = [...this.#orders.keys()];
-    for (let at = 0; at < ids.length; at += PAGE) {
-      const wanted = ids.slice(at, at + PAGE);
-      const rows = new Map((await orders.getMany(wanted)).map((row) => [row.orderId, row]));
-      for (const orderId of wanted) {
-        const row = rows.get(orderId);
-        if (row === undefined) this.#tell('order index', `the order ${orderId} is missing`);
-        else if (orderDigest(rowAsUpdate(row)) !== this.#orders.get(orderId)?.digest)
-          this.#tell('order index', `the order ${orderId} differs from its last update`);
+  async #compareOrders(archive: LogArchive, { orders }: RelationalStores): Promise<void> {
+    this.#orders.readAcceptances(archive);
+    let found = 0;
+    for (let after: OrderId | null = null; ; ) {
+      const page: readonly IndexedOrder[] = await orders.scan(after, PAGE);
+      for (const row of page) {
+        const difference = this.#orders.difference(row);
+        if (difference !== 'is not in the log') found += 1;
+        if (difference !== null) this.#tell('order index', `the order ${row.orderId} ${difference}`);
       }
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) break;
+      after = last.orderId;
     }
+    const missing = this.#orders.size - found;
+    if (missing > 0) this.#tell('order index', `${missing} orders of the log are missing`);
   }
 
   async #compareStatements({ statements }: RelationalStores): Promise<void> {
-    for (const [accountId, lines] of this.#lines) {
-      let found = 0;
-      let afterSequence = 0;
-      for (;;) {
-        const page = await statements.list({ accountId, afterSequence, limit: PAGE });
-        for (const line of page) {
-          if (lines.get(line.entryId) === digestOf(line)) found += 1;
-          else
-            this.#tell(
-              'statements',
-              `the line ${line.entryId} of ${accountId} is not in the log, or differs from it`,
-            );
-        }
-        const last = page.at(-1);
-        if (last === undefined || page.length < PAGE) break;
-        afterSequence = last.sequence;
+    let found = 0;
+    for (let after: string | null = null; ; ) {
+      const page: readonly StatementLine[] = await statements.scan(after, PAGE);
+      for (const line of page) {
+        const expected = this.#lines.get(line.entryId);
+        if (expected === undefined) this.#tell('statements', `the line ${line.entryId} is not in the log`);
+        else if (expected !== digestOf(line))
+          this.#tell('statements', `the line ${line.entryId} differs from the log`);
+        if (expected !== undefined) found += 1;
       }
-      if (found < lines.size)
-        this.#tell('statements', `${lines.size - found} lines of ${accountId} are missing or differ`);
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) break;
+      after = last.entryId;
     }
+    const missing = this.#lines.size - found;
+    if (missing > 0) this.#tell('statements', `${missing} lines of the log are missing`);
   }
-}
-
-function rowAsUpdate(row: {
-  readonly status: string;
-  readonly filledQuantity: OrderUpdate['filledQuantity'];
-  readonly averageFillPrice: OrderUpdate['averageFillPrice'];
-}): Pick<OrderUpdate, 'status' | 'filledQuantity' | 'averageFillPrice'> {
-  return { ...row, status: row.status as OrderUpdate['status'] };
 }

@@ -262,6 +262,16 @@ export function registerRelationalContract(
         }
         assert.deepEqual(seen, orders.toReversed());
       });
+
+      test('a scan meets every order of every account once, by id', async () => {
+        const orders = Array.from({ length: 7 }, (_, number) =>
+          acceptedOrder(number, number % 2 === 0 ? {} : { userId: BOB }),
+        );
+        await subject.store.orders.put(orders.toReversed());
+        const first = await subject.store.orders.scan(null, 4);
+        const rest = await subject.store.orders.scan(first.at(-1)?.orderId ?? null, 4);
+        assert.deepEqual([...first, ...rest], orders);
+      });
     });
 
     describe('statements', () => {
@@ -282,6 +292,17 @@ export function registerRelationalContract(
         await subject.store.statements.append([]);
         await subject.reopen();
         assert.deepEqual(await subject.store.statements.list({ accountId: ADA, limit: 10 }), lines);
+      });
+
+      test('a scan meets every line of every account once, by id', async () => {
+        const lines = [statementLine(1), statementLine(2), statementLine(3, { accountId: BOB })];
+        await subject.store.statements.append(lines);
+        const first = await subject.store.statements.scan(null, 2);
+        const rest = await subject.store.statements.scan(first.at(-1)?.entryId ?? null, 2);
+        assert.deepEqual(
+          [...first, ...rest].map(({ entryId }) => entryId),
+          lines.map(({ entryId }) => entryId).sort(),
+        );
       });
 
       test('a list has from inclusive, to exclusive, and pages by sequence', async () => {

@@ -79,6 +79,8 @@ export interface OrderIndex {
     readonly after?: OrderId;
     readonly limit: number;
   }): Promise<readonly IndexedOrder[]>;
+  /** Of every account, by order id; for verification. */
+  scan(after: OrderId | null, limit: number): Promise<readonly IndexedOrder[]>;
 }
 
 export interface StatementLine {
@@ -119,6 +121,8 @@ export interface StatementStore {
     readonly afterSequence?: number;
     readonly limit: number;
   }): Promise<readonly StatementLine[]>;
+  /** Of every account, by entry id; for verification. */
+  scan(after: string | null, limit: number): Promise<readonly StatementLine[]>;
 }
 
 export interface AccountRecord {

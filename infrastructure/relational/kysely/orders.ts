@@ -100,6 +100,17 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
         .execute();
       return rows.map(toOrder);
     },
+
+    async scan(after, limit) {
+      const rows = await tables
+        .selectFrom('orders')
+        .selectAll()
+        .where('order_id', '>', after ?? '')
+        .orderBy('order_id')
+        .limit(limit)
+        .execute();
+      return rows.map(toOrder);
+    },
   };
 }
 

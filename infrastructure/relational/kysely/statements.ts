@@ -57,6 +57,17 @@ export function createStatementStore({ tables, write }: RelationalDatabase): Sta
       const rows = await select.orderBy('sequence').limit(limit).execute();
       return rows.map(toLine);
     },
+
+    async scan(after, limit) {
+      const rows = await tables
+        .selectFrom('statement_lines')
+        .selectAll()
+        .where('entry_id', '>', after ?? '')
+        .orderBy('entry_id')
+        .limit(limit)
+        .execute();
+      return rows.map(toLine);
+    },
   };
 }
 
