@@ -20,6 +20,7 @@ import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type { AccountDirectory, StatementLine, StatementStore } from '#infrastructure/relational/stores.ts';
 import { type Appended, appendPatiently } from './append-patiently.ts';
+import type { IndexLag } from './index-lag.ts';
 import { readIdempotencyKey } from './order-request.ts';
 import {
   AccountParams,
@@ -38,6 +39,8 @@ export interface AccountRouteParts {
   readonly portfolios: PortfolioStore;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
+  /** Of the statements, which say whether a transfer's key was used. */
+  readonly statementLag: Pick<IndexLag, 'trouble'>;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly waitMs: number;
@@ -184,6 +187,11 @@ async function transfer(
   const commandId = (
     key === null ? parts.runtime.ids.uuid() : derivedUuid('transfer', accountId, key)
   ) as CommandId;
+  const trouble = key === null ? null : parts.statementLag.trouble();
+  if (trouble !== null) {
+    const detail = `Whether the idempotency key was used before cannot be told: ${trouble}.`;
+    return problemResult('DEPENDENCY_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
+  }
   const former = key === null ? null : await parts.statements.findByReference(accountId, commandId);
   if (former === null) {
     const command: TradingInput = { type, commandId, ...(await stampOf(parts)), accountId, amount };

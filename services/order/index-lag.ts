@@ -1,11 +1,10 @@
 /**
- * How far the order index is behind `trade_orders`, for the check that must fail closed: a former order that the
+ * How far an index is behind its topic, for the checks that must fail closed: a former order (or transfer) that the
  * index has not read cannot be told from none.
  *
- * Everything that this process accepted since its start is in memory. What came before it must be indexed once
- * before a key counts as unused; after that the lag must stay within what the core itself remembers.
+ * Everything that this process accepted since its start is in memory, or in the core's. What came before it must be
+ * indexed once before a key counts as unused; after that the lag must stay within what the core itself remembers.
  */
-import { TOPIC } from '#domain/data/topics.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -16,6 +15,11 @@ const LOOK_EVERY_MS = 250;
 const STALE_AFTER_MS = 5_000;
 
 export interface IndexLagOptions {
+  /** For sentences: `the order index`. */
+  readonly name: string;
+  /** The group that writes the index, and the topic whose keys are asked for. */
+  readonly group: string;
+  readonly topic: string;
   readonly log: EventLog;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -46,13 +50,13 @@ export class IndexLag {
   }
 
   async look(): Promise<void> {
-    const { log, runtime, logger } = this.#options;
+    const { log, runtime, logger, group, topic: followed } = this.#options;
     try {
       const committed = new Map<number, number>();
-      for (const { topic, partition, offset } of await log.committedPositions(ORDER_INDEX_GROUP)) {
-        if (topic === TOPIC.tradeOrders) committed.set(partition, offset);
+      for (const { topic, partition, offset } of await log.committedPositions(group)) {
+        if (topic === followed) committed.set(partition, offset);
       }
-      const extents = await log.extents(TOPIC.tradeOrders);
+      const extents = await log.extents(followed);
       this.#toCatchUp ??= new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
       this.#worstLag = 0;
       let behind = false;
@@ -66,16 +70,20 @@ export class IndexLag {
       this.#lookedAtMs = runtime.clock.monotonicMs();
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
-      logger.warn({ code: error.code, error: error.message }, 'how far the order index is cannot be told');
+      logger.warn(
+        { code: error.code, error: error.message },
+        `how far ${this.#options.name} is cannot be told`,
+      );
     }
   }
 
   /** `null`, or why the index cannot be relied upon. */
   trouble(): string | null {
     const sinceMs = this.#options.runtime.clock.monotonicMs() - this.#lookedAtMs;
-    if (sinceMs > STALE_AFTER_MS) return 'how far the order index is behind is not known';
-    if (!this.#caughtUp) return 'the order index is catching up after the start';
-    if (this.#worstLag > this.#options.maxLag) return `the order index is ${this.#worstLag} records behind`;
+    const { name, maxLag } = this.#options;
+    if (sinceMs > STALE_AFTER_MS) return `how far ${name} is behind is not known`;
+    if (!this.#caughtUp) return `${name} is catching up after the start`;
+    if (this.#worstLag > maxLag) return `${name} is ${this.#worstLag} records behind`;
     return null;
   }
 

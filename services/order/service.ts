@@ -31,6 +31,9 @@ import { type OrderRouteParts, orderRoutes } from './order-routes.ts';
 import { createPlaceOrder } from './place-order.ts';
 import { RecentOrders } from './recent-orders.ts';
 
+/** The portfolio service's. */
+const STATEMENTS_GROUP = 'portfolio-statements';
+
 export interface OrderPorts {
   readonly log: EventLog;
   readonly cache: Cache;
@@ -46,7 +49,26 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
   const { log } = ports;
   const recent = new RecentOrders(config.recentOrders);
   const onIndexed = (partition: number, nextOffset: number) => recent.indexedUpTo(partition, nextOffset);
-  const indexLag = new IndexLag({ log, runtime, logger, maxLag: config.maxIndexLag, onIndexed });
+  const indexLag = new IndexLag({
+    name: 'the order index',
+    group: ORDER_INDEX_GROUP,
+    topic: TOPIC.tradeOrders,
+    log,
+    runtime,
+    logger,
+    maxLag: config.maxIndexLag,
+    onIndexed,
+  });
+  const statementLag = new IndexLag({
+    name: 'the account statements',
+    group: STATEMENTS_GROUP,
+    topic: TOPIC.ledgerEntries,
+    log,
+    runtime,
+    logger,
+    maxLag: config.maxIndexLag,
+    onIndexed() {},
+  });
   const parts: OrderRouteParts = {
     ...ports,
     recent,
@@ -95,6 +117,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
 
   async function stopAll(): Promise<void> {
     indexLag.stop();
+    statementLag.stop();
     await indexLoop.stop();
   }
 
@@ -107,15 +130,18 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
         answers.increment({ outcome });
         return answer;
       }),
-      ...accountRoutes({ ...ports, runtime, logger, waitMs: config.accountWaitMs }),
+      ...accountRoutes({ ...ports, statementLag, runtime, logger, waitMs: config.accountWaitMs }),
     ],
     socketRoutes: [],
     async start() {
       indexLoop.start();
       await indexLag.start();
+      await statementLag.start();
     },
     readiness() {
-      const reasons = [indexLoop.trouble(), indexLag.trouble()].filter((reason) => reason !== null);
+      const reasons = [indexLoop.trouble(), indexLag.trouble(), statementLag.trouble()].filter(
+        (reason) => reason !== null,
+      );
       return reasons.length === 0 ? { ready: true } : { ready: false, reasons };
     },
     async status() {
