@@ -92,6 +92,8 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
   #writes: Promise<unknown> = Promise.resolve();
   #reads: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** A failure may have left rows staged: under another batch's times they would not be known as repeats. */
+  #mayBeStaged = false;
 
   constructor(path: string, instance: DuckDBInstance, writer: DuckDBConnection, reader: DuckDBConnection) {
     this.#path = path;
@@ -210,6 +212,8 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
         `${trade.eventId}: a trade has a quantity and a price`,
       );
     }
+    if (this.#mayBeStaged) await this.#writer.run('TRUNCATE staged_trades');
+    this.#mayBeStaged = true;
     const appender = await this.#writer.createAppender('staged_trades');
     let first = Number.POSITIVE_INFINITY;
     let last = Number.NEGATIVE_INFINITY;
@@ -223,6 +227,7 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
       await this.#writer.run(TAKE_STAGED, [BigInt(first), BigInt(last)]);
     } finally {
       await this.#writer.run('TRUNCATE staged_trades');
+      this.#mayBeStaged = false;
     }
   }
 
