@@ -4,9 +4,9 @@
  */
 import { type AccountId, parseAccountId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import { decodeOrderUpdate } from '#domain/data/trading-output-codec.ts';
 import { retryForever } from '#infrastructure/common/retry.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
+import { readOrderUpdate } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
 import type { MarketDataConfig } from './config.ts';
 import { LogFollower } from './log-follower.ts';
@@ -112,6 +112,6 @@ export class OrderUpdateFeed {
 function accountOf({ key, value }: LogRecord): AccountId | null {
   const named = key === null ? null : parseAccountId(key);
   if (named !== null || value === null) return named;
-  const decoded = decodeOrderUpdate(value);
+  const decoded = readOrderUpdate(value);
   return decoded.kind === 'decoded' ? decoded.value.accountId : null;
 }

@@ -12,12 +12,12 @@
 import { decodeFeedPosition } from '#domain/data/feed-position-codec.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
-import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { type RetryOptions, retryForever } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
+import { readMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, LogRecord, PartitionExtent, Position } from '#infrastructure/event-log/event-log.ts';
 import type { MarketDataConfig } from './config.ts';
 import { LogFollower } from './log-follower.ts';
@@ -152,7 +152,7 @@ export class PriceFiller {
   async #take(records: readonly LogRecord[]): Promise<void> {
     const events: MarketEvent[] = [];
     for (const record of records) {
-      const decoded = record.value === null ? null : decodeMarketEvent(record.value);
+      const decoded = record.value === null ? null : readMarketEvent(record.value);
       if (decoded?.kind === 'decoded') events.push(decoded.value);
       else this.#countUnreadable(record, decoded?.reason ?? 'the record has no value');
     }

@@ -7,13 +7,12 @@
  */
 
 import { TOPIC } from '#domain/data/topics.ts';
-import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { OpenAccount } from '#domain/data/trading-inputs.ts';
-import { decodeOrderUpdate } from '#domain/data/trading-output-codec.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
+import { readOrderUpdate, readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
@@ -87,9 +86,9 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
   async function index(records: readonly LogRecord[]): Promise<readonly Position[]> {
     // Prices and controls have no key and are most of `trade_orders`: they are not even decoded.
     const commands = records.filter(({ topic, key }) => topic === TOPIC.tradeOrders && key !== null);
-    const inputs = await readRecords(log, ORDER_INDEX_GROUP, commands, decodeTradingInput);
+    const inputs = await readRecords(log, ORDER_INDEX_GROUP, commands, readTradingInput);
     const steps = records.filter(({ topic }) => topic === TOPIC.orderUpdates);
-    const updates = await readRecords(log, ORDER_INDEX_GROUP, steps, decodeOrderUpdate);
+    const updates = await readRecords(log, ORDER_INDEX_GROUP, steps, readOrderUpdate);
     const commandsRead = inputs.map(({ value }) => value);
     const opened = commandsRead.filter((input) => input.type === 'OpenAccount');
     // The directory can be rebuilt too: a log that was imported has its accounts.

@@ -14,11 +14,11 @@ import assert from 'node:assert/strict';
 import type { ControlsEntity } from '#domain/data/account-state.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { PartitionState } from '#domain/trading/engine.ts';
 import { applyInput, currentControls, stateHash, takeChangedEntities } from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type {
   EventLog,
   LogRecord,
@@ -119,7 +119,7 @@ export class PartitionOwner {
       const record = inputs[at];
       assert(record !== undefined);
       nextInputOffset = record.offset + 1;
-      const decoded = readValue(record, decodeTradingInput);
+      const decoded = readValue(record, readTradingInput);
       if (decoded.kind === 'unreadable') {
         unreadable += 1;
         this.#logger.warn({ offset: record.offset, reason: decoded.reason }, 'an input cannot be read');

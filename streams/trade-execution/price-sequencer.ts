@@ -6,7 +6,6 @@
  */
 
 import type { MarketEvent } from '#domain/data/market-event.ts';
-import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
@@ -14,6 +13,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
 import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { readMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type {
   Consumer,
   EventLog,
@@ -47,7 +47,7 @@ export function sequencedRecords(
   const events: MarketEvent[] = [];
   const written: NewRecord[] = [];
   for (const record of records) {
-    const decoded = readValue(record, decodeMarketEvent);
+    const decoded = readValue(record, readMarketEvent);
     if (decoded.kind === 'decoded') events.push(decoded.value);
     else written.push(deadLetterRecord(record, SEQUENCER_GROUP, decoded));
   }

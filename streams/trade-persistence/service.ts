@@ -6,13 +6,13 @@
  */
 import { TOPIC } from '#domain/data/topics.ts';
 import type { TradeExecuted } from '#domain/data/trading-events.ts';
-import { decodeTradeExecuted } from '#domain/data/trading-output-codec.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import {
   type ConsumerLoop,
   createConsumerLoop,
   positionsAfter,
 } from '#infrastructure/event-log/consumer-loop.ts';
+import { readTradeExecuted } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
@@ -48,7 +48,7 @@ export function createTradePersistenceStream(
       maxRecords: config.batchSize,
       lingerMs,
       async handle(records) {
-        const events = await readRecords(ports.log, group, records, decodeTradeExecuted);
+        const events = await readRecords(ports.log, group, records, readTradeExecuted);
         if (events.length > 0) await store(events.map(({ value }) => value));
         return positionsAfter(records);
       },

@@ -132,7 +132,7 @@ export class TopicRegistry {
         pendingNextOffset: row.nextOffset,
         pendingHashes: [],
         pendingRecords: [],
-        tail: keepsTail ? new RecordTail() : null,
+        tail: keepsTail ? new RecordTail(topic.spec.partitions) : null,
       });
     }
     this.#partitionCount += rows.length;
