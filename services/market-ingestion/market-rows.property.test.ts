@@ -12,6 +12,8 @@ import { anyPrice, anyQuantity } from '#tests/support/arbitrary-events.ts';
 import { barPath } from './bar-path.ts';
 import { type BarRow, readMarketRow } from './market-rows.ts';
 
+const ANY_TIME = Number.MAX_SAFE_INTEGER;
+
 const anyKind = fc.constantFrom<MarketFileKind>('bars', 'trades', 'quotes');
 const LINE = 17;
 
@@ -58,7 +60,7 @@ const barCells = (bar: BarRow) => [
 test('a bar that keeps the rules is read exactly', () => {
   fc.assert(
     fc.property(anyBar, (bar) => {
-      assert.deepEqual(readMarketRow('bars', rowOf(barCells(bar))), { kind: 'row', row: bar });
+      assert.deepEqual(readMarketRow('bars', rowOf(barCells(bar)), ANY_TIME), { kind: 'row', row: bar });
     }),
   );
 });
@@ -77,14 +79,17 @@ test('a cell of garbage is refused with the line, the column and a rule; nothing
           : [bar.symbol, formatTimestamp(bar.timeMs), '5', '1', '5', '1'].slice(0, columns.length);
       const cells = [...sound];
       cells[pick % columns.length] = junk;
-      const one = readMarketRow(kind, rowOf(cells));
+      const one = readMarketRow(kind, rowOf(cells), ANY_TIME);
       if (one.kind === 'refused') {
         assert.ok(one.reason.startsWith(`line ${LINE}: `));
         assert.ok(one.errors.length > 0);
         for (const { field, rule } of one.errors)
           assert.ok((columns as readonly string[]).includes(field) && rule !== '');
       }
-      assert.equal(readMarketRow(kind, rowOf([symbol, junk, junk, junk, junk, junk, junk])).kind, 'refused');
+      assert.equal(
+        readMarketRow(kind, rowOf([symbol, junk, junk, junk, junk, junk, junk]), ANY_TIME).kind,
+        'refused',
+      );
     }),
     { numRuns: 300 },
   );
@@ -92,7 +97,7 @@ test('a cell of garbage is refused with the line, the column and a rule; nothing
 
 test('a bar outside its own extremes is refused by the edge that is', () => {
   const cells = ['AAPL', '2019-02-11T14:30:00Z', '9', '12', '10', '13', '1'];
-  const read = readMarketRow('bars', rowOf(cells));
+  const read = readMarketRow('bars', rowOf(cells), ANY_TIME);
   assert.ok(read.kind === 'refused');
   assert.deepEqual(
     read.errors.map(({ field, rule }) => [field, rule]),

@@ -43,14 +43,18 @@ export type ReadRow =
   | { readonly kind: 'row'; readonly row: MarketRow }
   | { readonly kind: 'refused'; readonly reason: string; readonly errors: readonly FieldIssue[] };
 
-/** Reads one row; what is wrong names the row's line, the column and the rule. */
-export function readMarketRow(kind: MarketFileKind, row: MarketFileRow): ReadRow {
+/**
+ * Reads one row; what is wrong names the row's line, the column and the rule. `latestMs`: market time beyond which no row
+ * may be.
+ */
+export function readMarketRow(kind: MarketFileKind, row: MarketFileRow, latestMs: number): ReadRow {
   const reader = new FieldReader();
   if (row.trouble !== null) {
     reader.issue('row', 'format', row.trouble);
     return refusal(row, reader);
   }
   const value = readers[kind](row, reader);
+  if (row.timeMs !== null && row.timeMs > latestMs) reader.issue('t', 'maximum', 'must not be in the future');
   return reader.failed ? refusal(row, reader) : { kind: 'row', row: value };
 }
 

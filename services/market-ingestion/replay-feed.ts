@@ -4,6 +4,7 @@
  */
 import { FieldReader, isWireObject } from '#domain/data/field-reader.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Clock } from '#infrastructure/core/runtime.ts';
 import type { MarketFile, MarketFileRow, MarketFiles } from '#infrastructure/market-files/market-files.ts';
 import { barPath } from './bar-path.ts';
 import { type BadRow, type Feed, type FeedBatch, type FeedTick, MAX_BATCH_ITEMS } from './feed.ts';
@@ -20,7 +21,13 @@ interface ReplayPosition {
   readonly last: ItemKey | null;
 }
 
-export function createReplayFeed(files: MarketFiles, path: string, pacer: Pacer): Feed {
+/**
+ * How far ahead of the clock a row may be: time zones and clocks that differ, no more. Market time only ever grows, so one
+ * row with a year too many would make every later price too old to trade on, for ever.
+ */
+const AHEAD_OF_CLOCK_MS = 86_400_000;
+
+export function createReplayFeed(files: MarketFiles, path: string, clock: Clock, pacer: Pacer): Feed {
   let file: MarketFile | null = null;
   let intervalMs: number | null = null;
 
@@ -41,7 +48,8 @@ export function createReplayFeed(files: MarketFiles, path: string, pacer: Pacer)
     const last = text === null ? null : lastKey(text, path, source.digest);
     const barMs = await intervalOf(source);
     const batch = createBatch(source.digest, last);
-    for await (const item of replayItems(source, last, barMs)) {
+    const latestMs = clock.nowMs() + AHEAD_OF_CLOCK_MS;
+    for await (const item of replayItems(source, last, barMs, latestMs)) {
       // What has no time is given at once: only ticks wait for their time.
       const dueMs = item.kind === 'tick' ? item.tick.timeMs : null;
       if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || (dueMs !== null && !pacer.isDue(dueMs)))) {
@@ -94,13 +102,14 @@ async function* replayItems(
   file: MarketFile,
   last: ItemKey | null,
   intervalMs: number,
+  latestMs: number,
 ): AsyncGenerator<ReplayItem> {
   const merge = createReplayMerge();
   const isNew = (item: ItemKey) => last === null || compareKeys(item, last) > 0;
   const fromMs = last === null || last.timeMs === null ? null : last.timeMs - intervalMs;
   for await (const rows of file.read(fromMs)) {
     for (const row of rows) {
-      for (const item of itemsOf(row, file, intervalMs)) if (isNew(item)) merge.add(item);
+      for (const item of itemsOf(row, file, intervalMs, latestMs)) if (isNew(item)) merge.add(item);
       const limit = { timeMs: row.timeMs, line: row.line, step: 0 };
       for (let item = merge.take(limit); item !== undefined; item = merge.take(limit)) yield item;
     }
@@ -108,9 +117,14 @@ async function* replayItems(
   for (let item = merge.take(null); item !== undefined; item = merge.take(null)) yield item;
 }
 
-function itemsOf(row: MarketFileRow, file: MarketFile, intervalMs: number): readonly ReplayItem[] {
+function itemsOf(
+  row: MarketFileRow,
+  file: MarketFile,
+  intervalMs: number,
+  latestMs: number,
+): readonly ReplayItem[] {
   const { line, timeMs } = row;
-  const read = readMarketRow(file.kind, row);
+  const read = readMarketRow(file.kind, row, latestMs);
   if (read.kind === 'refused') {
     const bad: BadRow = { line, reason: read.reason, errors: read.errors, original: row.original };
     return [{ kind: 'bad', timeMs, line, step: 0, row: bad }];

@@ -154,11 +154,12 @@ test('rows that cannot be read go to the dead letters with line and reason; the 
         'aapl,2019-02-11T14:30:03Z,171.5,100',
         'AAPL,2019-02-11T14:30:04Z,171.5',
         'AAPL,2019-02-11T14:30:05Z,172,',
+        'AAPL,2919-02-11T14:30:05Z,172,1',
         'AAPL,2019-02-11T14:30:00Z,171,50',
       ].join('\n'),
     );
     const status = await world.run({ feed: { kind: 'replay', path } }, finished);
-    assert.equal(status['badRows'], 5);
+    assert.equal(status['badRows'], 6);
     const events = await world.events();
     assert.deepEqual(
       events.map(({ price, volume }) => [price, volume]),
@@ -180,6 +181,7 @@ test('rows that cannot be read go to the dead letters with line and reason; the 
       ['line 5', 'symbol', 'symbol'],
       ['line 6', 'row', 'format'],
       ['line 7', 'size', 'required'],
+      ['line 8', 't', 'maximum'],
     ]);
     assert.ok(
       letters.some(

@@ -93,6 +93,6 @@ function createFeed(
     case 'simulated':
       return createSimulatedFeed(config, context.runtime.clock, pacer);
     case 'replay':
-      return createReplayFeed(ports.files, config.feed.path, pacer);
+      return createReplayFeed(ports.files, config.feed.path, context.runtime.clock, pacer);
   }
 }
