@@ -57,6 +57,51 @@ async function sequenceAll(
   for (const sequencer of sequencers) await sequencer.stop();
 }
 
+test('a backlog of sparse prices and many partitions stay within what the log takes at once', async () => {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path, 64);
+  try {
+    const records = Array.from({ length: 1_000 }, (_, at) => ({
+      topic: TOPIC.marketData,
+      key: 'AAPL',
+      value: encodeMarketEvent(marketEvent('AAPL', at + 1, '100', 1_000_000 + at * 60_000), {
+        sourceService: 'test',
+      }),
+    }));
+    await log.append(records);
+    const context = testContext();
+    const sizes: number[] = [];
+    const openProducer: EventLog['openProducer'] = async (id) => {
+      const producer = await log.openProducer(id);
+      return {
+        ...producer,
+        commit(transaction) {
+          sizes.push(transaction.records.length);
+          return producer.commit(transaction);
+        },
+      };
+    };
+    const watched = new Proxy(log, {
+      get(target, name) {
+        if (name === 'openProducer') return openProducer;
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const sequencer = new PriceSequencer({ context, log: watched, windowMs: 20 });
+    sequencer.start();
+    await sequenceAll(log, [sequencer], context);
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      64_000,
+    );
+    assert.ok(Math.max(...sizes) <= 50_000, String(sizes));
+  } finally {
+    await log.close();
+    directory.dispose();
+  }
+});
+
 test('every partition gets the same batches, in the order of the feed', async () => {
   await withLog(async (log) => {
     await appendEvents(log, 'AAPL', 1, 50);

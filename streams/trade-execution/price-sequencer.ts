@@ -27,6 +27,8 @@ import { batchPrices } from './price-batching.ts';
 
 export const SEQUENCER_GROUP = 'price-sequencer';
 const MAX_RECORDS = 4_096;
+/** Of one transaction, since each event may become a batch of its own in every partition. */
+const MAX_WRITTEN = 50_000;
 
 export interface PriceSequencerOptions {
   readonly context: ServiceContext;
@@ -145,8 +147,10 @@ export class PriceSequencer {
     const { signal } = this.#stopping;
     let producer: TransactionalProducer | null = null;
     try {
+      const partitions = (await this.#options.log.extents(TOPIC.tradeOrders)).length;
+      const maxRecords = Math.max(1, Math.min(MAX_RECORDS, Math.floor(MAX_WRITTEN / partitions)));
       while (!signal.aborted) {
-        const polled = await consumer.poll({ maxRecords: MAX_RECORDS, signal });
+        const polled = await consumer.poll({ maxRecords, signal });
         if (polled.kind === 'ended') return;
         if (polled.kind === 'revoked') {
           await producer?.close();
@@ -169,7 +173,7 @@ export class PriceSequencer {
         }
         onProgress();
         // Caught up: let a window's worth of prices gather, so that a live feed costs one transaction per window.
-        if (polled.records.length < MAX_RECORDS / 2) {
+        if (polled.records.length < maxRecords / 2) {
           const remainingMs = this.#options.windowMs - (runtime.clock.monotonicMs() - startedMs);
           if (remainingMs > 0) await runtime.timers.sleep(remainingMs, signal);
         }
