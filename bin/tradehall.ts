@@ -16,7 +16,11 @@ if (found < needed) {
   );
   process.exit(2);
 } else {
-  import('../commands/program.ts')
+  // Half of a start is turning TypeScript into what Node runs; what was made of a file once is kept beside the packages.
+  // Where that folder cannot be written, Node goes on without.
+  import('node:module')
+    .then((module) => module.enableCompileCache(`${__dirname}/../node_modules/.cache/tradehall`))
+    .then(() => import('../commands/program.ts'))
     .then((program) => program.main(process.argv))
     .catch((error) => {
       process.stderr.write(`tradehall: ${error instanceof Error ? error.stack : String(error)}\n`);
