@@ -1,7 +1,6 @@
 /** A disk that is slow, and one that fails, under the embedded log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { EXPIRING, RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
@@ -9,6 +8,7 @@ import { openLogSync } from './log-sync.ts';
 import { openSqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 const TURNS = 20;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** The disk's own sync, once `mayGoOn` allows it. */
 function syncThatWaits(mayGoOn: () => Promise<void>): typeof openLogSync {
