@@ -9,6 +9,7 @@ import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
 import { hashAccountCommand } from './entity-hash.ts';
 import { Account } from './holdings.ts';
+import { hashOfId } from './id-map.ts';
 import { remember } from './idempotency.ts';
 import { postTransfer } from './ledger.ts';
 import type { PartitionState } from './state.ts';
@@ -115,8 +116,9 @@ const commandHash = emptyLanes();
 
 export function rememberCommand(state: PartitionState, command: AccountCommandEntity): void {
   hashAccountCommand(command, commandHash);
-  const place = state.commands.add(command.commandId, command);
-  remember(state.accountCommands, state.commands, place, command, commandHash, state.lanes);
+  const idHash = hashOfId(command.commandId);
+  const place = state.commands.add(command.commandId, command, idHash);
+  remember(state.accountCommands, state.commands, place, idHash, command, commandHash, state.lanes);
 }
 
 /** Whether a command was answered before; remembers it when it was not. */

@@ -1,6 +1,7 @@
 /** The state of a partition that has seen no input. */
 import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
 import { AssetBook, BOOK_CELLS } from './book.ts';
+import { ClosedOrders } from './closed-orders.ts';
 import { DEFAULT_CONTROLS } from './default-controls.ts';
 import { ACCOUNT_CELLS, POSITION_CELLS } from './holdings.ts';
 import { IdMap } from './id-map.ts';
@@ -12,6 +13,7 @@ import { emptyLanes } from './state-hash.ts';
 import { touch, untracked } from './tracking.ts';
 
 export function createState(partition: number): PartitionState {
+  const accounts: PartitionState['accounts'] = new IdMap();
   const bookRows = new Rows(BOOK_CELLS);
   const cashBook = new AssetBook(CASH_ASSET, bookRows);
   // The defaults are state too: they are hashed and saved like what comes to replace them.
@@ -26,14 +28,14 @@ export function createState(partition: number): PartitionState {
     positionRows: new Rows(POSITION_CELLS),
     bookRows,
     positions: new PositionTable(),
-    accounts: new IdMap(),
-    orders: new IdMap(),
+    accounts,
+    working: new IdMap(),
     commands: new IdMap(),
     instruments: new Map(),
     books: new Map([[CASH_ASSET, cashBook]]),
     cashBook,
     sources: new Map(),
-    closedOrders: createMemory(REMEMBERED_ORDERS),
+    closedOrders: new ClosedOrders(REMEMBERED_ORDERS, accounts),
     accountCommands: createMemory(REMEMBERED_COMMANDS),
     controls: DEFAULT_CONTROLS,
     controlsTracking: { ...untracked(), stale: true, changed: true },

@@ -2,7 +2,7 @@
  * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in a row
  * (accounts, positions, books) is hashed where it is, its kind and ids included.
  */
-import type { AccountCommandEntity, ClosedOrderEntity, ControlsEntity } from '#domain/data/account-state.ts';
+import type { AccountCommandEntity, ControlsEntity } from '#domain/data/account-state.ts';
 import type { OrderId } from '#domain/data/identifiers.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
@@ -16,15 +16,16 @@ import {
   hashNumber,
   hashOptionalScaled,
   hashOptionalText,
-  hashRow,
   hashScaled,
   hashText,
+  hashWords,
   type Lanes,
 } from './state-hash.ts';
 
 const TAG = {
   order: 3,
-  closedOrder: 4,
+  /** Which says in one of its cells what it is. */
+  row: 0,
   orderIdentity: 1,
   accountCommand: 5,
   price: 6,
@@ -34,15 +35,15 @@ const TAG = {
 } as const;
 
 export function hashAccount(account: Account, target: Lanes): void {
-  hashRow(account.rows, account.place, ACCOUNT_CELLS, target);
+  hashWords(account.rows.words, account.place * 2, ACCOUNT_CELLS * 2, TAG.row, target);
 }
 
 export function hashPosition(position: Position, target: Lanes): void {
-  hashRow(position.rows, position.place, POSITION_CELLS, target);
+  hashWords(position.rows.words, position.place * 2, POSITION_CELLS * 2, TAG.row, target);
 }
 
 export function hashBook(book: AssetBook, target: Lanes): void {
-  hashRow(book.rows, book.place, BOOK_CELLS, target);
+  hashWords(book.rows.words, book.place * 2, BOOK_CELLS * 2, TAG.row, target);
 }
 
 export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
@@ -74,7 +75,7 @@ export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
 }
 
 /** What an order is known by, whatever becomes of it. */
-export function hashIdentity(account: Lanes, orderId: OrderId, bodyDigest: string, target: Lanes): void {
+function hashIdentity(account: Lanes, orderId: OrderId, bodyDigest: string, target: Lanes): void {
   beginHash(TAG.orderIdentity);
   hashLanes(account);
   hashText(orderId);
@@ -82,24 +83,13 @@ export function hashIdentity(account: Lanes, orderId: OrderId, bodyDigest: strin
   finishHash(target);
 }
 
-export function identityOf(working: WorkingOrder): Lanes {
+function identityOf(working: WorkingOrder): Lanes {
   if (working.identity === null) {
     working.identity = emptyLanes();
     const { orderId, bodyDigest } = working.order;
     hashIdentity(working.account.identity, orderId, bodyDigest, working.identity);
   }
   return working.identity;
-}
-
-const CLOSED_STATUS = { FILLED: 1, CANCELED: 2, EXPIRED: 3, REJECTED: 4, DENIED: 5 } as const;
-
-export function hashClosedOrder(order: ClosedOrderEntity, identity: Lanes, target: Lanes): void {
-  beginHash(TAG.closedOrder);
-  hashLanes(identity);
-  hashNumber(order.closingNumber);
-  hashNumber(CLOSED_STATUS[order.status]);
-  hashScaled(order.filledQuantity);
-  finishHash(target);
 }
 
 export function hashAccountCommand(command: AccountCommandEntity, target: Lanes): void {

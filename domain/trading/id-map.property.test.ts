@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { IdMap } from './id-map.ts';
+import { hashOfId, IdMap } from './id-map.ts';
 
 const id = fc.oneof(
   fc.nat(60).map((number) => `b0000000-0000-4000-8000-${`${number}`.padStart(12, '0')}`),
@@ -21,11 +21,11 @@ test('whatever is put in and taken out, an id map holds what a map would', () =>
       for (const { id: of, kind, value } of steps) {
         const place = places.get(of);
         if (kind === 'set') {
-          if (place === undefined) places.set(of, map.add(of, value));
-          else map.replace(place, value);
+          if (place !== undefined) continue;
+          places.set(of, map.add(of, value));
           expected.set(of, value);
         } else if (place !== undefined) {
-          map.remove(place);
+          map.remove(place, hashOfId(of));
           places.delete(of);
           expected.delete(of);
         }

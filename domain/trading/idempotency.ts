@@ -1,17 +1,18 @@
 /**
- * What a partition remembers of ids that are taken: a ring of the last N, numbered from 0 in the order in which they
+ * What a partition remembers of account commands: a ring of the last N, numbered from 0 in the order in which they
  * came, with an index by id. Number n lies in slot n mod N, also as an entity, so the record that takes a slot
  * replaces the one it evicts. What is in it is a fold of the inputs alone, so every replica forgets the same id
  * at the same input.
  */
 import { invariant } from './invariant.ts';
-import { addLanes, emptyLanes, type Lanes, subtractLanes, writeLanes } from './state-hash.ts';
+import { addLanes, emptyLanes, type Lanes, readLanes, subtractLanes, writeLanes } from './state-hash.ts';
 
 export interface Memory<Entity> {
   readonly capacity: number;
   readonly slots: Entity[];
-  /** Each slot's place in the index by id. */
+  /** Each slot's place in the index by id, and the id's hash there. */
   readonly places: Int32Array;
+  readonly hashes: Int32Array;
   /** What each slot has put into the state's hash: four words a slot. */
   readonly lanes: Int32Array;
   /** How many there have ever been. */
@@ -25,6 +26,7 @@ export function createMemory<Entity>(capacity: number): Memory<Entity> {
     capacity,
     slots: [],
     places: new Int32Array(capacity),
+    hashes: new Int32Array(capacity),
     lanes: new Int32Array(capacity * 4),
     count: 0,
     takenCount: 0,
@@ -39,25 +41,24 @@ const evicted = emptyLanes();
  */
 export function remember<Entity>(
   memory: Memory<Entity>,
-  index: { remove(place: number): void },
+  index: { remove(place: number, hash: number): void },
   place: number,
+  idHash: number,
   entity: Entity,
   hash: Lanes,
   sum: Lanes,
 ): void {
-  const { lanes, places, slots } = memory;
+  const { hashes, lanes, places, slots } = memory;
   const slot = memory.count % memory.capacity;
   invariant(slot <= slots.length, 'the ring is filled in order');
   if (slot < slots.length) {
-    index.remove(places[slot] as number);
-    evicted.lane0 = lanes[slot * 4] as number;
-    evicted.lane1 = lanes[slot * 4 + 1] as number;
-    evicted.lane2 = lanes[slot * 4 + 2] as number;
-    evicted.lane3 = lanes[slot * 4 + 3] as number;
+    index.remove(places[slot] as number, hashes[slot] as number);
+    readLanes(lanes, slot * 4, evicted);
     subtractLanes(sum, evicted);
   }
   slots[slot] = entity;
   places[slot] = place;
+  hashes[slot] = idHash;
   writeLanes(hash, lanes, slot * 4);
   addLanes(sum, hash);
   memory.count += 1;

@@ -7,14 +7,14 @@ import { filledOf } from './order.ts';
 import { allResting } from './resting-orders.ts';
 import { restoreState } from './restore.ts';
 import { hashState, takeAll } from './snapshot.ts';
-import { CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
+import { CASH_ASSET, type PartitionState } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {
   const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);
   const cashReserved = new Map<Account, bigint>();
   const sharesReserved = new Map<string, bigint>();
   const openOrders = new Map<Account, number>();
-  for (const { order, account, closed, listed } of workingOrders(state)) {
+  for (const { order, account, closed, listed } of state.working.values()) {
     invariant(listed && !closed, 'a working order is open');
     const left = order.quantity - filledOf(order).quantity;
     invariant(left > 0n, 'an open order has something left to fill');
@@ -57,15 +57,11 @@ export function assertEverything(state: PartitionState): void {
   let resting = 0;
   for (const instrument of state.instruments.values()) {
     for (const working of allResting(instrument.resting)) {
-      invariant(state.orders.get(working.order.orderId) === working, 'a resting order is a working order');
+      invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
       resting += 1;
     }
   }
-  invariant(resting === workingOrders(state).length, 'every working order rests');
+  invariant(resting === state.working.size, 'every working order rests');
   const restored = restoreState(state.partition, takeAll(state));
   invariant(hashState(restored) === hashState(state), 'the incremental hash is the hash of the whole');
-}
-
-function workingOrders(state: PartitionState): readonly WorkingOrder[] {
-  return state.orders.values().filter((known) => known.kind === 'working');
 }

@@ -27,14 +27,12 @@ import {
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
-import { hashClosedOrder, hashIdentity, identityOf } from './entity-hash.ts';
 import type { Account, Position } from './holdings.ts';
-import { remember } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { emptyLanes, type Lanes, subtractLanes, textLanes } from './state-hash.ts';
+import { subtractLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
@@ -69,7 +67,7 @@ function lifetimeOf(timeInForce: TimeInForce, clockMs: number): OrderLifetime {
 }
 
 /** Takes up an approved order: reserves what it needs and says `new`. It is not listed until it rests. */
-export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): WorkingOrder {
+export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>, idHash: number): WorkingOrder {
   const { state } = step;
   const { input, account, instrument, position, quantity, intent } = approved;
   state.ordersAccepted += 1;
@@ -96,21 +94,20 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): 
     touch(position, state.changes.positions);
   }
   account.openOrders += 1;
-  const working = workingOrder(state, account, instrument, position, order);
+  const working = workingOrder(account, instrument, position, order, idHash);
   describe(step, working, 'new', 'NEW', NOTHING_FILLED, null);
   return working;
 }
 
-/** From here on the order's id is taken. */
 export function workingOrder(
-  state: PartitionState,
   account: Account,
   instrument: WorkingOrder['instrument'],
   position: Position | null,
   order: OpenOrderEntity,
+  idHash: number,
 ): WorkingOrder {
-  const working: WorkingOrder = {
-    kind: 'working',
+  return {
+    idHash,
     place: NOT_YET,
     identity: null,
     lane0: 0,
@@ -130,14 +127,13 @@ export function workingOrder(
     before: null,
     behind: null,
   };
-  working.place = state.orders.add(order.orderId, working);
-  return working;
 }
 
 /** Makes an order rest: from here on batches, expiry, cancels and snapshots find it. */
 export function listOrder(state: PartitionState, working: WorkingOrder): void {
   const { order, instrument } = working;
   working.listed = true;
+  working.place = state.working.add(order.orderId, working, working.idHash);
   addResting(instrument.resting, working);
   if (order.lifetime.timeInForce === 'DAY' && order.lifetime.expiresAtMs < state.nextExpiryMs) {
     state.nextExpiryMs = order.lifetime.expiresAtMs;
@@ -159,6 +155,7 @@ export function closeOrder(
   working.closed = true;
   account.openOrders -= 1;
   if (working.listed) {
+    state.working.remove(working.place, working.idHash);
     removeResting(instrument.resting, working);
     // What an order has put into the sums leaves them with it.
     subtractLanes(account.sum, working);
@@ -167,8 +164,7 @@ export function closeOrder(
     touch(working, state.changes.orders);
   }
   const closed = closedOrder(state, order, status, filled.quantity);
-  state.orders.replace(working.place, closed);
-  rememberClosed(state, closed, working.place, identityOf(working));
+  state.closedOrders.add(closed, account, working.idHash, state.lanes);
   const update =
     status === 'FILLED'
       ? 'fill'
@@ -210,33 +206,13 @@ function closedOrder(
   };
 }
 
-const closedHash = emptyLanes();
-
-function rememberClosed(
-  state: PartitionState,
-  closed: ClosedOrderEntity,
-  place: number,
-  identity: Lanes,
-): void {
-  hashClosedOrder(closed, identity, closedHash);
-  remember(state.closedOrders, state.orders, place, closed, closedHash, state.lanes);
-}
-
-/** A closed order whose id is not taken: one that was denied, or one out of a snapshot. */
-export function addClosed(state: PartitionState, closed: ClosedOrderEntity, account: Account | null): void {
-  const accountIdentity = account === null ? textLanes(closed.accountId) : account.identity;
-  hashIdentity(accountIdentity, closed.orderId, closed.bodyDigest, deniedIdentity);
-  rememberClosed(state, closed, state.orders.add(closed.orderId, closed), deniedIdentity);
-}
-
-const deniedIdentity = emptyLanes();
-
 /** An order that did not pass risk: its first and last step. */
-export function denyOrder(step: Step, input: SubmitOrder, denial: Denial): void {
+export function denyOrder(step: Step, input: SubmitOrder, idHash: number, denial: Denial): void {
   const { state } = step;
   const { accountId, terms } = input;
   const account = state.accounts.get(accountId) ?? null;
-  addClosed(state, closedOrder(state, input, 'DENIED', ZERO_QUANTITY), account);
+  const closed = closedOrder(state, input, 'DENIED', ZERO_QUANTITY);
+  state.closedOrders.add(closed, account, idHash, state.lanes);
   emitOrderUpdate(step, accountId, account, {
     update: 'denied',
     orderId: input.orderId,
@@ -308,8 +284,8 @@ export function describeAbsent(
   reason: string,
 ): void {
   const { state } = step;
-  const closed = state.orders.get(orderId);
-  const own = closed?.kind === 'closed_order' && closed.accountId === accountId ? closed : null;
+  const closed = state.closedOrders.find(orderId);
+  const own = closed?.accountId === accountId ? closed : null;
   emitOrderUpdate(step, accountId, state.accounts.get(accountId) ?? null, {
     update,
     orderId,

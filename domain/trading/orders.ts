@@ -1,5 +1,6 @@
 /** The two commands about orders, and the two ways in which time ends them: SubmitOrder, CancelOrder, DAY. */
 import type { CancelOrder, SubmitOrder } from '#domain/data/trading-inputs.ts';
+import { hashOfId } from './id-map.ts';
 import { closeOrder, denyOrder, describe, describeAbsent, filledOf, openStatus } from './order.ts';
 import { allResting } from './resting-orders.ts';
 import { assessRisk } from './risk.ts';
@@ -12,9 +13,9 @@ const CONFLICT = 'duplicate_conflict: this order id came before with another bod
 /** An id is taken once: again with the same body it is nothing, with another one a conflict. */
 export function submitOrder(step: Step, input: SubmitOrder): void {
   const { state } = step;
-  const known = state.orders.get(input.orderId);
-  if (known?.kind === 'working') {
-    const working = known;
+  const idHash = hashOfId(input.orderId);
+  const working = state.working.get(input.orderId, idHash);
+  if (working !== undefined) {
     if (working.order.bodyDigest === input.bodyDigest) return;
     if (working.order.accountId !== input.accountId) {
       describeAbsent(step, input.accountId, input.orderId, 'duplicate_conflict', CONFLICT);
@@ -30,26 +31,27 @@ export function submitOrder(step: Step, input: SubmitOrder): void {
     }
     return;
   }
-  if (known !== undefined) {
-    if (known.bodyDigest === input.bodyDigest) return;
+  const closed = state.closedOrders.find(input.orderId, idHash);
+  if (closed !== null) {
+    if (closed.bodyDigest === input.bodyDigest) return;
     describeAbsent(step, input.accountId, input.orderId, 'duplicate_conflict', CONFLICT);
     return;
   }
   const verdict = assessRisk(state, input);
-  if (verdict.kind === 'approved') placeOrder(step, verdict.order);
-  else denyOrder(step, input, verdict.denial);
+  if (verdict.kind === 'approved') placeOrder(step, verdict.order, idHash);
+  else denyOrder(step, input, idHash, verdict.denial);
 }
 
 /** A request to the venue; the feed venue grants it at once. Of another account's order nothing is said. */
 export function cancelOrder(step: Step, input: CancelOrder): void {
   const { state } = step;
-  const known = state.orders.get(input.orderId);
-  if (known?.kind === 'working' && known.order.accountId === input.accountId) {
-    closeOrder(step, known, 'CANCELED', filledOf(known.order), 'requested');
+  const working = state.working.get(input.orderId);
+  if (working !== undefined && working.order.accountId === input.accountId) {
+    closeOrder(step, working, 'CANCELED', filledOf(working.order), 'requested');
     return;
   }
   const reason =
-    known?.kind === 'closed_order' && known.accountId === input.accountId
+    state.closedOrders.find(input.orderId)?.accountId === input.accountId
       ? 'order_closed: the order has ended already'
       : 'unknown_order: the account has no such order';
   describeAbsent(step, input.accountId, input.orderId, 'cancel_rejected', reason);

@@ -10,10 +10,11 @@ import type {
 import { addAccount, rememberCommand } from './accounts.ts';
 import { createState } from './create-state.ts';
 import type { Account } from './holdings.ts';
+import { hashOfId } from './id-map.ts';
 import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
-import { addClosed, listOrder, workingOrder } from './order.ts';
+import { listOrder, workingOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
 import { takeNothing } from './snapshot.ts';
@@ -53,13 +54,8 @@ export function restoreState(partition: number, entities: Iterable<AccountStateE
     state.countersTracking.stale = true;
   }
   const { closedOrders, accountCommands } = gathered;
-  restoreMemory(
-    state.closedOrders,
-    closedOrders,
-    (closed) => closed.closingNumber,
-    counters?.ordersClosed ?? 0,
-    (closed) => addClosed(state, closed, state.accounts.get(closed.accountId) ?? null),
-  );
+  const accountOf = ({ accountId }: ClosedOrderEntity) => state.accounts.get(accountId) ?? null;
+  state.closedOrders.restore(closedOrders, counters?.ordersClosed ?? 0, accountOf, state.lanes);
   restoreMemory(
     state.accountCommands,
     accountCommands,
@@ -158,7 +154,7 @@ function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
     'an order in a snapshot has its account and price',
   );
   const position = state.positions.get(account, instrument) ?? null;
-  const working = workingOrder(state, account, instrument, position, order);
+  const working = workingOrder(account, instrument, position, order, hashOfId(order.orderId));
   working.saved = true;
   account.openOrders += 1;
   listOrder(state, working);

@@ -39,8 +39,8 @@ export interface FillTerms {
 }
 
 /** Places an approved order at the feed venue, which answers at once; what it does not fill rests. */
-export function placeOrder(step: Step, approved: RiskApproved<ProposedOrder>): void {
-  const working = acceptOrder(step, approved);
+export function placeOrder(step: Step, approved: RiskApproved<ProposedOrder>, idHash: number): void {
+  const working = acceptOrder(step, approved, idHash);
   meetFeedVenue(step, working, 'arrival');
   if (working.closed) return;
   listOrder(step.state, working);

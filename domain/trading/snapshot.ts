@@ -52,8 +52,8 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   for (const { source, lastSequence } of cleared(changes.sources)) {
     take({ kind: 'venue_source', source, lastSequence });
   }
-  takeRemembered(state.closedOrders, (closed) => take(closed));
-  takeRemembered(state.accountCommands, (command) => take(command));
+  state.closedOrders.takeNew(take);
+  takeRemembered(state.accountCommands, take);
   if (state.controlsTracking.changed) take(state.controls);
   if (state.countersTracking.changed) take(countersEntity(state));
   state.controlsTracking.changed = false;
@@ -100,7 +100,7 @@ export function* takeAll(state: PartitionState): Generator<CoreEntity> {
   for (const { source, lastSequence } of state.sources.values()) {
     yield { kind: 'venue_source', source, lastSequence };
   }
-  yield* state.closedOrders.slots;
+  yield* state.closedOrders.all();
   yield* state.accountCommands.slots;
   yield state.controls;
   yield countersEntity(state);

@@ -9,7 +9,6 @@
  * adversary, this does not.
  */
 import { invariant } from './invariant.ts';
-import type { Rows } from './rows.ts';
 
 /** Signed 32-bit words. */
 export interface Lanes {
@@ -42,6 +41,13 @@ export function writeLanes(lanes: Lanes, words: Int32Array, at: number): void {
   words[at + 1] = lanes.lane1;
   words[at + 2] = lanes.lane2;
   words[at + 3] = lanes.lane3;
+}
+
+export function readLanes(words: Int32Array, at: number, lanes: Lanes): void {
+  lanes.lane0 = words[at] as number;
+  lanes.lane1 = words[at + 1] as number;
+  lanes.lane2 = words[at + 2] as number;
+  lanes.lane3 = words[at + 3] as number;
 }
 
 /** 32 hexadecimal digits. */
@@ -134,10 +140,10 @@ export function finishHash(target: Lanes): void {
   finish(target);
 }
 
-/** The hash of `cells` cells of a row (an even number), read where they are. */
-export function hashRow(rows: Rows, place: number, cells: number, target: Lanes): void {
-  h0 = h1 = h2 = h3 = cells;
-  fold(rows.words, place * 2, (place + cells) * 2);
+/** The hash of `count` words (a multiple of four) from `at` on, read where they are. */
+export function hashWords(words: Int32Array, at: number, count: number, seed: number, target: Lanes): void {
+  h0 = h1 = h2 = h3 = seed;
+  fold(words, at, at + count);
   finish(target);
 }
 

@@ -2,16 +2,12 @@
  * The state of one partition of accounts: what `applyInput` owns and mutates. Everything here is a fold of the
  * partition's inputs; nothing here is read by anyone but the files of this folder.
  */
-import type {
-  AccountCommandEntity,
-  ClosedOrderEntity,
-  ControlsEntity,
-  OpenOrderEntity,
-} from '#domain/data/account-state.ts';
+import type { AccountCommandEntity, ControlsEntity, OpenOrderEntity } from '#domain/data/account-state.ts';
 import type { Price } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
 import type { AssetBook } from './book.ts';
+import type { ClosedOrders } from './closed-orders.ts';
 import type { Account, Position } from './holdings.ts';
 import type { IdMap } from './id-map.ts';
 import type { Memory } from './idempotency.ts';
@@ -22,8 +18,8 @@ import type { Tracked } from './tracking.ts';
 
 /** An order that has passed risk and is not closed. Its value is immutable and replaced at each step. */
 export interface WorkingOrder extends Tracked {
-  readonly kind: 'working';
-  /** In the index by id. */
+  /** Of the id; and where the order lies by it, once it rests. */
+  readonly idHash: number;
   place: number;
   /** Of what the order is known by; made when it is first hashed. */
   identity: Lanes | null;
@@ -32,7 +28,7 @@ export interface WorkingOrder extends Tracked {
   /** The account's in the symbol, once it has one. */
   position: Position | null;
   order: OpenOrderEntity;
-  /** It rests: it is in its instrument's list and in snapshots. */
+  /** It rests: it is in `working`, in its instrument's list and in snapshots. */
   listed: boolean;
   closed: boolean;
   /** A snapshot holds it, so closing it needs a tombstone. */
@@ -91,14 +87,13 @@ export interface PartitionState {
   readonly bookRows: Rows;
   readonly positions: PositionTable;
   readonly accounts: IdMap<AccountId, Account>;
-  /** By the ids that are taken: open orders, and the closed ones that are remembered. */
-  readonly orders: IdMap<OrderId, WorkingOrder | ClosedOrderEntity>;
+  readonly working: IdMap<OrderId, WorkingOrder>;
   readonly commands: IdMap<CommandId, AccountCommandEntity>;
   readonly instruments: Map<Symbol, Instrument>;
   readonly books: Map<string, AssetBook>;
   readonly cashBook: AssetBook;
   readonly sources: Map<string, VenueSource>;
-  readonly closedOrders: Memory<ClosedOrderEntity>;
+  readonly closedOrders: ClosedOrders;
   readonly accountCommands: Memory<AccountCommandEntity>;
   controls: ControlsEntity;
   readonly controlsTracking: Tracked;

@@ -25,9 +25,9 @@ export function applyVenueEvent(step: Step, input: VenueEvent): void {
   if (input.sourceSequence <= source.lastSequence) return;
   source.lastSequence = input.sourceSequence;
   touch(source, state.changes.sources);
-  const working = state.orders.get(orderId);
-  if (working?.kind !== 'working' || working.order.accountId !== accountId) {
-    const late = working?.kind === 'closed_order' && working.accountId === accountId;
+  const working = state.working.get(orderId);
+  if (working === undefined || working.order.accountId !== accountId) {
+    const late = state.closedOrders.find(orderId)?.accountId === accountId;
     const reason = late
       ? `order_closed: ${decision.kind} came after the order had ended`
       : `unknown_order: ${decision.kind} is about no order of the account`;

@@ -1,0 +1,194 @@
+/**
+ * The ids of orders that have ended: the last N, numbered from 0 in the order of closing. Number n lies in slot n mod
+ * N, also as an entity, so the record that takes a slot replaces the one it evicts. What is in it is a fold of the
+ * inputs alone, so every replica forgets the same id at the same input.
+ *
+ * A slot is a row of words and no object: they are many, each stays for long, and nearly none is ever looked at again.
+ * The entity is made anew for whoever asks. Ids and digests that are no UUID and no SHA-256 keep their entity.
+ */
+import type { ClosedOrderEntity } from '#domain/data/account-state.ts';
+import type { Quantity } from '#domain/data/decimal.ts';
+import type { OrderId } from '#domain/data/identifiers.ts';
+import { HashCells } from './hash-cells.ts';
+import type { Account } from './holdings.ts';
+import { hashOfId, type IdMap } from './id-map.ts';
+import { invariant } from './invariant.ts';
+import { packDigest, packUuid, unpackDigest, unpackUuid } from './packed-text.ts';
+import { Rows } from './rows.ts';
+import {
+  addLanes,
+  emptyLanes,
+  hashWords,
+  type Lanes,
+  readLanes,
+  subtractLanes,
+  textLanes,
+  writeLanes,
+} from './state-hash.ts';
+
+/** Words of a row: what is hashed, then what is not. */
+const ID = 0;
+const DIGEST = 4;
+const ACCOUNT_ID = 12;
+const CLOSING_NUMBER = 16;
+const FILLED = 18;
+const HASHED = 20;
+const ACCOUNT_NUMBER = 20;
+const STATUS = 21;
+const HASH_OF_ID = 22;
+const LANES = 24;
+const CELLS = 14;
+const WORDS = CELLS * 2;
+
+const STATUSES = ['FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'DENIED'] as const;
+const STATUS_NUMBER = { FILLED: 0, CANCELED: 1, EXPIRED: 2, REJECTED: 3, DENIED: 4 } as const;
+/** Tells closed orders of each status apart from each other and from other entities. */
+const SEED = 32;
+const NO_ACCOUNT = -1;
+/** So many are kept as entities until a snapshot takes them; what is not taken in time is made anew. */
+const MOST_FRESH = 8_192;
+
+const lanes = emptyLanes();
+
+export class ClosedOrders {
+  /** How many there have ever been. */
+  count = 0;
+  readonly #capacity: number;
+  readonly #accounts: { at(place: number): Account | undefined };
+  readonly #cells = new HashCells();
+  readonly #rows = new Rows(CELLS);
+  readonly #texts = new Map<number, ClosedOrderEntity>();
+  /** Numbered below this: taken for a snapshot. */
+  #takenCount = 0;
+  /** Those numbered from here on, as they came. */
+  #freshFrom = 0;
+  #fresh: ClosedOrderEntity[] = [];
+
+  constructor(capacity: number, accounts: Pick<IdMap<Account['accountId'], Account>, 'at'>) {
+    this.#capacity = capacity;
+    this.#accounts = accounts;
+  }
+
+  find(orderId: OrderId, hash = hashOfId(orderId)): ClosedOrderEntity | null {
+    const cells = this.#cells;
+    for (let slot = cells.first(hash); slot >= 0; slot = cells.next(hash)) {
+      const closed = this.#read(slot);
+      if (closed.orderId === orderId) return closed;
+    }
+    return null;
+  }
+
+  /**
+   * Remembers one whose id is not there, under the number `count`, and forgets the one whose slot it takes. Its own
+   * hash goes into `sum`.
+   */
+  add(closed: ClosedOrderEntity, account: Account | null, hash: number, sum: Lanes): void {
+    if (this.count < this.#capacity) this.#rows.add();
+    else this.#evict(this.count % this.#capacity, sum);
+    this.#put(closed, account, hash, sum);
+    this.#fresh.push(closed);
+    if (this.#fresh.length > MOST_FRESH) this.#dropFresh();
+  }
+
+  #put(closed: ClosedOrderEntity, account: Account | null, hash: number, sum: Lanes): void {
+    const slot = this.count % this.#capacity;
+    const word = this.#write(slot, closed, account, hash);
+    hashWords(this.#rows.words, word, HASHED, SEED + STATUS_NUMBER[closed.status], lanes);
+    writeLanes(lanes, this.#rows.words, word + LANES);
+    addLanes(sum, lanes);
+    this.#cells.add(hash, slot);
+    this.count += 1;
+  }
+
+  /** Calls `visit` with each that is new since the last time and still remembered. */
+  takeNew(visit: (closed: ClosedOrderEntity) => void): void {
+    const from = Math.max(this.#takenCount, this.count - this.#capacity);
+    for (let number = from; number < this.count; number += 1) {
+      visit(this.#fresh[number - this.#freshFrom] ?? this.#read(number % this.#capacity));
+    }
+    this.#takenCount = this.count;
+    this.#dropFresh();
+  }
+
+  /** All that are remembered. */
+  all(): readonly ClosedOrderEntity[] {
+    return Array.from({ length: Math.min(this.count, this.#capacity) }, (_, slot) => this.#read(slot));
+  }
+
+  /** Fills an empty memory from entities, whatever their order; `count` is how many there have ever been. */
+  restore(
+    entities: readonly ClosedOrderEntity[],
+    count: number,
+    accountOf: (closed: ClosedOrderEntity) => Account | null,
+    sum: Lanes,
+  ): void {
+    const oldest = Math.max(0, count - this.#capacity);
+    invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
+    const sorted = entities.toSorted((left, right) => left.closingNumber - right.closingNumber);
+    for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
+    this.count = oldest;
+    for (const closed of sorted) {
+      invariant(closed.closingNumber === this.count, 'a snapshot holds every slot of a ring');
+      this.#put(closed, accountOf(closed), hashOfId(closed.orderId), sum);
+    }
+    this.#takenCount = count;
+    this.#dropFresh();
+  }
+
+  #dropFresh(): void {
+    this.#fresh = [];
+    this.#freshFrom = this.count;
+  }
+
+  #evict(slot: number, sum: Lanes): void {
+    const { words } = this.#rows;
+    const word = slot * WORDS;
+    readLanes(words, word + LANES, lanes);
+    subtractLanes(sum, lanes);
+    this.#cells.remove(words[word + HASH_OF_ID] as number, slot);
+    if (this.#texts.size > 0) this.#texts.delete(slot);
+  }
+
+  #write(slot: number, closed: ClosedOrderEntity, account: Account | null, hash: number): number {
+    const rows = this.#rows;
+    const word = slot * WORDS;
+    const { words } = rows;
+    const packed =
+      account !== null &&
+      packUuid(closed.orderId, words, word + ID) &&
+      packDigest(closed.bodyDigest, words, word + DIGEST);
+    if (!packed) {
+      writeLanes(textLanes(closed.orderId), words, word + ID);
+      writeLanes(textLanes(closed.bodyDigest), words, word + DIGEST);
+      words.fill(0, word + DIGEST + 4, word + ACCOUNT_ID);
+      this.#texts.set(slot, closed);
+    }
+    const identity = account === null ? textLanes(closed.accountId) : account.identity;
+    writeLanes(identity, words, word + ACCOUNT_ID);
+    rows.numbers[(word + CLOSING_NUMBER) >> 1] = closed.closingNumber;
+    rows.cells[(word + FILLED) >> 1] = closed.filledQuantity;
+    words[word + ACCOUNT_NUMBER] = account === null ? NO_ACCOUNT : account.number;
+    words[word + STATUS] = STATUS_NUMBER[closed.status];
+    words[word + HASH_OF_ID] = hash;
+    return word;
+  }
+
+  #read(slot: number): ClosedOrderEntity {
+    const kept = this.#texts.get(slot);
+    if (kept !== undefined) return kept;
+    const { words, numbers, cells } = this.#rows;
+    const word = slot * WORDS;
+    const account = this.#accounts.at(words[word + ACCOUNT_NUMBER] as number);
+    const status = STATUSES[words[word + STATUS] as number];
+    invariant(account !== undefined && status !== undefined, 'a closed order has its account and status');
+    return {
+      kind: 'closed_order',
+      closingNumber: numbers[(word + CLOSING_NUMBER) >> 1] as number,
+      accountId: account.accountId,
+      orderId: unpackUuid(words, word + ID) as OrderId,
+      bodyDigest: unpackDigest(words, word + DIGEST),
+      status,
+      filledQuantity: cells[(word + FILLED) >> 1] as Quantity,
+    };
+  }
+}
