@@ -14,6 +14,7 @@ import { encodeFeedPosition, type FeedPosition, feedPositionKey } from '#domain/
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { encodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { retryForever } from '#infrastructure/common/retry.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
@@ -168,6 +169,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
     // The feed is asked all the same: it notices when its file has become another one.
     if (from.finished) report({ phase: 'finished', trouble: null });
     for await (const batch of feed.batches(from.position, signal)) {
+      if (from.position === null && from.batches === 0) refuseThePast(batch);
       const nothingNew = from.finished && batch.ticks.length + batch.badRows.length === 0;
       const outcome = nothingNew ? 'committed' : await commitBatch(from, batch);
       if (outcome === 'fenced') {
@@ -186,6 +188,15 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       if (signal.aborted) return;
       await runtime.timers.yieldTurn();
     }
+  }
+
+  /** Market time never goes back: every order would be refused for prices that look stale, for ever. */
+  function refuseThePast(batch: FeedBatch): void {
+    const [first] = batch.ticks;
+    const { lastEventMs } = progress;
+    if (first === undefined || lastEventMs === null || first.timeMs >= lastEventMs) return;
+    const message = `${source} begins at ${formatTimestamp(first.timeMs)}, but this data folder has seen market data up to ${formatTimestamp(lastEventMs)} and market time never goes back. Start it on a fresh folder (--data DIR).`;
+    throw new OperatingError('FEED_IN_THE_PAST', message, { retry: 'never' });
   }
 
   async function commitBatch(session: Session, batch: FeedBatch): Promise<'committed' | 'fenced'> {

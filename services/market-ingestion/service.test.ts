@@ -276,6 +276,16 @@ test('the same seed gives the same simulated prices, with or without a restart i
   assert.notDeepEqual(await prices(8, 0), straight);
 });
 
+test('a feed that begins before what the log has seen is refused with a sentence: market time never goes back', async () => {
+  await inWorld(async (world) => {
+    await world.run({ feed: { kind: 'simulated' } }, (status) => Number(status['events']) > 0);
+    const before = await world.records('market_data');
+    const status = await world.run(await replayConfig(world), ({ phase }) => phase === 'stopped');
+    assert.match(String(status['trouble']), /market time never goes back\. Start it on a fresh folder/);
+    assert.equal((await world.records('market_data')).length, before.length);
+  });
+});
+
 test('a second ingestion on the same log fences the first, which says so and is not ready', async () => {
   await inWorld(async (world) => {
     const first = await world.service({ replaySpeed: 1 });
