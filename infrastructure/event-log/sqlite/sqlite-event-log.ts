@@ -311,13 +311,10 @@ class OpenSqliteEventLog implements SqliteEventLog {
       consumed: { group, positions },
       epoch: null,
       check: () => {
+        const message = `Group ${group} has given a partition to another member.`;
         const error = owned()
           ? beyondEnd(positions)
-          : new OperatingError(
-              'LOG_NOT_ASSIGNED',
-              `Group ${group} has given a partition to another member.`,
-              { retry: 'never' },
-            );
+          : new OperatingError('LOG_NOT_ASSIGNED', message, { retry: 'never' });
         return error === null ? { kind: 'go' } : { kind: 'refused', error };
       },
     });
