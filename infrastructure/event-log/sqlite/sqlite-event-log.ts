@@ -340,12 +340,14 @@ class OpenSqliteEventLog implements SqliteEventLog {
   }
 
   async extents(topic: string): Promise<readonly PartitionExtent[]> {
-    return this.#registry.topic(topic).partitions.map((partition) => ({
-      topic,
-      partition: partition.partition,
-      firstOffset: partition.firstOffset,
-      nextOffset: partition.nextOffset,
-    }));
+    return this.#registry
+      .topic(topic)
+      .partitions.map(({ partition, firstOffset, nextOffset }) => ({
+        topic,
+        partition,
+        firstOffset,
+        nextOffset,
+      }));
   }
 
   async groups(): Promise<readonly string[]> {
