@@ -37,25 +37,9 @@ import { beyondEnd, type PlacedPosition, positionsWritten, RecordPlacement } fro
 import { RecordStorage } from './record-storage.ts';
 import { openLogFile } from './schema.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
+import type { SqliteEventLogOptions } from './sqlite-event-log-options.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { SEALS_TOPIC, TopicRegistry } from './topic-registry.ts';
-
-export interface SqliteEventLogOptions {
-  readonly directory: string;
-  readonly runtime: Runtime;
-  readonly logger: Logger;
-  /** Of key and value together. */
-  readonly maxRecordBytes?: number;
-  /** Waiting to be written; what comes on top is refused with `LOG_UNAVAILABLE`. Also the limits of one write. */
-  readonly maxQueuedRecords?: number;
-  readonly maxQueuedBytes?: number;
-  /** The size of the log's file; appends past it are refused with `LOG_FULL`. */
-  readonly maxLogBytes?: number;
-  /** How long a group waits for a member to acknowledge a revocation before its partitions count as lost. */
-  readonly handOverMs?: number;
-  /** In place of the disk's own, to stand for a disk that is slow or fails. */
-  readonly openSync?: (directory: string) => LogSync;
-}
 
 export interface SqliteEventLog extends EventLog {
   /** A consistent copy of the log into an empty folder, while it runs. */
@@ -340,14 +324,12 @@ class OpenSqliteEventLog implements SqliteEventLog {
   }
 
   async extents(topic: string): Promise<readonly PartitionExtent[]> {
-    return this.#registry
-      .topic(topic)
-      .partitions.map(({ partition, firstOffset, nextOffset }) => ({
-        topic,
-        partition,
-        firstOffset,
-        nextOffset,
-      }));
+    return this.#registry.topic(topic).partitions.map(({ partition, firstOffset, nextOffset }) => ({
+      topic,
+      partition,
+      firstOffset,
+      nextOffset,
+    }));
   }
 
   async groups(): Promise<readonly string[]> {

@@ -6,7 +6,8 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
-import { openSqliteEventLog, type SqliteEventLog, type SqliteEventLogOptions } from './sqlite-event-log.ts';
+import { openSqliteEventLog, type SqliteEventLog } from './sqlite-event-log.ts';
+import type { SqliteEventLogOptions } from './sqlite-event-log-options.ts';
 
 export const SILENT: Logger = {
   debug() {},
