@@ -50,6 +50,11 @@ export interface LogWriterOptions {
   readonly onCommitted: (partitions: ReadonlySet<PartitionState>) => void;
 }
 
+/**
+ * A write that finds the queue empty may be so many times as large as the queue: what follows from one input cannot be
+ * split, and one price may fill every order that rests on it.
+ */
+const LONE_WRITE_FACTOR = 16;
 /** Records written in one transaction before other work gets a turn (a single larger write is still one transaction). */
 const RECORDS_PER_TRANSACTION = 4096;
 /** Counted for each write besides its values, so that many empty ones are bounded as well. */
@@ -86,13 +91,16 @@ export class LogWriter {
     for (const record of write.records)
       bytes += BYTES_PER_RECORD + (record.value === null ? 0 : record.value.length);
     const { maxQueuedRecords, maxQueuedBytes } = this.#options;
-    if (write.records.length > maxQueuedRecords || bytes > maxQueuedBytes) {
-      const message = `A write may hold ${maxQueuedRecords} records and ${maxQueuedBytes} bytes; this one has ${write.records.length} and ${bytes}.`;
+    const mostRecords = maxQueuedRecords * LONE_WRITE_FACTOR;
+    const mostBytes = maxQueuedBytes * LONE_WRITE_FACTOR;
+    if (write.records.length > mostRecords || bytes > mostBytes) {
+      const message = `A write may hold ${mostRecords} records and ${mostBytes} bytes; this one has ${write.records.length} and ${bytes}.`;
       return Promise.reject(new OperatingError('LOG_RECORD_TOO_LARGE', message, { retry: 'never' }));
     }
     if (
-      this.#queuedRecords + write.records.length > maxQueuedRecords ||
-      this.#queuedBytes + bytes > maxQueuedBytes
+      this.#queue.length > 0 &&
+      (this.#queuedRecords + write.records.length > maxQueuedRecords ||
+        this.#queuedBytes + bytes > maxQueuedBytes)
     ) {
       const message = 'The event log is behind with writing; its queue is full.';
       return Promise.reject(new OperatingError('LOG_UNAVAILABLE', message, { retry: 'retry' }));
