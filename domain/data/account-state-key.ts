@@ -1,5 +1,5 @@
 /** The keys of `account_states`: one per entity, so that compaction keeps each entity's last record. */
-import type { AccountStateEntity } from './account-state.ts';
+import type { AccountStateEntity, ClosedOrderEntity } from './account-state.ts';
 import type { AccountId, OrderId, Symbol } from './identifiers.ts';
 
 /** How many closed orders, and how many account commands, a partition remembers: the sizes of their rings. */
@@ -20,6 +20,10 @@ export function openOrderKey(accountId: AccountId, orderId: OrderId): string {
   return `order/${accountId}/${orderId}`;
 }
 
+export function closedOrderKey(closed: ClosedOrderEntity): string {
+  return `closed-order/${closed.closingNumber % REMEMBERED_ORDERS}`;
+}
+
 export function entityKey(entity: AccountStateEntity): string {
   switch (entity.kind) {
     case 'account':
@@ -29,7 +33,7 @@ export function entityKey(entity: AccountStateEntity): string {
     case 'order':
       return openOrderKey(entity.accountId, entity.orderId);
     case 'closed_order':
-      return `closed-order/${entity.closingNumber % REMEMBERED_ORDERS}`;
+      return closedOrderKey(entity);
     case 'account_command':
       return `account-command/${entity.commandNumber % REMEMBERED_COMMANDS}`;
     case 'price':

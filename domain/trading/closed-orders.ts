@@ -6,14 +6,14 @@
  * A slot is a row of words and no object: they are many, each stays for long, and nearly none is ever looked at again.
  * The entity is made anew for whoever asks. Ids and digests that are no UUID and no SHA-256 keep their entity.
  */
-import type { ClosedOrderEntity } from '#domain/data/account-state.ts';
+import type { ClosedOrderEntity, ClosedOrderStatus } from '#domain/data/account-state.ts';
 import type { Quantity } from '#domain/data/decimal.ts';
-import type { OrderId } from '#domain/data/identifiers.ts';
+import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import { HashCells } from './hash-cells.ts';
 import type { Account } from './holdings.ts';
 import { hashOfId, type IdMap } from './id-map.ts';
 import { invariant } from './invariant.ts';
-import { packDigest, packUuid, unpackDigest, unpackUuid } from './packed-text.ts';
+import { packDigest, packUuid, UUID_WORDS, unpackDigest, unpackUuid } from './packed-text.ts';
 import { Rows } from './rows.ts';
 import {
   addLanes,
@@ -45,6 +45,8 @@ const STATUS_NUMBER = { FILLED: 0, CANCELED: 1, EXPIRED: 2, REJECTED: 3, DENIED:
 /** Tells closed orders of each status apart from each other and from other entities. */
 const SEED = 32;
 const NO_ACCOUNT = -1;
+const NOT_REMEMBERED = -1;
+const asked = new Int32Array(UUID_WORDS);
 /** So many are kept as entities until a snapshot takes them; what is not taken in time is made anew. */
 const MOST_FRESH = 8_192;
 
@@ -69,13 +71,34 @@ export class ClosedOrders {
     this.#accounts = accounts;
   }
 
-  find(orderId: OrderId, hash = hashOfId(orderId)): ClosedOrderEntity | null {
+  /** The slot of an id; -1 when it is not remembered. */
+  find(orderId: OrderId, hash = hashOfId(orderId)): number {
     const cells = this.#cells;
     for (let slot = cells.first(hash); slot >= 0; slot = cells.next(hash)) {
-      const closed = this.#read(slot);
-      if (closed.orderId === orderId) return closed;
+      if (this.#isId(slot, orderId)) return slot;
     }
-    return null;
+    return NOT_REMEMBERED;
+  }
+
+  isOf(slot: number, accountId: AccountId): boolean {
+    const account = this.#accounts.at(this.#word(slot, ACCOUNT_NUMBER));
+    return account === undefined
+      ? this.#texts.get(slot)?.accountId === accountId
+      : account.accountId === accountId;
+  }
+
+  hasDigest(slot: number, bodyDigest: string): boolean {
+    return this.#read(slot).bodyDigest === bodyDigest;
+  }
+
+  statusOf(slot: number): ClosedOrderStatus {
+    const status = STATUSES[this.#word(slot, STATUS)];
+    invariant(status !== undefined, 'a closed order has a status');
+    return status;
+  }
+
+  filledOf(slot: number): Quantity {
+    return this.#rows.cells[slot * CELLS + (FILLED >> 1)] as Quantity;
   }
 
   /**
@@ -135,6 +158,26 @@ export class ClosedOrders {
     this.#dropFresh();
   }
 
+  #word(slot: number, which: number): number {
+    return this.#rows.words[slot * WORDS + which] as number;
+  }
+
+  #isId(slot: number, orderId: OrderId): boolean {
+    if (this.#texts.size > 0) {
+      const kept = this.#texts.get(slot);
+      if (kept !== undefined) return kept.orderId === orderId;
+    }
+    if (!packUuid(orderId, asked, 0)) return false;
+    const { words } = this.#rows;
+    const at = slot * WORDS + ID;
+    return (
+      words[at] === asked[0] &&
+      words[at + 1] === asked[1] &&
+      words[at + 2] === asked[2] &&
+      words[at + 3] === asked[3]
+    );
+  }
+
   #dropFresh(): void {
     this.#fresh = [];
     this.#freshFrom = this.count;
@@ -176,19 +219,18 @@ export class ClosedOrders {
   #read(slot: number): ClosedOrderEntity {
     const kept = this.#texts.get(slot);
     if (kept !== undefined) return kept;
-    const { words, numbers, cells } = this.#rows;
+    const { words, numbers } = this.#rows;
     const word = slot * WORDS;
     const account = this.#accounts.at(words[word + ACCOUNT_NUMBER] as number);
-    const status = STATUSES[words[word + STATUS] as number];
-    invariant(account !== undefined && status !== undefined, 'a closed order has its account and status');
+    invariant(account !== undefined, 'a packed order has its account');
     return {
       kind: 'closed_order',
       closingNumber: numbers[(word + CLOSING_NUMBER) >> 1] as number,
       accountId: account.accountId,
       orderId: unpackUuid(words, word + ID) as OrderId,
       bodyDigest: unpackDigest(words, word + DIGEST),
-      status,
-      filledQuantity: cells[(word + FILLED) >> 1] as Quantity,
+      status: this.statusOf(slot),
+      filledQuantity: this.filledOf(slot),
     };
   }
 }

@@ -7,7 +7,7 @@ import { filledOf } from './order.ts';
 import { allResting } from './resting-orders.ts';
 import { restoreState } from './restore.ts';
 import { hashState, takeAll } from './snapshot.ts';
-import { CASH_ASSET, type PartitionState } from './state.ts';
+import { CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {
   const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);
@@ -56,7 +56,13 @@ export function assertEverything(state: PartitionState): void {
   }
   let resting = 0;
   for (const instrument of state.instruments.values()) {
+    let before: WorkingOrder | null = null;
     for (const working of allResting(instrument.resting)) {
+      invariant(
+        before?.level !== working.level || before.order.acceptanceNumber < working.order.acceptanceNumber,
+        'orders of one level lie in order of acceptance',
+      );
+      before = working;
       invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
       resting += 1;
     }

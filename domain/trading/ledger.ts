@@ -9,7 +9,6 @@
  * through clearing and leave nothing there; an outside venue's stay until it settles.
  */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { AccountId } from '#domain/data/identifiers.ts';
 import type { Posting } from '#domain/data/trading-events.ts';
 import type { Side } from '#domain/data/trading-inputs.ts';
 import { AssetBook } from './book.ts';
@@ -81,23 +80,28 @@ export function postFill(
   touch(shareBook, state.changes.books);
   assertBalanced(cashBook);
   assertBalanced(shareBook);
-  const postings: Posting[] = [];
-  pass(postings, account.accountId, 'clearing', CASH_ASSET, cashIn);
-  if (settlement === 'at_once') pass(postings, 'clearing', 'venue', CASH_ASSET, cashIn);
-  pass(postings, account.accountId, 'clearing', shareBook.asset, sharesIn);
-  if (settlement === 'at_once') pass(postings, 'clearing', 'venue', shareBook.asset, sharesIn);
-  return postings;
-}
-
-/** `amount` to the one, from the other. */
-function pass(
-  postings: Posting[],
-  to: AccountId | 'clearing',
-  from: 'clearing' | 'venue',
-  asset: string,
-  amount: bigint,
-): void {
-  postings.push({ account: to, asset, amount }, { account: from, asset, amount: -amount });
+  const own = account.accountId;
+  const { asset } = shareBook;
+  const cashOut = -cashIn;
+  const sharesOut = -sharesIn;
+  if (settlement === 'later') {
+    return [
+      { account: own, asset: CASH_ASSET, amount: cashIn },
+      { account: 'clearing', asset: CASH_ASSET, amount: cashOut },
+      { account: own, asset, amount: sharesIn },
+      { account: 'clearing', asset, amount: sharesOut },
+    ];
+  }
+  return [
+    { account: own, asset: CASH_ASSET, amount: cashIn },
+    { account: 'clearing', asset: CASH_ASSET, amount: cashOut },
+    { account: 'clearing', asset: CASH_ASSET, amount: cashIn },
+    { account: 'venue', asset: CASH_ASSET, amount: cashOut },
+    { account: own, asset, amount: sharesIn },
+    { account: 'clearing', asset, amount: sharesOut },
+    { account: 'clearing', asset, amount: sharesIn },
+    { account: 'venue', asset, amount: sharesOut },
+  ];
 }
 
 function addCash(state: PartitionState, account: Account, amount: bigint): void {

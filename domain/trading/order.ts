@@ -33,7 +33,7 @@ import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
 import { subtractLanes } from './state-hash.ts';
-import { emitOrderUpdate, emitTrade, type Step } from './step.ts';
+import { emitOrderUpdate, emitTrade, eventIdOf, nextSequence, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
 const DAY_MS = 86_400_000;
@@ -73,10 +73,10 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>, i
   state.ordersAccepted += 1;
   const order: OpenOrderEntity = {
     kind: 'order',
-    accountId: input.accountId,
+    accountId: account.accountId,
     orderId: input.orderId,
     acceptanceNumber: state.ordersAccepted,
-    symbol: input.symbol,
+    symbol: instrument.symbol,
     quantity,
     intent,
     lifetime: lifetimeOf(input.timeInForce, state.clockMs),
@@ -254,7 +254,15 @@ export function describe(
 ): void {
   const { account, order } = working;
   const { intent } = order;
-  emitOrderUpdate(step, order.accountId, account, {
+  const sequence = nextSequence(step, account);
+  step.outputs.push({
+    type: 'OrderUpdate',
+    eventId: eventIdOf(step, account, sequence),
+    cause: step.cause,
+    accountId: account.accountId,
+    sequence,
+    timeMs: step.state.clockMs,
+    ingestTimeMs: step.ingestTimeMs,
     update,
     orderId: order.orderId,
     status,
@@ -282,14 +290,16 @@ export function describeAbsent(
   orderId: OrderId,
   update: 'cancel_rejected' | 'duplicate_conflict' | 'venue_event_ignored',
   reason: string,
+  reasonIfClosed = reason,
 ): void {
   const { state } = step;
-  const closed = state.closedOrders.find(orderId);
-  const own = closed?.accountId === accountId ? closed : null;
+  const { closedOrders } = state;
+  const closed = closedOrders.find(orderId);
+  const own = closed >= 0 && closedOrders.isOf(closed, accountId);
   emitOrderUpdate(step, accountId, state.accounts.get(accountId) ?? null, {
     update,
     orderId,
-    status: own?.status ?? 'DENIED',
+    status: own ? closedOrders.statusOf(closed) : 'DENIED',
     symbol: null,
     side: null,
     orderType: null,
@@ -297,9 +307,9 @@ export function describeAbsent(
     quantity: null,
     limitPrice: null,
     clientOrderId: null,
-    filledQuantity: own?.filledQuantity ?? ZERO_QUANTITY,
+    filledQuantity: own ? closedOrders.filledOf(closed) : ZERO_QUANTITY,
     averageFillPrice: null,
-    reason,
+    reason: own ? reasonIfClosed : reason,
   });
 }
 

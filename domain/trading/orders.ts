@@ -32,8 +32,8 @@ export function submitOrder(step: Step, input: SubmitOrder): void {
     return;
   }
   const closed = state.closedOrders.find(input.orderId, idHash);
-  if (closed !== null) {
-    if (closed.bodyDigest === input.bodyDigest) return;
+  if (closed >= 0) {
+    if (state.closedOrders.hasDigest(closed, input.bodyDigest)) return;
     describeAbsent(step, input.accountId, input.orderId, 'duplicate_conflict', CONFLICT);
     return;
   }
@@ -50,11 +50,14 @@ export function cancelOrder(step: Step, input: CancelOrder): void {
     closeOrder(step, working, 'CANCELED', filledOf(working.order), 'requested');
     return;
   }
-  const reason =
-    state.closedOrders.find(input.orderId)?.accountId === input.accountId
-      ? 'order_closed: the order has ended already'
-      : 'unknown_order: the account has no such order';
-  describeAbsent(step, input.accountId, input.orderId, 'cancel_rejected', reason);
+  describeAbsent(
+    step,
+    input.accountId,
+    input.orderId,
+    'cancel_rejected',
+    'unknown_order: the account has no such order',
+    'order_closed: the order has ended already',
+  );
 }
 
 /** Ends the DAY orders whose day is over, in order of acceptance. */

@@ -28,10 +28,6 @@ function newLevel(limit: Price): PriceLevel {
 export function addResting(resting: RestingOrders, working: WorkingOrder): void {
   const level = levelFor(resting, working.order);
   const { last } = level;
-  invariant(
-    last === null || last.order.acceptanceNumber < working.order.acceptanceNumber,
-    'orders come to rest in order of acceptance',
-  );
   working.level = level;
   working.before = last;
   if (last === null) level.first = working;
@@ -96,8 +92,7 @@ function levelFor(resting: RestingOrders, order: OpenOrderEntity): PriceLevel {
   const side = sideOf(resting, order);
   const { levels } = side;
   const place = placeOf(side, intent.limitPrice, intent.side === 'BUY');
-  const found = levels[place];
-  if (found !== undefined && found.limit === intent.limitPrice) return found;
+  if (place < levels.length && side.limits[place] === intent.limitPrice) return levels[place] as PriceLevel;
   if (levels.length === side.limits.length) {
     const wider = new BigInt64Array(side.limits.length * 2);
     wider.set(side.limits);

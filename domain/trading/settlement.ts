@@ -26,7 +26,7 @@ import { acceptOrder, closeOrder, describe, type Filled, filledOf, listOrder } f
 import { positionOf } from './position.ts';
 import type { ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { emitLedgerEntry, emitTrade, type Step } from './step.ts';
+import { emitLedgerEntry, eventIdOf, nextSequence, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
 export type Contradiction = 'fill_exceeds_order' | 'reservation_used_up' | 'overflow';
@@ -110,7 +110,16 @@ export function settleFill(step: Step, working: WorkingOrder, terms: FillTerms):
     fees: (before.fees + fee) as Money,
     fills: before.fills + 1,
   };
-  emitTrade(step, order.accountId, working.account, {
+  const { account } = working;
+  const sequence = nextSequence(step, account);
+  step.outputs.push({
+    type: 'TradeExecuted',
+    eventId: eventIdOf(step, account, sequence),
+    cause: step.cause,
+    accountId: account.accountId,
+    sequence,
+    timeMs: step.state.clockMs,
+    ingestTimeMs: step.ingestTimeMs,
     orderId: order.orderId,
     symbol: order.symbol,
     side: order.intent.side,

@@ -11,7 +11,7 @@ import type {
   LedgerBalanceEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
+import { closedOrderKey, entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
 import type { AssetBook } from './book.ts';
 import {
   hashAccount,
@@ -41,24 +41,27 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   refreshHash(state);
   const { changes } = state;
   const taken: EntityChange[] = [];
-  const take = (entity: CoreEntity) => taken.push({ key: entityKey(entity), entity });
   for (const position of changes.positions) {
     position.changed = false;
-    take(positionEntity(position));
+    taken.push({ key: position.key, entity: positionEntity(position) });
   }
   for (const working of changes.orders) takeOrder(working, taken);
+  const take = (entity: CoreEntity) => taken.push({ key: entityKey(entity), entity });
   for (const { price } of cleared(changes.instruments)) take({ kind: 'price', price });
   for (const book of cleared(changes.books)) take(bookEntity(book));
   for (const { source, lastSequence } of cleared(changes.sources)) {
     take({ kind: 'venue_source', source, lastSequence });
   }
-  state.closedOrders.takeNew(take);
+  state.closedOrders.takeNew((closed) => taken.push({ key: closedOrderKey(closed), entity: closed }));
   takeRemembered(state.accountCommands, take);
   if (state.controlsTracking.changed) take(state.controls);
   if (state.countersTracking.changed) take(countersEntity(state));
   state.controlsTracking.changed = false;
   state.countersTracking.changed = false;
-  for (const account of cleared(changes.accounts)) take(accountEntity(account));
+  for (const account of changes.accounts) {
+    account.changed = false;
+    taken.push({ key: account.key, entity: accountEntity(account) });
+  }
   changes.positions = [];
   changes.orders = [];
   changes.instruments = [];
@@ -79,7 +82,7 @@ function takeOrder(working: WorkingOrder, taken: EntityChange[]): void {
   working.changed = false;
   if (!working.closed) {
     working.saved = true;
-    taken.push({ key: entityKey(order), entity: order });
+    taken.push({ key: openOrderKey(order.accountId, order.orderId), entity: order });
   } else if (working.saved) {
     taken.push({ key: openOrderKey(order.accountId, order.orderId), entity: null });
   }

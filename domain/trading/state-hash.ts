@@ -55,10 +55,11 @@ export function formatLanes(lanes: Lanes): string {
   return hex(lanes.lane0) + hex(lanes.lane1) + hex(lanes.lane2) + hex(lanes.lane3);
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const TWO_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const THREE_DIGITS = Array.from({ length: 4_096 }, (_, bits) => bits.toString(16).padStart(3, '0'));
 
 function hex(word: number): string {
-  return `${HEX[word >>> 24]}${HEX[(word >>> 16) & 255]}${HEX[(word >>> 8) & 255]}${HEX[word & 255]}`;
+  return `${THREE_DIGITS[word >>> 20]}${THREE_DIGITS[(word >>> 8) & 4_095]}${TWO_DIGITS[word & 255]}`;
 }
 
 /** Room for any entity with texts as long as the wires let them be; a longer text is folded on the way. */

@@ -34,17 +34,18 @@ export function beginStep(state: PartitionState, input: TradingInput): Step {
 const MAX_CAUSE_IN_ID = 160;
 
 /** The account's next number, taken. */
-function nextSequence(step: Step, account: Account | null): number {
+export function nextSequence(step: Step, account: Account | null): number {
   if (account === null) return 0;
   const { state } = step;
-  account.sequence += 1;
+  const sequence = account.sequence + 1;
+  account.sequence = sequence;
   account.updatedAtMs = state.clockMs;
   touch(account, state.changes.accounts);
-  return account.sequence;
+  return sequence;
 }
 
-function eventIdOf(step: Step, accountId: AccountId, sequence: number): EventId {
-  if (sequence > 0) return `${accountId}:${sequence}` as EventId;
+export function eventIdOf(step: Step, account: Account | null, sequence: number): EventId {
+  if (account !== null) return `${account.eventIdPrefix}${sequence}` as EventId;
   const { cause } = step;
   const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
   return `${text}:unknown:${step.outputs.length}` as EventId;
@@ -61,7 +62,7 @@ export function emitOrderUpdate(
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'OrderUpdate',
-    eventId: eventIdOf(step, accountId, sequence),
+    eventId: eventIdOf(step, account, sequence),
     cause: step.cause,
     accountId,
     sequence,
@@ -92,7 +93,7 @@ export function emitTrade(
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'TradeExecuted',
-    eventId: eventIdOf(step, accountId, sequence),
+    eventId: eventIdOf(step, account, sequence),
     cause: step.cause,
     accountId,
     sequence,
@@ -121,7 +122,7 @@ export function emitLedgerEntry(
   const cashAfter: Money = account === null ? ZERO_MONEY : account.cash;
   step.outputs.push({
     type: 'LedgerEntry',
-    eventId: eventIdOf(step, accountId, sequence),
+    eventId: eventIdOf(step, account, sequence),
     cause: step.cause,
     accountId,
     sequence,

@@ -27,11 +27,14 @@ export function applyVenueEvent(step: Step, input: VenueEvent): void {
   touch(source, state.changes.sources);
   const working = state.working.get(orderId);
   if (working === undefined || working.order.accountId !== accountId) {
-    const late = state.closedOrders.find(orderId)?.accountId === accountId;
-    const reason = late
-      ? `order_closed: ${decision.kind} came after the order had ended`
-      : `unknown_order: ${decision.kind} is about no order of the account`;
-    describeAbsent(step, accountId, orderId, 'venue_event_ignored', reason);
+    describeAbsent(
+      step,
+      accountId,
+      orderId,
+      'venue_event_ignored',
+      `unknown_order: ${decision.kind} is about no order of the account`,
+      `order_closed: ${decision.kind} came after the order had ended`,
+    );
     return;
   }
   const { order } = working;
