@@ -46,6 +46,22 @@ function plain(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** Longer values, and those with parts, are for programs. */
+const MOST_SHOWN = 60;
+
+/** What a target says of itself, on one line: `feed simulated:1, events 3310, bad rows 0`. */
+function summaryOf(status: Readonly<Record<string, unknown>>): string {
+  return Object.entries(status)
+    .filter(([, value]) => value !== null && typeof value !== 'object' && plain(value).length <= MOST_SHOWN)
+    .map(([name, value]) => {
+      const words = name.replace(/Ms$/, '').replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+      const text =
+        name.endsWith('Ms') && typeof value === 'number' ? new Date(value).toISOString() : plain(value);
+      return `${words} ${text}`;
+    })
+    .join(', ');
+}
+
 /** The answer as lines for a person. */
 export function describeStatus(answer: StatusAnswer): readonly string[] {
   const lines = [
@@ -56,8 +72,10 @@ export function describeStatus(answer: StatusAnswer): readonly string[] {
     'Targets',
   ];
   for (const target of answer.targets) {
-    lines.push(`  ${target.name.padEnd(20)} ${target.ready ? 'ready' : target.reasons.join('; ')}`);
-    for (const [name, value] of Object.entries(target.status)) lines.push(`    ${name}: ${plain(value)}`);
+    lines.push(
+      `  ${target.name.padEnd(20)} ${(target.ready ? 'ready' : 'not ready').padEnd(10)} ${summaryOf(target.status)}`.trimEnd(),
+    );
+    for (const reason of target.reasons) lines.push(`    ${reason}`);
   }
   lines.push('', 'Log');
   if (answer.log.error !== undefined) lines.push(`  ${answer.log.error}`);
@@ -80,7 +98,10 @@ export function register(program: Command, terminal: Terminal): void {
       .description('Show the running instance of a data folder: health, lags, positions, feed, disk.')
       .option('--json', 'As JSON: {version, dataFolder, ready, reasons, targets, log, feed, disk}.'),
   )
-    .addHelpText('after', '\nThe exit code is 0 when it is ready, and 1 when it is not ready or not running.')
+    .addHelpText(
+      'after',
+      '\n--json shows all that each target says of itself. The exit code is 0 when it is ready, and 1 when it is not ready or\nnot running.',
+    )
     .action(async (flags: Readonly<Record<string, unknown>>) => {
       const answer = (await connectOperator(dataFolderOf(flags)).call(
         'GET',

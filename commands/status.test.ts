@@ -1,0 +1,52 @@
+/** What `tradehall status` prints for a person: a line for each target, and no state that only a program can read. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeStatus } from './status.ts';
+
+const ANSWER = {
+  version: '0.1.0',
+  dataFolder: '/data',
+  ready: false,
+  reasons: ['query: the trade history is locked'],
+  targets: [
+    {
+      name: 'market-ingestion',
+      ready: true,
+      reasons: [],
+      status: {
+        feed: 'simulated:1',
+        trouble: null,
+        badRows: 3,
+        position: JSON.stringify({ random: Array.from({ length: 65 }, (_, at) => at * 1000) }),
+        partitions: [{ partition: 0, lag: 0 }],
+        marketTimeMs: 1_549_895_400_000,
+      },
+    },
+    { name: 'query', ready: false, reasons: ['the trade history is locked'], status: {} },
+  ],
+  log: {
+    partitions: [{ topic: 'trade_orders', partition: 0, firstOffset: 0, nextOffset: 7 }],
+    groups: [{ group: 'portfolio', positions: [{ topic: 'account_states', partition: 0, lag: 2 }] }],
+  },
+  feed: { latestFeedTimestamp: null },
+  disk: { bytes: 1_048_576, freeBytes: 2_097_152 },
+};
+
+test('a target is one line, a reason another; what has parts or is long is left to --json', () => {
+  assert.deepEqual(describeStatus(ANSWER), [
+    'Tradehall 0.1.0 on /data: not ready (query: the trade history is locked)',
+    'Feed: no price yet',
+    'Disk: 1 MiB used, 2 MiB free',
+    '',
+    'Targets',
+    '  market-ingestion     ready      feed simulated:1, bad rows 3, market time 2019-02-11T14:30:00.000Z',
+    '  query                not ready',
+    '    the trade history is locked',
+    '',
+    'Log',
+    '  trade_orders/0               records 0 to 6',
+    '',
+    'Consumers',
+    '  portfolio            2 records behind',
+  ]);
+});
