@@ -83,14 +83,14 @@ export class RequestReader {
     return symbol;
   }
 
-  /** Any case; the answer is in capitals. */
+  /** Any case; the answer is in that of `words`. */
   optionalWord<Word extends string>(fields: Fields, field: string, words: readonly Word[]): Word | null {
     const value = fields[field];
     if (value === undefined || value === null) return null;
     if (typeof value !== 'string') this.refuse(field, 'type', 'must be text');
     else {
       const capitals = value.length <= MAX_SHOWN ? value.toUpperCase() : '';
-      const word = words.find((each) => each === capitals);
+      const word = words.find((each) => each.toUpperCase() === capitals);
       if (word !== undefined) return word;
       this.refuse(field, 'enum', `must be one of ${words.join(', ')}`);
     }

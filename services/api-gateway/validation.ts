@@ -80,6 +80,9 @@ function patternInWords(params: object): string | null {
   if (pattern.test('12.5') && !pattern.test('x'))
     return 'must be a decimal such as 12.5, with at most nine places';
   if (pattern.test(A_UUID) && !pattern.test('x')) return 'must be a UUID in lower case';
+  if (pattern.test('BRK.B') && !pattern.test('brk'))
+    return 'must be a ticker: a capital letter, then at most 15 of A-Z 0-9 . -';
+  if (pattern.test('a ~') && !pattern.test('\u00e9')) return 'must be printable ASCII';
   return null;
 }
 

@@ -30,17 +30,16 @@ type Request = HttpRequest<never, never, never>;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** By the word that asks for it, in capitals as it is read; the wire has it in lower case. */
-const WINDOWS = { '1H': HOUR_MS, '24H': DAY_MS, '7D': 7 * DAY_MS } as const;
-const WINDOW_WORDS = ['1H', '24H', '7D'] as const;
+const WINDOWS = { '1h': HOUR_MS, '24h': DAY_MS, '7d': 7 * DAY_MS } as const;
+const WINDOW_WORDS = ['1h', '24h', '7d'] as const;
 const TIMEFRAMES = {
-  '1M': MINUTE_MS,
-  '5M': 5 * MINUTE_MS,
-  '15M': 15 * MINUTE_MS,
-  '1H': HOUR_MS,
-  '1D': DAY_MS,
+  '1m': MINUTE_MS,
+  '5m': 5 * MINUTE_MS,
+  '15m': 15 * MINUTE_MS,
+  '1h': HOUR_MS,
+  '1d': DAY_MS,
 } as const;
-const TIMEFRAME_WORDS = ['1M', '5M', '15M', '1H', '1D'] as const;
+const TIMEFRAME_WORDS = ['1m', '5m', '15m', '1h', '1d'] as const;
 
 export function analyticsRoutes(parts: AnalyticsRouteParts, guard: Guard): readonly Route[] {
   const shared = {
@@ -80,11 +79,10 @@ async function volume({ analytics, cache }: AnalyticsRouteParts, request: Reques
   const reader = new RequestReader();
   const query = fieldsOf(request.query) ?? {};
   const symbol = reader.optionalSymbol(query, 'symbol');
-  const word = reader.optionalWord(query, 'timeWindow', WINDOW_WORDS) ?? '24H';
+  const timeWindow = reader.optionalWord(query, 'timeWindow', WINDOW_WORDS) ?? '24h';
   if (reader.failed) return reader.problem();
-  const range = await windowRange(cache, WINDOWS[word]);
+  const range = await windowRange(cache, WINDOWS[timeWindow]);
   const rows = await (symbol === null ? analytics.volume(range) : analytics.volume(range, symbol));
-  const timeWindow = word.toLowerCase();
   return {
     kind: 'json',
     status: 200,
@@ -102,11 +100,11 @@ async function volume({ analytics, cache }: AnalyticsRouteParts, request: Reques
 async function vwap({ analytics, cache }: AnalyticsRouteParts, request: Request): Promise<HttpResult> {
   const reader = new RequestReader();
   const symbol = reader.symbol(fieldsOf(request.params) ?? {}, 'symbol');
-  const word = reader.optionalWord(fieldsOf(request.query) ?? {}, 'timeWindow', WINDOW_WORDS) ?? '24H';
+  const word = reader.optionalWord(fieldsOf(request.query) ?? {}, 'timeWindow', WINDOW_WORDS) ?? '24h';
   if (reader.failed || symbol === null) return reader.problem();
   const average = await analytics.vwap(await windowRange(cache, WINDOWS[word]), symbol);
   const text = average === null ? null : formatDecimal(average);
-  return { kind: 'json', status: 200, body: { symbol, vwap: text, timeWindow: word.toLowerCase() } };
+  return { kind: 'json', status: 200, body: { symbol, vwap: text, timeWindow: word } };
 }
 
 async function bars(
@@ -116,7 +114,7 @@ async function bars(
   const reader = new RequestReader();
   const query = fieldsOf(request.query) ?? {};
   const symbol = reader.symbol(fieldsOf(request.params) ?? {}, 'symbol');
-  const timeframe = reader.optionalWord(query, 'timeframe', TIMEFRAME_WORDS) ?? '1M';
+  const timeframe = reader.optionalWord(query, 'timeframe', TIMEFRAME_WORDS) ?? '1m';
   const limit = reader.optionalWhole(query, 'limit', 1, maxBars) ?? maxBars;
   const start = reader.optionalTimeMs(query, 'start');
   const end = reader.optionalTimeMs(query, 'end');
@@ -133,7 +131,7 @@ async function bars(
     status: 200,
     body: {
       symbol,
-      timeframe: timeframe.toLowerCase(),
+      timeframe,
       bars: found.map((bar) => ({
         t: formatTimestamp(bar.startMs),
         open: formatDecimal(bar.open),
