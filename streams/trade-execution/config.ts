@@ -12,6 +12,14 @@ export const tradeExecutionOptions = {
     minimum: 1,
     maximum: 1_000,
   }),
+  lingerMs: integerOption({
+    name: 'execution_linger_ms',
+    default: '5',
+    unit: 'ms',
+    sentence: 'How long inputs gather before they are executed, once execution has caught up.',
+    minimum: 0,
+    maximum: 1_000,
+  }),
   executionBatchSize: integerOption({
     name: 'execution_batch_size',
     default: '1024',

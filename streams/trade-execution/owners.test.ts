@@ -109,7 +109,7 @@ async function readAll(log: EventLog, topic: string): Promise<readonly LogRecord
 
 function ownersOn(log: EventLog, context = testContext(), maxBatch = 8) {
   const wanted = { fees: feesOf(CONFIG), limits: limitsOf(CONFIG) };
-  return new Owners({ context, log, wanted, maxBatch, marketTimeMs: async () => TIME.timeMs });
+  return new Owners({ context, log, wanted, maxBatch, lingerMs: 0, marketTimeMs: async () => TIME.timeMs });
 }
 
 async function executedAll(log: EventLog): Promise<boolean> {
@@ -330,7 +330,7 @@ test('controls are appended once: a restart with the same options adds none, oth
     assert.equal(await controls(), first);
     const context = testContext();
     const wanted = { fees: { ...feesOf(CONFIG), rate: 5n as Rate }, limits: limitsOf(CONFIG) };
-    const changed = new Owners({ context, log, wanted, maxBatch: 8, marketTimeMs: async () => 0 });
+    const changed = new Owners({ context, log, wanted, maxBatch: 8, lingerMs: 0, marketTimeMs: async () => 0 });
     changed.start();
     await waitUntil(async () => changed.trouble().length === 0 && (await executedAll(log)), context);
     await changed.stop();

@@ -24,6 +24,8 @@ export interface OwnersOptions {
   readonly log: EventLog;
   readonly wanted: WantedControls;
   readonly maxBatch: number;
+  /** A commit costs much the same for one input as for ten: when few were waiting, the next ones gather so long. */
+  readonly lingerMs: number;
   /** Market time, ms: what controls are stamped with. */
   marketTimeMs(): Promise<number>;
 }
@@ -165,6 +167,10 @@ export class Owners {
         case 'records':
           if ((await this.#turn(polled.records)) === 'fenced') return 'fenced';
           onProgress();
+          if (polled.records.length < MIN_BATCH) {
+            const { context, lingerMs } = this.#options;
+            if (lingerMs > 0) await context.runtime.timers.sleep(lingerMs, this.#stopping.signal);
+          }
           break;
       }
     }

@@ -32,6 +32,7 @@ export function createTradeExecutionStream(
     log,
     wanted: { fees: feesOf(config), limits: limitsOf(config) },
     maxBatch: config.executionBatchSize,
+    lingerMs: config.lingerMs,
     marketTimeMs: async () => (await cache.prices.latestFeedTimestampMs()) ?? 0,
   });
 
