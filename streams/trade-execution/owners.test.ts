@@ -330,7 +330,14 @@ test('controls are appended once: a restart with the same options adds none, oth
     assert.equal(await controls(), first);
     const context = testContext();
     const wanted = { fees: { ...feesOf(CONFIG), rate: 5n as Rate }, limits: limitsOf(CONFIG) };
-    const changed = new Owners({ context, log, wanted, maxBatch: 8, lingerMs: 0, marketTimeMs: async () => 0 });
+    const changed = new Owners({
+      context,
+      log,
+      wanted,
+      maxBatch: 8,
+      lingerMs: 0,
+      marketTimeMs: async () => 0,
+    });
     changed.start();
     await waitUntil(async () => changed.trouble().length === 0 && (await executedAll(log)), context);
     await changed.stop();
