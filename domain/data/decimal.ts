@@ -195,12 +195,45 @@ export function subtract<D extends Decimal>(left: D, right: D): D {
   return orThrow(fits(difference) ? (difference as D) : 'overflow', 'difference');
 }
 
+/** Whether a sum of two decimals is one. */
+export function sumFits(left: bigint, right: bigint): boolean {
+  const sum = BigInt.asIntN(64, left + right);
+  return left < 0n !== right < 0n || sum < 0n === left < 0n;
+}
+
+// What follows has two ways: one in machine words for nearly every amount, and one for any. V8 turns arithmetic
+// inside `BigInt.asIntN(64, …)` into machine words; elsewhere each operation makes an object.
+
+/** Up to 8,796 a share, and half a million shares: the products below stay under 2⁶³. */
+const SMALL_FACTOR = 2n ** 43n;
+const SMALL_WHOLE = 2n ** 19n;
+const HALF = ONE / 2n;
+
+type Rounding = 'half_even' | 'up';
+
+/** `left × right ÷ 10⁹` in machine words; -1 where it needs more. */
+function smallProduct(left: bigint, right: bigint, rounding: Rounding): bigint {
+  if (left < 0n || right < 0n || left > SMALL_FACTOR) return -1n;
+  const whole = BigInt.asIntN(64, BigInt.asIntN(64, right) / ONE);
+  if (whole > SMALL_WHOLE) return -1n;
+  const base = BigInt.asIntN(64, left * whole);
+  const fraction = BigInt.asIntN(64, right - BigInt.asIntN(64, whole * ONE));
+  if (fraction === 0n) return base;
+  const leftWhole = BigInt.asIntN(64, BigInt.asIntN(64, left) / ONE);
+  const leftFraction = BigInt.asIntN(64, left - BigInt.asIntN(64, leftWhole * ONE));
+  const least = BigInt.asIntN(64, leftFraction * fraction);
+  const carried = BigInt.asIntN(64, least / ONE);
+  const rest = BigInt.asIntN(64, least - BigInt.asIntN(64, carried * ONE));
+  const product = BigInt.asIntN(64, BigInt.asIntN(64, base + leftWhole * fraction) + carried);
+  if (rest === 0n) return product;
+  const up = rounding === 'up' || rest > HALF || (rest === HALF && BigInt.asIntN(64, product & 1n) === 1n);
+  return up ? BigInt.asIntN(64, product + 1n) : product;
+}
+
 /** Price × quantity, rounded half to even once. */
 export function tryMultiply(price: Price, quantity: Quantity): Money | 'overflow' {
-  // Whole shares need no 128-bit division: most orders.
-  const shares = wholeOf(quantity);
-  if (shares !== null) return fitted<Money>(price * shares);
-  return fitted<Money>(roundHalfEven(price * quantity, ONE));
+  const small = smallProduct(price, quantity, 'half_even');
+  return small < 0n ? fitted<Money>(roundHalfEven(price * quantity, ONE)) : (small as Money);
 }
 
 /** Price × quantity, rounded half to even once. */
@@ -210,8 +243,8 @@ export function multiply(price: Price, quantity: Quantity): Money {
 
 /** Price × quantity, rounded away from zero: what must be set aside to be sure. */
 export function tryMultiplyUp(price: Price, quantity: Quantity): Money | 'overflow' {
-  const shares = wholeOf(quantity);
-  if (shares !== null) return fitted<Money>(price * shares);
+  const small = smallProduct(price, quantity, 'up');
+  if (small >= 0n) return small as Money;
   const product = price * quantity;
   const quotient = product / ONE;
   return fitted<Money>(product > quotient * ONE ? quotient + 1n : quotient);
@@ -219,7 +252,8 @@ export function tryMultiplyUp(price: Price, quantity: Quantity): Money | 'overfl
 
 /** A rate of an amount, rounded half to even once. */
 export function tryApplyRate<D extends Price | Money>(amount: D, rate: Rate): D | 'overflow' {
-  return fitted<D>(roundHalfEven(amount * rate, ONE));
+  const small = smallProduct(amount, rate, 'half_even');
+  return small < 0n ? fitted<D>(roundHalfEven(amount * rate, ONE)) : (small as D);
 }
 
 /** A rate of an amount, rounded half to even once. */
@@ -229,12 +263,12 @@ export function applyRate<D extends Price | Money>(amount: D, rate: Rate): D {
 
 /** Money per share, rounded half to even: an average price. The quantity must not be zero. */
 export function divide(money: Money, quantity: Quantity): Price {
-  return orThrow(fitted<Price>(roundHalfEven(money * ONE, quantity)), 'quotient');
+  return orThrow(fitted<Price>(ratio(money, ONE, quantity)), 'quotient');
 }
 
 /** The same for a report that must not fail: a quotient that does not fit is the largest decimal. */
 export function divideOrLargest(money: Money, quantity: Quantity): Price {
-  const quotient = roundHalfEven(money * ONE, quantity);
+  const quotient = ratio(money, ONE, quantity);
   return (quotient > MAX_SCALED ? MAX_SCALED : quotient) as Price;
 }
 
@@ -245,7 +279,46 @@ export function tryDivideDown(money: Money, price: Price): Quantity | 'overflow'
 
 /** `amount × part ÷ whole`, rounded half to even; with 0 ≤ part ≤ whole it always fits. */
 export function proportion(amount: Money, part: Quantity, whole: Quantity): Money {
-  return part === whole ? amount : (roundHalfEven(amount * part, whole) as Money);
+  return part === whole ? amount : (ratio(amount, part, whole) as Money);
+}
+
+/** A thousandth of a share: nearly every quantity is a number of these. */
+const MILLI = ONE / 1_000n;
+
+/** `amount × part ÷ whole`, rounded half to even. */
+function ratio(amount: bigint, part: bigint, whole: bigint): bigint {
+  if (amount >= 0n && part >= 0n && whole > 0n) {
+    const parts = BigInt.asIntN(64, BigInt.asIntN(64, part) / MILLI);
+    const wholes = BigInt.asIntN(64, BigInt.asIntN(64, whole) / MILLI);
+    const inMillis = BigInt.asIntN(64, parts * MILLI) === part && BigInt.asIntN(64, wholes * MILLI) === whole;
+    if (inMillis && productIsSmall(amount, parts)) {
+      const product = BigInt.asIntN(64, amount * parts);
+      const quotient = BigInt.asIntN(64, product / wholes);
+      const doubled = BigInt.asIntN(
+        64,
+        2n * BigInt.asIntN(64, product - BigInt.asIntN(64, quotient * wholes)),
+      );
+      const up = doubled > wholes || (doubled === wholes && BigInt.asIntN(64, quotient & 1n) === 1n);
+      return up ? BigInt.asIntN(64, quotient + 1n) : quotient;
+    }
+  }
+  return roundHalfEven(amount * part, whole);
+}
+
+const TWO_TO_10 = 2n ** 10n;
+const TWO_TO_16 = 2n ** 16n;
+const TWO_TO_24 = 2n ** 24n;
+const TWO_TO_38 = 2n ** 38n;
+const TWO_TO_46 = 2n ** 46n;
+const TWO_TO_52 = 2n ** 52n;
+
+/** Whether a product of two that are not negative stays under 2⁶³. */
+function productIsSmall(amount: bigint, parts: bigint): boolean {
+  return (
+    (amount < TWO_TO_52 && parts <= TWO_TO_10) ||
+    (amount < TWO_TO_46 && parts < TWO_TO_16) ||
+    (amount < TWO_TO_38 && parts < TWO_TO_24)
+  );
 }
 
 /** An exact quotient rounded once, halves to the even neighbour. The divisor must not be zero. */
@@ -257,12 +330,6 @@ export function roundHalfEven(numerator: bigint, divisor: bigint): bigint {
   const magnitude = divisor < 0n ? -divisor : divisor;
   if (doubled < magnitude || (doubled === magnitude && quotient % 2n === 0n)) return quotient;
   return numerator < 0n === divisor < 0n ? quotient + 1n : quotient - 1n;
-}
-
-/** How many whole units a decimal is; `null` when it has decimals. In 64 bits, which V8 turns into machine words. */
-function wholeOf(value: bigint): bigint | null {
-  const whole = BigInt.asIntN(64, BigInt.asIntN(64, value) / ONE);
-  return BigInt.asIntN(64, whole * ONE) === value ? whole : null;
 }
 
 function fitted<D extends Decimal>(value: bigint): D | 'overflow' {

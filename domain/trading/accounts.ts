@@ -3,7 +3,7 @@
  * when it says the same, and a denial when it says something else. Opening is also once per account id.
  */
 import type { AccountCommandEntity } from '#domain/data/account-state.ts';
-import { fits, formatDecimal, type Money } from '#domain/data/decimal.ts';
+import { formatDecimal, type Money, sumFits } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
@@ -52,7 +52,7 @@ export function deposit(step: Step, input: Deposit): void {
     refuse(step, input, account, 'DEPOSIT_DENIED', NOT_POSITIVE);
     return;
   }
-  if (!fits(account.cash + amount)) {
+  if (!sumFits(account.cash, amount)) {
     refuse(step, input, account, 'DEPOSIT_DENIED', 'overflow: the cash would not fit 64 bits');
     return;
   }

@@ -5,7 +5,7 @@
  * The checks run in the order of `DENIAL_PRECEDENCE`; an order that breaks several is denied for the first.
  */
 import type { OrderIntent } from '#domain/data/account-state.ts';
-import { fits, formatDecimal, type Quantity } from '#domain/data/decimal.ts';
+import { formatDecimal, type Quantity, sumFits } from '#domain/data/decimal.ts';
 import type { SubmitOrder } from '#domain/data/trading-inputs.ts';
 import { type EstimatedReservation, estimateReservation } from './estimate.ts';
 import type { Account, Position } from './holdings.ts';
@@ -100,7 +100,7 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
   if (asked === null && quantity > limits.maxOrderQuantity)
     return tooLarge(quantity, limits.maxOrderQuantity);
   const position = state.positions.get(account, instrument) ?? null;
-  if (side === 'BUY' && position !== null && !fits(position.quantity + quantity)) {
+  if (side === 'BUY' && position !== null && !sumFits(position.quantity, quantity)) {
     return denied('overflow', 'the position would not fit 64 bits', quantity);
   }
   if (estimate.notional > limits.maxOrderNotional) {

@@ -11,6 +11,7 @@ import {
   type Price,
   proportion,
   type Quantity,
+  sumFits,
   tryMultiply,
   tryMultiplyUp,
   ZERO_MONEY,
@@ -95,9 +96,9 @@ export function settleFill(step: Step, working: WorkingOrder, terms: FillTerms):
   const before = filledOf(order);
   if (quantity <= 0n || quantity > order.quantity - before.quantity) return 'fill_exceeds_order';
   const notional = tryMultiply(price, quantity);
-  if (notional === 'overflow' || !fits(before.notional + notional)) return 'overflow';
-  const filledQuantity = (before.quantity + quantity) as Quantity;
-  const filledNotional = (before.notional + notional) as Money;
+  if (notional === 'overflow' || !sumFits(before.notional, notional)) return 'overflow';
+  const filledQuantity = BigInt.asIntN(64, before.quantity + quantity) as Quantity;
+  const filledNotional = BigInt.asIntN(64, before.notional + notional) as Money;
   const due = feeOfFill(order, filledQuantity, filledNotional, before.fees);
   const fee =
     order.intent.side === 'BUY'
@@ -181,12 +182,14 @@ function settleBuy(
   const { account, order, instrument } = working;
   const { intent } = order;
   invariant(intent.side === 'BUY', 'a buy settles as a buy');
-  const spendable = intent.reservedCash + account.cash - account.cashReserved;
-  const left = spendable - notional - fee;
+  const unreserved = BigInt.asIntN(64, account.cash - account.cashReserved);
+  const spendable = BigInt.asIntN(64, intent.reservedCash + unreserved);
+  if (notional > spendable) return 'reservation_used_up';
+  const left = BigInt.asIntN(64, spendable - notional) - fee;
   if (left < 0n) return 'reservation_used_up';
   const held = heldBy(state, working);
   const { quantity } = terms.decision;
-  if (held !== null && (!fits(held.quantity + quantity) || !fits(held.costBasis + notional)))
+  if (held !== null && (!sumFits(held.quantity, quantity) || !sumFits(held.costBasis, notional)))
     return 'overflow';
   const charged = fee as Money;
   // What a whole fill has not used, closing the order gives back.
@@ -237,7 +240,7 @@ function settleSale(
   invariant(position !== null && position.reserved >= quantity, 'a sale has reserved its shares');
   const basis = proportion(position.costBasis, quantity, position.quantity);
   const realisedProfit = position.realisedProfit + notional - basis;
-  if (!fits(account.cash + notional) || !fits(realisedProfit)) return 'overflow';
+  if (!sumFits(account.cash, notional) || !fits(realisedProfit)) return 'overflow';
   const fee = minimum(due as Money, notional);
   position.reserved = (position.reserved - quantity) as Quantity;
   position.costBasis = (position.costBasis - basis) as Money;

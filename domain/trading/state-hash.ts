@@ -52,15 +52,18 @@ export function readLanes(words: Int32Array, at: number, lanes: Lanes): void {
 
 /** 32 hexadecimal digits. */
 export function formatLanes(lanes: Lanes): string {
-  return hex(lanes.lane0) + hex(lanes.lane1) + hex(lanes.lane2) + hex(lanes.lane3);
+  // The low word of a pair lies first.
+  formatted[0] = lanes.lane1;
+  formatted[1] = lanes.lane0;
+  formatted[2] = lanes.lane3;
+  formatted[3] = lanes.lane2;
+  return (((formattedPairs[0] as bigint) << 64n) | (formattedPairs[1] as bigint))
+    .toString(16)
+    .padStart(32, '0');
 }
 
-const TWO_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-const THREE_DIGITS = Array.from({ length: 4_096 }, (_, bits) => bits.toString(16).padStart(3, '0'));
-
-function hex(word: number): string {
-  return `${THREE_DIGITS[word >>> 20]}${THREE_DIGITS[(word >>> 8) & 4_095]}${TWO_DIGITS[word & 255]}`;
-}
+const formatted = new Int32Array(4);
+const formattedPairs = new BigUint64Array(formatted.buffer);
 
 /** Room for any entity with texts as long as the wires let them be; a longer text is folded on the way. */
 const CELLS = 1_024;
