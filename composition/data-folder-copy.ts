@@ -7,20 +7,17 @@
  *
  * The relational database is copied before the log: what it projects is then behind the log, never ahead.
  */
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { copySqliteFile } from '#infrastructure/common/sqlite-file.ts';
-import { DATA_FORMAT, FORMAT_FILE, RESTORING_FILE } from '#infrastructure/core/data-folder.ts';
+import {
+  DATA_FORMAT,
+  FORMAT_FILE,
+  makeDataFolder,
+  RESTORING_FILE,
+} from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
+import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
@@ -35,6 +32,16 @@ const MANIFEST_FILE = 'backup.json';
 
 function refusal(code: string, sentence: string): OperatingError {
   return new OperatingError(code, sentence, { retry: 'never' });
+}
+
+/** What the file system refused, as a sentence; anything else as it is. */
+function failure(code: string, what: string, error: unknown): unknown {
+  const errno = (error as NodeJS.ErrnoException).code;
+  if (error instanceof OperatingError || errno === undefined || !/^E[A-Z]+$/.test(errno)) return error;
+  return new OperatingError(code, `${what} failed (${errno}): nothing is left of it.`, {
+    retry: 'never',
+    cause: error,
+  });
 }
 
 export function requireEmptyFolder(folder: string): void {
@@ -67,7 +74,7 @@ export async function backUpDataFolder(
   requireEmptyFolder(folder);
   const existed = existsSync(folder);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     copyFileSync(join(dataFolder, FORMAT_FILE), join(folder, FORMAT_FILE));
     await copySqliteFile(join(dataFolder, DATA_PATHS.relational), join(folder, DATA_PATHS.relational));
     await log.backup(join(folder, DATA_PATHS.log));
@@ -79,16 +86,7 @@ export async function backUpDataFolder(
       rmSync(join(folder, name), { recursive: true, force: true });
     }
     if (!existed) rmSync(folder, { recursive: true, force: true });
-    const errno = (error as NodeJS.ErrnoException).code;
-    if (error instanceof OperatingError || errno === undefined || !/^E[A-Z]+$/.test(errno)) throw error;
-    throw new OperatingError(
-      'BACKUP_FAILED',
-      `The backup into ${folder} failed (${errno}): nothing is left of it.`,
-      {
-        retry: 'never',
-        cause: error,
-      },
-    );
+    throw failure('BACKUP_FAILED', `The backup into ${folder}`, error);
   }
 }
 
@@ -104,7 +102,7 @@ export async function restoreDataFolder(
     throw refusal('NOT_A_BACKUP', `${source} holds no finished backup: it has no ${MANIFEST_FILE}.`);
   }
   requireEmptyFolder(target);
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  makeDataFolder(target);
   const marker = join(target, RESTORING_FILE);
   writeFileSync(marker, '');
   try {
@@ -121,7 +119,7 @@ export async function restoreDataFolder(
     return { records };
   } catch (error) {
     for (const name of readdirSync(target)) rmSync(join(target, name), { recursive: true, force: true });
-    throw error;
+    throw failure('RESTORE_FAILED', `The restore into ${target}`, error);
   }
 }
 

@@ -1,5 +1,7 @@
 /** A log to a file and back. The projections of an imported log are rebuilt by its first start. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDataFolder } from '#infrastructure/core/data-folder.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { exportLog, type Progress } from '#infrastructure/event-log/export-log.ts';
@@ -36,9 +38,19 @@ export async function importDataFolder(
   progress: Progress,
 ): Promise<LogVerdict> {
   requireEmptyFolder(dataFolder);
+  makeDataFolder(dataFolder);
   const directory = join(dataFolder, DATA_PATHS.log);
-  const { kind, verdict } = await importLog(file, directory, progress);
-  if (kind === 'refused') return verdict;
+  let imported = false;
+  let verdict: LogVerdict;
+  try {
+    const outcome = await importLog(file, directory, progress);
+    verdict = outcome.verdict;
+    imported = outcome.kind === 'imported';
+  } finally {
+    // Else the folder would not be empty for the next attempt.
+    if (!imported) rmSync(directory, { recursive: true, force: true });
+  }
+  if (!imported) return verdict;
   const logger = createLogger({
     level: 'error',
     format: 'text',

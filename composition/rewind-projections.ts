@@ -3,7 +3,7 @@
  * after a restore or an import, and at the start after a store was deleted. A group's noted position says what its store
  * holds, so the two may not be parted.
  */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
 import { DATA_PATHS } from './data-paths.ts';
 
@@ -19,9 +19,11 @@ export type ProjectionStore = keyof typeof GROUPS;
 
 export const PROJECTION_STORES = Object.keys(GROUPS) as readonly ProjectionStore[];
 
-/** Those of the data folder that are not there, whether lost or never made. */
+/** Those of the data folder that are not there or empty, whether lost or never made. */
 export function missingStores(fileOf: (name: string) => string): readonly ProjectionStore[] {
-  return PROJECTION_STORES.filter((store) => !existsSync(fileOf(DATA_PATHS[store])));
+  return PROJECTION_STORES.filter(
+    (store) => (statSync(fileOf(DATA_PATHS[store]), { throwIfNoEntry: false })?.size ?? 0) === 0,
+  );
 }
 
 /** Back to the first record that is still there. Answers the groups that had got further. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -60,6 +60,18 @@ describe('a data folder', () => {
     const path = join(root, 'file');
     writeFileSync(path, '');
     assert.throws(() => openDataFolder(path), /is not a folder: choose another with --data/);
+  });
+});
+
+describe('a folder that cannot be made', () => {
+  // Where a folder of the kernel's can be had: making folders there is refused, and Node's own way never comes back.
+  const linux = existsSync('/proc/self');
+
+  test('is refused with a sentence, however deep', { skip: linux ? false : 'needs /proc' }, () => {
+    assert.throws(() => openDataFolder('/proc/self/no/such'), {
+      code: 'DATA_FOLDER_UNUSABLE',
+      message: /^The data folder \/proc\/self\/no\/such cannot be used/,
+    });
   });
 });
 

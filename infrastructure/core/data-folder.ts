@@ -4,18 +4,10 @@
  * The lock is a transaction held open on a small SQLite file: the operating system drops it with the process,
  * however that ends, so a stale lock cannot be. `format.json` says which version wrote the folder.
  */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from './make-folder.ts';
 import { OperatingError } from './operating-error.ts';
 
 /** Raised with every change that an older program could not read; `upgrade` then knows how to get there. */
@@ -124,12 +116,15 @@ function checkFormat(path: string): void {
   );
 }
 
+/** Throws an `OperatingError` with a sentence when there can be no folder. */
+export function makeDataFolder(path: string): void {
+  writable(path, () => makeFolder(path));
+}
+
 /** Creates what is missing (0700), takes the lock, checks the format. Throws an `OperatingError` with a sentence. */
 export function openDataFolder(path: string): DataFolder {
   const absolute = resolve(path);
-  writable(absolute, () => mkdirSync(absolute, { recursive: true, mode: 0o700 }));
-  if (!statSync(absolute).isDirectory())
-    throw unusable(absolute, 'is not a folder: choose another with --data.');
+  makeDataFolder(absolute);
   const lock = takeLock(absolute);
   try {
     writable(absolute, () => {
@@ -145,7 +140,11 @@ export function openDataFolder(path: string): DataFolder {
     path: absolute,
     file: (name) => join(absolute, name),
     release: () => {
-      rmSync(join(absolute, HOLDER_FILE), { force: true });
+      try {
+        rmSync(join(absolute, HOLDER_FILE), { force: true });
+      } catch {
+        // Only a hint, and the folder may have become read-only: whoever takes the lock next writes its own.
+      }
       lock.close();
     },
   };

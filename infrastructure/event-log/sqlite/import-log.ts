@@ -2,10 +2,11 @@
  * Restores an exported log into a folder, the same to the byte: offsets, times, seals, heads, positions. The files
  * appear only when the whole was read and its seals hold.
  */
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ExportLine } from '../export-format.ts';
 import type { Progress } from '../export-log.ts';
@@ -137,7 +138,7 @@ export async function importLog(
   progress: Progress = () => {},
 ): Promise<ImportOutcome> {
   assertNoLogIn(directory);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   const building = mkdtempSync(join(directory, '.importing-'));
   try {
     await load(file, building, progress);

@@ -7,9 +7,10 @@
  * Each partition's records are in a table of their own, `records_<id>`, made when its topic is created; the view
  * `record_tables` says which is whose.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { operatingErrorOf } from './failures.ts';
 
@@ -112,7 +113,7 @@ export function openLogFile(options: LogFileOptions): DatabaseSync {
   const path = join(options.directory, LOG_FILE);
   let db: DatabaseSync | null = null;
   try {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    makeFolder(options.directory);
     db = new DatabaseSync(path, { timeout: 0 });
     db.exec(`PRAGMA page_size = ${PAGE_BYTES};
       PRAGMA locking_mode = EXCLUSIVE;

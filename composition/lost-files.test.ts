@@ -1,0 +1,30 @@
+/** What was lost is taken for lost, and what could not be finished leaves nothing in the way of another attempt. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { DATA_PATHS } from './data-paths.ts';
+import { importDataFolder } from './log-transfer.ts';
+import { missingStores } from './rewind-projections.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'lost-files-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+test('a store whose file is empty is as lost as one that is gone: opening it would make a new one', () => {
+  const fileOf = (name: string) => join(root, name);
+  for (const name of [DATA_PATHS.portfolios, DATA_PATHS.analytics]) writeFileSync(fileOf(name), 'something');
+  writeFileSync(fileOf(DATA_PATHS.history), '');
+  assert.deepEqual(missingStores(fileOf), ['history', 'relational']);
+});
+
+test('an import that failed leaves the folder empty, so that it can be tried again', async () => {
+  const file = join(root, 'cut.ndjson');
+  writeFileSync(file, '{"format":');
+  const folder = join(root, 'imported');
+  await assert.rejects(
+    importDataFolder(file, folder, () => {}),
+    { code: 'LOG_EXPORT_UNREADABLE' },
+  );
+  assert.deepEqual(readdirSync(folder), []);
+});
