@@ -15,14 +15,13 @@ import { postTransfer } from './ledger.ts';
 import type { PartitionState } from './state.ts';
 import { emptyLanes } from './state-hash.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
-import { touch } from './tracking.ts';
 
 /** Empty. */
 export function addAccount(state: PartitionState, accountId: AccountId, name: string): Account {
   const account = new Account(accountId, name, state.accounts.size, state.accountRows);
   account.updatedAtMs = state.clockMs;
   state.accounts.add(accountId, account);
-  touch(account, state.changes.accounts);
+  account.touch(state.changes.accounts);
   return account;
 }
 

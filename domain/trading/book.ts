@@ -4,8 +4,9 @@
  */
 import type { Rows } from './rows.ts';
 import { textLanes, writeLanes } from './state-hash.ts';
-import type { Tracked } from './tracking.ts';
+import type { Changeable } from './tracking.ts';
 
+/** The hashed cells of a row; behind them lies the hash. */
 export const BOOK_CELLS = 14;
 
 const OUTSIDE = 0;
@@ -16,11 +17,7 @@ const ACCOUNTS = 8;
 const KIND = 10;
 const ASSET = 12;
 
-export class AssetBook implements Tracked {
-  lane0 = 0;
-  lane1 = 0;
-  lane2 = 0;
-  lane3 = 0;
+export class AssetBook implements Changeable {
   stale = false;
   changed = false;
   readonly asset: string;
@@ -34,6 +31,14 @@ export class AssetBook implements Tracked {
     this.place = rows.add();
     rows.numbers[this.place + KIND] = 7;
     writeLanes(textLanes(asset), rows.words, (this.place + ASSET) * 2);
+  }
+
+  /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
+  touch(changed: AssetBook[]): void {
+    this.stale = true;
+    if (this.changed) return;
+    this.changed = true;
+    changed.push(this);
   }
 
   get outside(): bigint {

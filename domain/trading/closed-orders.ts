@@ -37,6 +37,8 @@ const ACCOUNT_NUMBER = 20;
 const STATUS = 21;
 const HASH_OF_ID = 22;
 const LANES = 24;
+const OWN_CELLS = 12;
+/** With the hash. */
 const CELLS = 14;
 const WORDS = CELLS * 2;
 
@@ -58,7 +60,7 @@ export class ClosedOrders {
   readonly #capacity: number;
   readonly #accounts: { at(place: number): Account | undefined };
   readonly #cells = new HashCells();
-  readonly #rows = new Rows(CELLS);
+  readonly #rows = new Rows(OWN_CELLS);
   readonly #texts = new Map<number, ClosedOrderEntity>();
   /** Numbered below this: taken for a snapshot. */
   #takenCount = 0;

@@ -1,7 +1,6 @@
 /** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
 import type { Control } from '#domain/data/trading-inputs.ts';
 import type { PartitionState } from './state.ts';
-import { touch } from './tracking.ts';
 
 export function applyControl(state: PartitionState, input: Control): void {
   const { change } = input;
@@ -28,7 +27,7 @@ export function applyControl(state: PartitionState, input: Control): void {
       if (account === undefined) return;
       account.killSwitchEngaged = change.engaged;
       account.updatedAtMs = state.clockMs;
-      touch(account, state.changes.accounts);
+      account.touch(state.changes.accounts);
       return;
     }
   }

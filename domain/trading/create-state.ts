@@ -10,7 +10,7 @@ import { PositionTable } from './position-table.ts';
 import { Rows } from './rows.ts';
 import { CASH_ASSET, emptyChanges, type PartitionState } from './state.ts';
 import { emptyLanes } from './state-hash.ts';
-import { touch, untracked } from './tracking.ts';
+import { untracked } from './tracking.ts';
 
 export function createState(partition: number): PartitionState {
   const accounts: PartitionState['accounts'] = new IdMap();
@@ -18,7 +18,7 @@ export function createState(partition: number): PartitionState {
   const cashBook = new AssetBook(CASH_ASSET, bookRows);
   // The defaults are state too: they are hashed and saved like what comes to replace them.
   const changes = emptyChanges();
-  touch(cashBook, changes.books);
+  cashBook.touch(changes.books);
   return {
     partition,
     clockMs: 0,

@@ -1,12 +1,10 @@
 /**
- * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in a row
- * (accounts, positions, books) is hashed where it is, its kind and ids included.
+ * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in rows
+ * (accounts, positions, books, closed orders) is hashed there.
  */
 import type { AccountCommandEntity, ControlsEntity } from '#domain/data/account-state.ts';
 import type { OrderId } from '#domain/data/identifiers.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
-import { type AssetBook, BOOK_CELLS } from './book.ts';
-import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
 import type { Instrument, PartitionState, VenueSource, WorkingOrder } from './state.ts';
 import {
   beginHash,
@@ -18,14 +16,11 @@ import {
   hashOptionalText,
   hashScaled,
   hashText,
-  hashWords,
   type Lanes,
 } from './state-hash.ts';
 
 const TAG = {
   order: 3,
-  /** Which says in one of its cells what it is. */
-  row: 0,
   orderIdentity: 1,
   accountCommand: 5,
   price: 6,
@@ -33,18 +28,6 @@ const TAG = {
   venueSource: 9,
   counters: 10,
 } as const;
-
-export function hashAccount(account: Account, target: Lanes): void {
-  hashWords(account.rows.words, account.place * 2, ACCOUNT_CELLS * 2, TAG.row, target);
-}
-
-export function hashPosition(position: Position, target: Lanes): void {
-  hashWords(position.rows.words, position.place * 2, POSITION_CELLS * 2, TAG.row, target);
-}
-
-export function hashBook(book: AssetBook, target: Lanes): void {
-  hashWords(book.rows.words, book.place * 2, BOOK_CELLS * 2, TAG.row, target);
-}
 
 export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
   const { order } = working;

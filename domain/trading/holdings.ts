@@ -1,14 +1,15 @@
 /**
- * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. Cells from the first up
- * to `…_HASHED` are what the entity's hash is over; its kind and its ids are among them, written once.
+ * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. The entity's kind and ids
+ * are in its row too, written once, so that its hash is over the row and nothing else.
  */
 import { accountKey, positionKey } from '#domain/data/account-state-key.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
 import { emptyLanes, type Lanes, textLanes, writeLanes } from './state-hash.ts';
-import type { Tracked } from './tracking.ts';
+import type { Changeable } from './tracking.ts';
 
+/** The hashed cells of a row; behind them lies the hash. */
 export const ACCOUNT_CELLS = 10;
 const CASH = 0;
 const CASH_RESERVED = 1;
@@ -19,11 +20,7 @@ const ACCOUNT_KIND = 5;
 const ACCOUNT_ID = 6;
 const NAME = 8;
 
-export class Account implements Tracked {
-  lane0 = 0;
-  lane1 = 0;
-  lane2 = 0;
-  lane3 = 0;
+export class Account implements Changeable {
   stale = false;
   changed = false;
   openOrders = 0;
@@ -54,6 +51,14 @@ export class Account implements Tracked {
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
     writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
     writeLanes(textLanes(name), rows.words, (this.place + NAME) * 2);
+  }
+
+  /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
+  touch(changed: Account[]): void {
+    this.stale = true;
+    if (this.changed) return;
+    this.changed = true;
+    changed.push(this);
   }
 
   get cash(): Money {
@@ -97,6 +102,7 @@ export class Account implements Tracked {
   }
 }
 
+/** As above. */
 export const POSITION_CELLS = 12;
 const QUANTITY = 0;
 const RESERVED = 1;
@@ -109,11 +115,7 @@ const POSITION_KIND = 7;
 const OWNER_ID = 8;
 const SYMBOL = 10;
 
-export class Position implements Tracked {
-  lane0 = 0;
-  lane1 = 0;
-  lane2 = 0;
-  lane3 = 0;
+export class Position implements Changeable {
   stale = false;
   changed = false;
   readonly rows: Rows;
@@ -132,6 +134,14 @@ export class Position implements Tracked {
     rows.numbers[this.place + POSITION_KIND] = 2;
     writeLanes(account.identity, rows.words, (this.place + OWNER_ID) * 2);
     writeLanes(textLanes(symbol), rows.words, (this.place + SYMBOL) * 2);
+  }
+
+  /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
+  touch(changed: Position[]): void {
+    this.stale = true;
+    if (this.changed) return;
+    this.changed = true;
+    changed.push(this);
   }
 
   get quantity(): Quantity {

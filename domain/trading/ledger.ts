@@ -15,7 +15,6 @@ import { AssetBook } from './book.ts';
 import type { Account, Position } from './holdings.ts';
 import { invariant } from './invariant.ts';
 import { CASH_ASSET, type PartitionState } from './state.ts';
-import { touch } from './tracking.ts';
 
 export type Settlement = 'at_once' | 'later';
 
@@ -24,7 +23,7 @@ export function bookOf(state: PartitionState, asset: string): AssetBook {
   if (book === undefined) {
     book = new AssetBook(asset, state.bookRows);
     state.books.set(asset, book);
-    touch(book, state.changes.books);
+    book.touch(state.changes.books);
   }
   return book;
 }
@@ -77,7 +76,7 @@ export function postFill(
   position.quantity = (position.quantity + sharesIn) as Quantity;
   invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
   shareBook.addAccounts(sharesIn);
-  touch(shareBook, state.changes.books);
+  shareBook.touch(state.changes.books);
   assertBalanced(cashBook);
   assertBalanced(shareBook);
   const own = account.accountId;
@@ -108,8 +107,8 @@ function addCash(state: PartitionState, account: Account, amount: bigint): void 
   account.cash = (account.cash + amount) as Money;
   invariant(account.cash >= 0n, 'cash never goes below zero');
   state.cashBook.addAccounts(amount);
-  touch(account, state.changes.accounts);
-  touch(state.cashBook, state.changes.books);
+  account.touch(state.changes.accounts);
+  state.cashBook.touch(state.changes.books);
 }
 
 export function assertBalanced(book: AssetBook): void {

@@ -32,7 +32,7 @@ import { invariant } from './invariant.ts';
 import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { subtractLanes } from './state-hash.ts';
+import { emptyLanes, subtractLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, eventIdOf, nextSequence, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
@@ -91,7 +91,7 @@ export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>, i
   } else {
     invariant(position !== null, 'an approved sale has a position');
     position.reserved = (position.reserved + quantity) as Quantity;
-    touch(position, state.changes.positions);
+    position.touch(state.changes.positions);
   }
   account.openOrders += 1;
   const working = workingOrder(account, instrument, position, order, idHash);
@@ -110,10 +110,7 @@ export function workingOrder(
     idHash,
     place: NOT_YET,
     identity: null,
-    lane0: 0,
-    lane1: 0,
-    lane2: 0,
-    lane3: 0,
+    hash: emptyLanes(),
     stale: false,
     changed: false,
     account,
@@ -158,9 +155,8 @@ export function closeOrder(
     state.working.remove(working.place, working.idHash);
     removeResting(instrument.resting, working);
     // What an order has put into the sums leaves them with it.
-    subtractLanes(account.sum, working);
-    subtractLanes(state.lanes, working);
-    working.lane0 = working.lane1 = working.lane2 = working.lane3 = 0;
+    subtractLanes(account.sum, working.hash);
+    subtractLanes(state.lanes, working.hash);
     touch(working, state.changes.orders);
   }
   const closed = closedOrder(state, order, status, filled.quantity);
@@ -185,7 +181,7 @@ function releaseReservation(state: PartitionState, working: WorkingOrder, filled
     invariant(position !== null, 'an open sale has a position');
     position.reserved = (position.reserved - (order.quantity - filledQuantity)) as Quantity;
     invariant(position.reserved >= 0n, 'a position never gives back more than it has reserved');
-    touch(position, state.changes.positions);
+    position.touch(state.changes.positions);
   }
 }
 

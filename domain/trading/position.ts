@@ -1,7 +1,6 @@
 /** A position: what an account holds of a symbol, what it paid for it, and what its sales have earned. */
 import { type Account, Position } from './holdings.ts';
 import type { Instrument, PartitionState } from './state.ts';
-import { touch } from './tracking.ts';
 
 /** Found, or made empty. An empty one stays: it keeps the realised profit. */
 export function positionOf(state: PartitionState, account: Account, instrument: Instrument): Position {
@@ -10,6 +9,6 @@ export function positionOf(state: PartitionState, account: Account, instrument: 
   const position = new Position(account, instrument.symbol, state.positionRows);
   state.positions.add(account, instrument, position);
   account.positions.push(position);
-  touch(position, state.changes.positions);
+  position.touch(state.changes.positions);
   return position;
 }

@@ -110,7 +110,7 @@ function restoreEntity(
     case 'ledger': {
       const book = bookOf(state, entity.asset);
       book.set(entity);
-      touch(book, state.changes.books);
+      book.touch(state.changes.books);
       return;
     }
     case 'controls':

@@ -6,6 +6,7 @@
  * what has one (accounts, positions, books) stays.
  */
 const LEAST_ROWS = 16;
+const HASH_CELLS = 2;
 
 export class Rows {
   cells: BigInt64Array;
@@ -14,7 +15,9 @@ export class Rows {
   readonly #width: number;
   #used = 0;
 
-  constructor(width: number) {
+  /** `cells` to each row, and two for a hash. */
+  constructor(cells: number) {
+    const width = cells + HASH_CELLS;
     this.#width = width;
     const buffer = new ArrayBuffer(width * LEAST_ROWS * 8);
     this.cells = new BigInt64Array(buffer);

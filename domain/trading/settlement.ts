@@ -264,7 +264,7 @@ function postAndEmit(
   const price: Price = decision.price;
   const { side } = order.intent;
   const postings = postFill(state, position, instrument.book, side, decision.quantity, notional, settlement);
-  touch(position, state.changes.positions);
+  position.touch(state.changes.positions);
   emitLedgerEntry(step, order.accountId, account, 'FILL', order.orderId, postings, order.symbol, price, null);
   if (fee === 0n) return;
   const feePostings = postFee(state, account, fee);

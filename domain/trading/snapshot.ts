@@ -12,23 +12,24 @@ import type {
   PositionEntity,
 } from '#domain/data/account-state.ts';
 import { closedOrderKey, entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
-import type { AssetBook } from './book.ts';
-import {
-  hashAccount,
-  hashBook,
-  hashControls,
-  hashCounters,
-  hashInstrument,
-  hashOpenOrder,
-  hashPosition,
-  hashVenueSource,
-} from './entity-hash.ts';
-import type { Account, Position } from './holdings.ts';
+import { type AssetBook, BOOK_CELLS } from './book.ts';
+import { hashControls, hashCounters, hashInstrument, hashOpenOrder, hashVenueSource } from './entity-hash.ts';
+import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
 import { takeRemembered } from './idempotency.ts';
 import { allResting } from './resting-orders.ts';
+import type { Rows } from './rows.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { addLanes, formatLanes, type Lanes, subtractLanes } from './state-hash.ts';
-import type { Tracked } from './tracking.ts';
+import {
+  addLanes,
+  emptyLanes,
+  formatLanes,
+  hashWords,
+  type Lanes,
+  readLanes,
+  subtractLanes,
+  writeLanes,
+} from './state-hash.ts';
+import type { Changeable, Tracked } from './tracking.ts';
 
 export interface EntityChange {
   readonly key: string;
@@ -71,7 +72,7 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   return taken;
 }
 
-function cleared<Entity extends Tracked>(entities: readonly Entity[]): readonly Entity[] {
+function cleared<Entity extends Changeable>(entities: readonly Entity[]): readonly Entity[] {
   for (const entity of entities) entity.changed = false;
   return entities;
 }
@@ -115,53 +116,67 @@ export function hashState(state: PartitionState): string {
   return formatLanes(state.lanes);
 }
 
+/** Of an order that is closed nothing is left in the sums; closing it has seen to that. */
 function refreshHash(state: PartitionState): void {
   const { changes, lanes } = state;
   for (const position of changes.positions) {
-    if (position.stale) rehash(position, hashPosition, lanes, position.account.sum);
+    if (!position.stale) continue;
+    position.stale = false;
+    rehashRow(position.rows, position.place, POSITION_CELLS, lanes, position.account.sum);
   }
   for (const working of changes.orders) {
     if (!working.stale) continue;
-    if (working.closed) working.stale = false;
-    else rehash(working, hashOpenOrder, lanes, working.account.sum);
+    working.stale = false;
+    if (working.closed) continue;
+    subtractLanes(working.account.sum, working.hash);
+    rehash(working, hashOpenOrder, lanes);
+    addLanes(working.account.sum, working.hash);
   }
   for (const account of changes.accounts) {
-    if (account.stale) rehash(account, hashAccount, lanes, account.sum);
+    if (!account.stale) continue;
+    account.stale = false;
+    rehashRow(account.rows, account.place, ACCOUNT_CELLS, lanes, account.sum);
+  }
+  for (const book of changes.books) {
+    if (!book.stale) continue;
+    book.stale = false;
+    rehashRow(book.rows, book.place, BOOK_CELLS, lanes, null);
   }
   for (const instrument of changes.instruments) {
-    if (instrument.stale) rehash(instrument, hashInstrument, lanes, null);
+    if (instrument.stale) rehash(instrument, hashInstrument, lanes);
   }
-  for (const book of changes.books) if (book.stale) rehash(book, hashBook, lanes, null);
-  for (const source of changes.sources) if (source.stale) rehash(source, hashVenueSource, lanes, null);
+  for (const source of changes.sources) if (source.stale) rehash(source, hashVenueSource, lanes);
   const { controlsTracking, countersTracking } = state;
-  if (controlsTracking.stale) {
-    controlsTracking.stale = false;
-    replaceLanes(controlsTracking, (target) => hashControls(state.controls, target), lanes);
-  }
-  if (countersTracking.stale) {
-    countersTracking.stale = false;
-    replaceLanes(countersTracking, (target) => hashCounters(state, target), lanes);
-  }
+  if (controlsTracking.stale)
+    rehash(controlsTracking, (_, target) => hashControls(state.controls, target), lanes);
+  if (countersTracking.stale) rehash(countersTracking, (_, target) => hashCounters(state, target), lanes);
 }
 
 function rehash<Entity extends Tracked>(
   entity: Entity,
   hash: (entity: Entity, target: Lanes) => void,
   sum: Lanes,
-  accountSum: Lanes | null,
 ): void {
   entity.stale = false;
-  subtractLanes(sum, entity);
-  if (accountSum !== null) subtractLanes(accountSum, entity);
-  hash(entity, entity);
-  addLanes(sum, entity);
-  if (accountSum !== null) addLanes(accountSum, entity);
+  subtractLanes(sum, entity.hash);
+  hash(entity, entity.hash);
+  addLanes(sum, entity.hash);
 }
 
-function replaceLanes(entity: Lanes, hash: (target: Lanes) => void, sum: Lanes): void {
-  subtractLanes(sum, entity);
-  hash(entity);
-  addLanes(sum, entity);
+const rowHash = emptyLanes();
+const ROW = 0;
+
+/** A row says in one of its cells what it is of; its hash lies behind the `cells` that are hashed. */
+function rehashRow(rows: Rows, place: number, cells: number, sum: Lanes, accountSum: Lanes | null): void {
+  const { words } = rows;
+  const hashAt = (place + cells) * 2;
+  readLanes(words, hashAt, rowHash);
+  subtractLanes(sum, rowHash);
+  if (accountSum !== null) subtractLanes(accountSum, rowHash);
+  hashWords(words, place * 2, cells * 2, ROW, rowHash);
+  writeLanes(rowHash, words, hashAt);
+  addLanes(sum, rowHash);
+  if (accountSum !== null) addLanes(accountSum, rowHash);
 }
 
 function accountEntity(account: Account): AccountHeadEntity {
@@ -221,7 +236,7 @@ export function takeNothing(state: PartitionState): void {
     changes.sources,
     changes.accounts,
   ]) {
-    cleared<Tracked>(list);
+    cleared<Changeable>(list);
     list.length = 0;
   }
   cleared(changes.orders);

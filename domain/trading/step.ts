@@ -17,7 +17,6 @@ import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes, textLanes } from './state-hash.ts';
-import { touch } from './tracking.ts';
 
 export interface Step {
   readonly state: PartitionState;
@@ -40,7 +39,7 @@ export function nextSequence(step: Step, account: Account | null): number {
   const sequence = account.sequence + 1;
   account.sequence = sequence;
   account.updatedAtMs = state.clockMs;
-  touch(account, state.changes.accounts);
+  account.touch(state.changes.accounts);
   return sequence;
 }
 

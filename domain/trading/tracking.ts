@@ -1,16 +1,25 @@
-/** What is hashed and saved entity by entity, and how the core notes that one has changed. */
-import type { Lanes } from './state-hash.ts';
+/**
+ * What is hashed and saved entity by entity, and how the core notes that one has changed. Accounts, positions and books
+ * keep their hash in their row and note for themselves, each in code of its own: V8 makes one piece of code slow that
+ * is given objects of many kinds.
+ */
+import { emptyLanes, type Lanes } from './state-hash.ts';
 
-/** An entity that is hashed and saved by itself. Its lanes are what it has put into the sums. */
-export interface Tracked extends Lanes {
-  /** The lanes are those of an earlier value. */
+export interface Changeable {
+  /** The hash is that of an earlier value. */
   stale: boolean;
   /** It is in the list of what the next snapshot has to take. */
   changed: boolean;
 }
 
+/** An entity that is hashed and saved by itself. */
+export interface Tracked extends Changeable {
+  /** What it has put into the sums. */
+  readonly hash: Lanes;
+}
+
 export function untracked(): Tracked {
-  return { lane0: 0, lane1: 0, lane2: 0, lane3: 0, stale: false, changed: false };
+  return { hash: emptyLanes(), stale: false, changed: false };
 }
 
 /** To be called by whoever changes one: it is hashed anew and goes into the next snapshot. */
