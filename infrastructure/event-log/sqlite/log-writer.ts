@@ -67,6 +67,8 @@ export class LogWriter {
   readonly #queue: Queued[] = [];
   readonly #idle: (() => void)[] = [];
   readonly #staleHeads = new Set<PartitionState>();
+  /** The failure of the last write, as far as it was told. */
+  #trouble: string | null = null;
   #queuedRecords = 0;
   #queuedBytes = 0;
   #running = false;
@@ -281,6 +283,10 @@ export class LogWriter {
         return;
       }
     }
+    if (this.#trouble !== null && writing.length > 0) {
+      this.#trouble = null;
+      this.#options.logger.info({}, 'the event log writes again');
+    }
     for (const partition of touched) {
       partition.nextOffset = partition.pendingNextOffset;
       partition.chainHash = chainHashes.get(partition) ?? partition.chainHash;
@@ -312,8 +318,24 @@ export class LogWriter {
       // The next flush tries again before it writes anything.
       reason = operatingErrorOf(rollBackError, true) ?? rollBackError;
     }
-    this.#options.logger.error({ err: reason, writes: taken.length }, 'the event log could not write');
+    this.#tell(reason);
     for (const queued of taken) queued.reject(reason);
+  }
+
+  /** A full disk is told once, not with every write that it refuses: the log of this program may lie on the same disk. */
+  #tell(reason: unknown): void {
+    const { logger } = this.#options;
+    const code = reason instanceof OperatingError ? reason.code : null;
+    if (code !== null && code === this.#trouble) return;
+    this.#trouble = code;
+    if (reason instanceof OperatingError) {
+      logger.error(
+        { code, error: reason.message, cause: String(reason.cause) },
+        'the event log could not write',
+      );
+    } else {
+      logger.error({ err: reason }, 'the event log could not write');
+    }
   }
 
   #write(write: Write, nowMs: number, touched: Set<PartitionState>): number[] {

@@ -26,7 +26,9 @@ function codeOf(settled: PromiseSettledResult<unknown>): string {
 
 describe('the embedded log under pressure', () => {
   test('a full log says so, writes nothing of what it refused, and goes on when there is room', async () => {
-    const under = await openSqliteLogUnderTest({ maxLogBytes: 2_000_000 });
+    const told: string[] = [];
+    const logger = { ...SILENT, error: (_: object, message: string) => told.push(message) };
+    const under = await openSqliteLogUnderTest({ maxLogBytes: 2_000_000, logger });
     try {
       let { log } = under;
       await log.ensureTopics([RETAINED]);
@@ -43,6 +45,12 @@ describe('the embedded log under pressure', () => {
         else refusal = codes.join(', ');
       }
       assert.equal(refusal, 'LOG_FULL retry, LOG_FULL retry');
+      for (let at = 0; at < 3; at += 1) {
+        await assert.rejects(log.append([{ topic: 'orders', partition: 0, key: null, value }]), {
+          code: 'LOG_FULL',
+        });
+      }
+      assert.deepEqual(told, ['the event log could not write'], 'told once, not with every write');
       assert.equal((await log.extents('orders'))[0]?.nextOffset, written);
       log = await under.reopen({ maxLogBytes: 20_000_000 });
       const [place] = await log.append([{ topic: 'orders', partition: 0, key: null, value }]);
