@@ -10,6 +10,7 @@ import { openDataFolder } from '#infrastructure/core/data-folder.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { CorruptState } from '#streams/trade-execution/restore.ts';
 import { compose, selectTargets } from './compose.ts';
 import { processOptions } from './options.ts';
 
@@ -39,6 +40,10 @@ export async function runTargets(
   const runtime = createSystemRuntime();
   const metrics = createPrometheusMetrics({ processFigures: config.processMetrics });
   const crash = (error: unknown): void => {
+    if (error instanceof CorruptState) {
+      logger.error({}, error.message);
+      process.exit(EXIT_UNCLEAN);
+    }
     logger.error({ error }, 'a bug: the process ends and recovers at its next start');
     process.exit(EXIT_BUG);
   };

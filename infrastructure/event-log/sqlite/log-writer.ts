@@ -328,14 +328,8 @@ export class LogWriter {
     const code = reason instanceof OperatingError ? reason.code : null;
     if (code !== null && code === this.#trouble) return;
     this.#trouble = code;
-    if (reason instanceof OperatingError) {
-      logger.error(
-        { code, error: reason.message, cause: String(reason.cause) },
-        'the event log could not write',
-      );
-    } else {
-      logger.error({ err: reason }, 'the event log could not write');
-    }
+    const told = code === null ? { err: reason } : { code, error: String(reason) };
+    logger.error(told, 'the event log could not write');
   }
 
   #write(write: Write, nowMs: number, touched: Set<PartitionState>): number[] {
