@@ -1,7 +1,7 @@
 /** The log of a stopped instance, read from its folder. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { TopicPartition, TopicSpec } from '../event-log.ts';
 import type {
@@ -13,6 +13,7 @@ import type {
   ProducerEpoch,
 } from '../log-archive.ts';
 import { operatingErrorOf, translating } from './failures.ts';
+import { openFileForReading } from './file-for-reading.ts';
 import { readHeads } from './log-heads.ts';
 import { HEADS_FILE, openLogFileReadOnly, recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
@@ -44,9 +45,8 @@ class DirectoryArchive implements LogArchive {
       this.#heads = null;
       return;
     }
-    const headsDb = new DatabaseSync(headsPath, { timeout: 0 });
+    const headsDb = openFileForReading(headsPath);
     try {
-      headsDb.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON');
       this.#heads = readHeads(headsDb);
     } finally {
       headsDb.close();

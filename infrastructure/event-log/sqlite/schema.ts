@@ -13,6 +13,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { operatingErrorOf } from './failures.ts';
+import { openFileForReading } from './file-for-reading.ts';
 
 export const LOG_FILE = 'event-log.sqlite';
 export const HEADS_FILE = 'log-heads.sqlite';
@@ -154,10 +155,7 @@ export function openLogFileReadOnly(directory: string): DatabaseSync {
   }
   let db: DatabaseSync | null = null;
   try {
-    // Writable to SQLite, since a write-ahead log left by a crash is part of the log. Exclusive: then it keeps its
-    // index in memory and needs no file for it, which a full disk would refuse.
-    db = new DatabaseSync(path, { timeout: 0 });
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON');
+    db = openFileForReading(path);
     db.exec('SELECT count(*) FROM sqlite_schema');
     const version = formatVersionOf(db, path);
     if (version < FORMAT_VERSION) {

@@ -1,6 +1,6 @@
 /** A log that was tampered with is found out, offline, and the first bad record is named. */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -135,6 +135,18 @@ describe('verify', () => {
       ['heads-missing'],
     );
     await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
+  });
+
+  test('a log that may not be written is verified too, and nothing is left beside it', () => {
+    const files = [LOG_FILE, HEADS_FILE].map((name) => join(under.directory, name));
+    for (const file of files) chmodSync(file, 0o400);
+    chmodSync(under.directory, 0o500);
+    try {
+      assert.deepEqual(verify(under.directory).problems, []);
+      assert.deepEqual(readdirSync(under.directory).sort(), [LOG_FILE, HEADS_FILE].sort());
+    } finally {
+      chmodSync(under.directory, 0o700);
+    }
   });
 
   test('a log that lost its tail does not open, since new records would take the place of lost ones', async () => {
