@@ -12,8 +12,9 @@
  * ```
  */
 import type { AccountStateEntity, ControlsEntity } from '#domain/data/account-state.ts';
+import type { CommandId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
-import type { TradingInput } from '#domain/data/trading-inputs.ts';
+import type { CancelOrder, PriceBatch, SubmitOrder, TradingInput } from '#domain/data/trading-inputs.ts';
 import { deposit, openAccount, withdraw } from './accounts.ts';
 import { applyControl } from './controls.ts';
 import { createState } from './create-state.ts';
@@ -23,7 +24,7 @@ import { applyPriceBatch } from './price-book.ts';
 import { restoreState } from './restore.ts';
 import { type EntityChange, hashState, takeChanges } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
-import { beginStep, type Step } from './step.ts';
+import type { Step } from './step.ts';
 import { applyVenueEvent } from './venue-events.ts';
 
 export type { EntityChange, PartitionState };
@@ -33,28 +34,49 @@ export function createPartition(partition: number): PartitionState {
   return createState(partition);
 }
 
-/** Applies one input to the state that it owns and says what came of it, in order. */
+/**
+ * Applies one input to the state that it owns and says what came of it, in order. Each case reads its input's fields
+ * itself: read in one place for all kinds, each field would have to be searched for.
+ */
 export function applyInput(state: PartitionState, input: TradingInput): readonly TradingOutput[] {
-  const step = beginStep(state, input);
-  if (input.timeMs > state.clockMs) state.clockMs = input.timeMs;
+  switch (input.type) {
+    case 'SubmitOrder': {
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      submitOrder(step, input);
+      return step.outputs;
+    }
+    case 'CancelOrder': {
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      cancelOrder(step, input);
+      return step.outputs;
+    }
+    case 'PriceBatch': {
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      applyPriceBatch(step, input);
+      return step.outputs;
+    }
+    default: {
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      applyRareInput(step, input);
+      return step.outputs;
+    }
+  }
+}
+
+/** The clock, and what it ends. */
+function begin(state: PartitionState, cause: CommandId, timeMs: number, ingestTimeMs: number): Step {
+  const step: Step = { state, cause, ingestTimeMs, outputs: [] };
+  if (timeMs > state.clockMs) state.clockMs = timeMs;
   state.countersTracking.stale = true;
   state.countersTracking.changed = true;
   if (state.clockMs >= state.nextExpiryMs) expireOrders(step);
-  dispatch(step, input);
-  return step.outputs;
+  return step;
 }
 
-function dispatch(step: Step, input: TradingInput): void {
+type RareInput = Exclude<TradingInput, SubmitOrder | CancelOrder | PriceBatch>;
+
+function applyRareInput(step: Step, input: RareInput): void {
   switch (input.type) {
-    case 'SubmitOrder':
-      submitOrder(step, input);
-      return;
-    case 'CancelOrder':
-      cancelOrder(step, input);
-      return;
-    case 'PriceBatch':
-      applyPriceBatch(step, input);
-      return;
     case 'OpenAccount':
       openAccount(step, input);
       return;

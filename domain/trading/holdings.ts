@@ -2,9 +2,9 @@
  * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. The entity's kind and ids
  * are in its row too, written once, so that its hash is over the row and nothing else.
  */
-import { accountKey, positionKey } from '#domain/data/account-state-key.ts';
+import { accountKey, openOrderKey, positionKey } from '#domain/data/account-state-key.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
 import { emptyLanes, type Lanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
@@ -37,7 +37,9 @@ export class Account implements Changeable {
   /** The id's own hash, made once. */
   readonly identity: Lanes;
   readonly key: string;
+  /** What its events' ids and its orders' keys begin with. */
   readonly eventIdPrefix: string;
+  readonly orderKeyPrefix: string;
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
     this.rows = rows;
@@ -48,6 +50,7 @@ export class Account implements Changeable {
     this.identity = textLanes(accountId);
     this.key = accountKey(accountId);
     this.eventIdPrefix = `${accountId}:`;
+    this.orderKeyPrefix = openOrderKey(accountId, '' as OrderId);
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
     writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
     writeLanes(textLanes(name), rows.words, (this.place + NAME) * 2);

@@ -11,7 +11,7 @@ import type {
   LedgerBalanceEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { closedOrderKey, entityKey, openOrderKey } from '#domain/data/account-state-key.ts';
+import { closedOrderKey, entityKey } from '#domain/data/account-state-key.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
 import { hashControls, hashCounters, hashInstrument, hashOpenOrder, hashVenueSource } from './entity-hash.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
@@ -79,14 +79,12 @@ function cleared<Entity extends Changeable>(entities: readonly Entity[]): readon
 
 /** An order that came and went between two snapshots leaves no trace in them. */
 function takeOrder(working: WorkingOrder, taken: EntityChange[]): void {
-  const { order } = working;
+  const { account, order } = working;
   working.changed = false;
-  if (!working.closed) {
-    working.saved = true;
-    taken.push({ key: openOrderKey(order.accountId, order.orderId), entity: order });
-  } else if (working.saved) {
-    taken.push({ key: openOrderKey(order.accountId, order.orderId), entity: null });
-  }
+  if (working.closed && !working.saved) return;
+  working.saved = true;
+  const key = account.orderKeyPrefix + order.orderId;
+  taken.push({ key, entity: working.closed ? null : order });
 }
 
 /** Every entity of the state as it is now; takes nothing. */

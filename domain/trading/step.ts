@@ -13,7 +13,6 @@ import type {
   TradeExecuted,
   TradingOutput,
 } from '#domain/data/trading-events.ts';
-import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes, textLanes } from './state-hash.ts';
@@ -23,10 +22,6 @@ export interface Step {
   readonly cause: CommandId;
   readonly ingestTimeMs: number;
   readonly outputs: TradingOutput[];
-}
-
-export function beginStep(state: PartitionState, input: TradingInput): Step {
-  return { state, cause: input.commandId, ingestTimeMs: input.ingestTimeMs, outputs: [] };
 }
 
 /** Longer command ids are hashed into event ids, which have room for 200 characters. */
@@ -44,7 +39,7 @@ export function nextSequence(step: Step, account: Account | null): number {
 }
 
 export function eventIdOf(step: Step, account: Account | null, sequence: number): EventId {
-  if (account !== null) return `${account.eventIdPrefix}${sequence}` as EventId;
+  if (account !== null) return (account.eventIdPrefix + String(sequence)) as EventId;
   const { cause } = step;
   const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
   return `${text}:unknown:${step.outputs.length}` as EventId;
