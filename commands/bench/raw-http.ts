@@ -77,7 +77,12 @@ export async function openRawClient(host: string, port: number, connections: num
           socket.once('connect', () => resolve(connection));
           socket.once('error', reject);
           socket.on('data', (chunk: Buffer) => onData(connection, chunk));
-          socket.on('close', () => connection.answered?.({ status: 0, body: NO_BODY }));
+          // A server may close a connection that it has not heard of for long: it must not be used again.
+          socket.on('close', () => {
+            const at = free.indexOf(connection);
+            if (at !== -1) free.splice(at, 1);
+            connection.answered?.({ status: 0, body: NO_BODY });
+          });
         }),
     ),
   );
