@@ -52,6 +52,11 @@ export async function openRawClient(host: string, port: number, connections: num
   }
 
   function onData(connection: Connection, chunk: Buffer): void {
+    if (connection.answered === null) {
+      // Nothing was asked: the server gives up a connection that it has not heard of for long (408).
+      connection.socket.destroy();
+      return;
+    }
     const received = connection.received.length === 0 ? chunk : Buffer.concat([connection.received, chunk]);
     connection.received = received;
     const end = received.indexOf(HEADER_END);
