@@ -16,12 +16,10 @@ function describeVerdict(verdict: Verdict): readonly string[] {
     ];
   }
   return [
-    `Not sound: ${verdict.findings.length} ${verdict.findings.length === 1 ? 'finding' : 'findings'} in ${verdict.source}.`,
-    ...verdict.findings.map(({ check, record, message }) => {
-      // What is wrong with a seal or a sealed record names its place in words already.
-      const place = record === null || check === 'seals' ? '' : `${record}: `;
-      return `  ${check}: ${place}${message}`;
-    }),
+    `Not sound: ${verdict.findings.length} findings in ${verdict.source}.`,
+    ...verdict.findings.map(
+      ({ check, record, message }) => `  ${check}: ${record === null ? '' : `${record}: `}${message}`,
+    ),
     'Do not start on it. Restore a backup, or if only projections are named, delete those stores and start.',
   ];
 }

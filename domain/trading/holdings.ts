@@ -4,7 +4,7 @@
  */
 import { accountKey, openOrderKey, positionKey } from '#domain/data/account-state-key.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { AccountId, EventId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
 import { emptyLanes, type Lanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
@@ -20,16 +20,10 @@ const ACCOUNT_KIND = 5;
 const ACCOUNT_ID = 6;
 const NAME = 8;
 
-const FIRST_NUMBERS = Array.from({ length: 100 }, (_, number) => `${number}`);
-const LAST_TWO_DIGITS = FIRST_NUMBERS.map((digits) => digits.padStart(2, '0'));
-
 export class Account implements Changeable {
   stale = false;
   changed = false;
   openOrders = 0;
-  #hundred = -1;
-  /** What the ids of this hundred of its events begin with. */
-  #eventIdPrefix = '';
   readonly rows: Rows;
   /** Of the row's first cell. */
   readonly place: number;
@@ -43,7 +37,8 @@ export class Account implements Changeable {
   /** The id's own hash, made once. */
   readonly identity: Lanes;
   readonly key: string;
-  /** What its orders' keys begin with. */
+  /** What its events' ids and its orders' keys begin with. */
+  readonly eventIdPrefix: string;
   readonly orderKeyPrefix: string;
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
@@ -54,6 +49,7 @@ export class Account implements Changeable {
     this.name = name;
     this.identity = textLanes(accountId);
     this.key = accountKey(accountId);
+    this.eventIdPrefix = `${accountId}:`;
     this.orderKeyPrefix = openOrderKey(accountId, '' as OrderId);
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
     writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
@@ -98,17 +94,6 @@ export class Account implements Changeable {
 
   set updatedAtMs(timeMs: number) {
     this.rows.numbers[this.place + UPDATED_AT] = timeMs;
-  }
-
-  /** The id of the event that `sequence` numbers. Two digits are put behind a text that lasts for a hundred events. */
-  eventId(sequence: number): EventId {
-    const hundred = Math.floor(sequence / 100);
-    if (hundred !== this.#hundred) {
-      this.#hundred = hundred;
-      this.#eventIdPrefix = `${this.accountId}:${hundred === 0 ? '' : hundred}`;
-    }
-    const digits = hundred === 0 ? FIRST_NUMBERS : LAST_TWO_DIGITS;
-    return (this.#eventIdPrefix + (digits[sequence - hundred * 100] as string)) as EventId;
   }
 
   get killSwitchEngaged(): boolean {
