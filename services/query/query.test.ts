@@ -106,6 +106,7 @@ test('search is the own account only, and a day as end means all of it', async (
   );
   assert.deepEqual(day['pagination'], { nextPageToken: null, totalCount: 3 });
   assert.equal(statusOf(await search({ pageToken: 'made up' })), 400);
+  assert.equal(statusOf(await search({ q: '*' })), 400, 'no word to search for is not everything');
   const stranger = await call('GET', '/v1/trades/search', { principal: keyOf(OTHER) });
   assert.deepEqual(bodyOf(stranger)['trades'], []);
 });

@@ -52,6 +52,9 @@ async function search(history: TradeHistory, request: HttpRequest<never, never, 
     reader.refuse('endDate', 'order', 'must not be before startDate');
   }
   const text = reader.optionalText(query, 'q', MAX_TEXT);
+  // Without a word nothing would be searched for, and everything found.
+  if (text !== null && !/[\p{L}\p{N}]/u.test(text))
+    reader.refuse('q', 'pattern', 'must have a letter or a digit');
   const limit = reader.optionalWhole(query, 'limit', 1, MAX_TRADES_PER_PAGE) ?? DEFAULT_TRADES_PER_PAGE;
   const pageToken = reader.optionalText(query, 'pageToken', MAX_TOKEN);
   if (reader.failed) return reader.problem();
