@@ -10,8 +10,11 @@ import type { Pacer } from './pacer.ts';
 import { createSimulatedMarket, type SimulatedMarketState } from './simulated-market.ts';
 import { SIMULATED_SYMBOLS } from './simulated-symbols.ts';
 
-/** Of feed time, given as one batch. */
-const SLICE_MS = 50;
+/**
+ * Of feed time, given as one batch with one time. Every batch goes to every partition of execution and is kept, so a
+ * finer one fills the disk of somebody who only left it running.
+ */
+const SLICE_MS = 100;
 
 interface SimulatedPosition {
   /** Market time up to which ticks have been given, ms. */
@@ -43,7 +46,6 @@ export function createSimulatedFeed(options: SimulatedFeedOptions, clock: Clock,
 
     if (stored === null) yield batch(market.opening(timeMs));
     while (!signal.aborted) {
-      const sliceStartMs = timeMs;
       timeMs += SLICE_MS;
       await pacer.until(timeMs, signal);
       if (signal.aborted) return;
@@ -51,9 +53,7 @@ export function createSimulatedFeed(options: SimulatedFeedOptions, clock: Clock,
       const count = Math.min(Math.floor(owedMilliTicks / 1_000), MAX_BATCH_ITEMS);
       owedMilliTicks -= count * 1_000;
       if (count === 0) continue;
-      const ticks = Array.from({ length: count }, (_, index) =>
-        market.tick(sliceStartMs + Math.floor(((index + 1) * SLICE_MS) / count)),
-      );
+      const ticks = Array.from({ length: count }, () => market.tick(timeMs));
       yield batch(ticks);
     }
   }
