@@ -16,7 +16,7 @@ function describeVerdict(verdict: Verdict): readonly string[] {
     ];
   }
   return [
-    `Not sound: ${verdict.findings.length} findings in ${verdict.source}.`,
+    `Not sound: ${verdict.findings.length} ${verdict.findings.length === 1 ? 'finding' : 'findings'} in ${verdict.source}.`,
     ...verdict.findings.map(
       ({ check, record, message }) => `  ${check}: ${record === null ? '' : `${record}: `}${message}`,
     ),
