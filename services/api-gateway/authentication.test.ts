@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccountId } from '#domain/data/identifiers.ts';
-import type { ApiKey, ApiKeyStore } from '#infrastructure/relational/stores.ts';
+import type { ApiKey } from '#infrastructure/relational/stores.ts';
 import { createKeyVerifier, digestOf } from './authentication.ts';
 
 const GIVEN = { keyId: 'K1', secret: 'secret' };
@@ -16,7 +16,7 @@ test('a key that is revoked while it is being read is not remembered', async () 
     revokedAtMs: null,
   };
   let reading = Promise.withResolvers<ApiKey>();
-  const store = { find: () => reading.promise } as unknown as ApiKeyStore;
+  const store = { find: () => reading.promise };
   const verifier = createKeyVerifier(store, { nowMs: () => 0, monotonicMs: () => 0 });
   const before = verifier.verify(GIVEN);
   const asRead = key;

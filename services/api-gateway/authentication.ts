@@ -61,7 +61,7 @@ export interface KeyVerifier {
   forget(keyId: string): void;
 }
 
-export function createKeyVerifier(store: ApiKeyStore, clock: Clock): KeyVerifier {
+export function createKeyVerifier(store: Pick<ApiKeyStore, 'find'>, clock: Clock): KeyVerifier {
   const remembered = new Map<string, RememberedKey>();
   /** Counts what was forgotten: a key read before must not be remembered after. */
   let forgotten = 0;
