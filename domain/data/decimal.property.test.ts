@@ -27,6 +27,7 @@ import {
   type Rate,
   roundHalfEven,
   subtract,
+  sumFits,
   tryAdd,
   tryDivideDown,
   tryMultiply,
@@ -40,7 +41,20 @@ const scaled = fc.oneof(
   fc.bigInt(-(10n ** 13n), 10n ** 13n),
   fc.bigInt(-(10n ** 9n), 10n ** 9n).map((whole) => whole * ONE),
 );
-const unsigned = scaled.map((value) => (value < 0n ? -(value + 1n) : value));
+/** Around where the arithmetic changes over from machine words to any size. */
+const turning = fc
+  .tuple(
+    fc.constantFrom(10n, 16n, 19n, 24n, 30n, 38n, 43n, 46n, 52n, 62n),
+    fc.bigInt(-3n, 3n),
+    fc.constantFrom(1n, 1_000_000n, ONE),
+  )
+  .map(([bits, beside, times]) => ((2n ** bits + beside) * times) % (MAX_SCALED + 1n));
+const millis = fc.bigInt(0n, 2n ** 24n).map((count) => count * 1_000_000n);
+const unsigned = fc.oneof(
+  turning,
+  millis,
+  scaled.map((value) => (value < 0n ? -(value + 1n) : value)),
+);
 
 /** Half to even by its definition: the nearest integer n with |2·(n − a/b)| smallest, the even one in a tie. */
 function nearestEven(numerator: bigint, divisor: bigint): bigint {
@@ -133,6 +147,15 @@ test('products are exact, rounded half to even once, refused outside 64 bits', (
   );
   fc.assert(
     fc.property(unsigned, unsigned, (left, right) => {
+      check(tryMultiply(left as Price, right as Quantity), nearestEven(left * right, ONE));
+      if (right === 0n) return;
+      const exact = nearestEven(left * ONE, right);
+      if (fits(exact)) assert.equal(divide(left as Money, right as Quantity), exact);
+    }),
+    { numRuns: 1_000 },
+  );
+  fc.assert(
+    fc.property(unsigned, unsigned, (left, right) => {
       check(tryMultiplyUp(left as Price, right as Quantity), (left * right + ONE - 1n) / ONE);
     }),
   );
@@ -204,4 +227,13 @@ test('sums and differences are exact or refused; comparing is the order of the n
 test('a balance beyond 64 bits is still printed exactly', () => {
   assert.equal(formatScaled(MAX_SCALED * 1000n), '9223372036854.775807');
   assert.equal(formatScaled(-(10n ** 30n)), '-1000000000000000000000');
+});
+
+test('whether a sum fits is known without making it', () => {
+  fc.assert(
+    fc.property(scaled, scaled, (left, right) => {
+      assert.equal(sumFits(left, right), fits(left + right));
+    }),
+    { numRuns: 500 },
+  );
 });
