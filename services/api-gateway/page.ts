@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 
 const FILES = [
   { path: '/', file: 'page/index.html', type: 'text/html; charset=utf-8' },
+  { path: '/page/controls.css', file: 'page/controls.css', type: 'text/css; charset=utf-8' },
   { path: '/page/page.css', file: 'page/page.css', type: 'text/css; charset=utf-8' },
   { path: '/page/page.js', file: 'page/page.js', type: 'text/javascript; charset=utf-8' },
   { path: '/page/decimal-text.js', file: 'page/decimal-text.js', type: 'text/javascript; charset=utf-8' },
