@@ -64,7 +64,8 @@ export interface Problem {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
-export interface Route {
+/** A route as others know it: all but what answers. A gateway in another process mounts it and passes requests on. */
+export interface RouteDeclaration {
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PATCH' | 'PUT';
   /** Fastify style: `/v1/orders/:orderId`. Operator routes start with `/operator/` and exist on the local socket only. */
   readonly path: string;
@@ -81,6 +82,12 @@ export interface Route {
   };
   /** Statuses of problems this route can answer, for the OpenAPI document. */
   readonly problems: readonly number[];
+}
+
+/** The routes of a part by name, so that a declaration and its handler find each other. */
+export type RouteTable = Readonly<Record<string, RouteDeclaration>>;
+
+export interface Route extends RouteDeclaration {
   handle(request: HttpRequest<never, never, never>): Promise<HttpResult>;
 }
 
@@ -100,8 +107,12 @@ export interface SocketHandler {
   onClose(): void;
 }
 
-export interface SocketRoute {
+/** A socket's address as others know it. */
+export interface SocketDeclaration {
   readonly path: string;
   readonly maxFrameBytes: number;
+}
+
+export interface SocketRoute extends SocketDeclaration {
   accept(connection: SocketConnection): SocketHandler;
 }

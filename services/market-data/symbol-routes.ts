@@ -4,7 +4,7 @@ import { formatDecimal } from '#domain/data/decimal.ts';
 import { parseSymbol, SYMBOL_PATTERN } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
 import type { Cache, CachedPrice } from '#infrastructure/cache/cache.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
@@ -50,6 +50,27 @@ const SymbolsPage = Type.Object({
 });
 
 const QuoteParams = Type.Object({ symbol: SymbolText }, { additionalProperties: false });
+
+export const SYMBOL_ROUTES = {
+  list: {
+    method: 'GET',
+    path: '/v1/symbols',
+    access: 'api-key',
+    summary: 'The symbols that have a price, with the last one, in alphabetical order.',
+    tag: 'Market data',
+    schema: { querystring: SymbolsQuery, response: { 200: SymbolsPage } },
+    problems: [400, 401, 429, 503],
+  },
+  quote: {
+    method: 'GET',
+    path: '/v1/symbols/:symbol/quote',
+    access: 'api-key',
+    summary: 'The latest quote and trade of a symbol.',
+    tag: 'Market data',
+    schema: { params: QuoteParams, response: { 200: Quote } },
+    problems: [400, 401, 404, 429, 503],
+  },
+} as const satisfies RouteTable;
 
 export function symbolRoutes(cache: Cache, logger: Logger): readonly Route[] {
   /** A cache that cannot be read is no reason to guess: 503, with a hint when to come back. */
@@ -99,24 +120,12 @@ export function symbolRoutes(cache: Cache, logger: Logger): readonly Route[] {
 
   return [
     {
-      method: 'GET',
-      path: '/v1/symbols',
-      access: 'api-key',
-      summary: 'The symbols that have a price, with the last one, in alphabetical order.',
-      tag: 'Market data',
-      schema: { querystring: SymbolsQuery, response: { 200: SymbolsPage } },
-      problems: [400, 401, 429, 503],
+      ...SYMBOL_ROUTES.list,
       handle: (request: HttpRequest<unknown, Static<typeof SymbolsQuery>>) =>
         whileReadable(() => list(request)),
     },
     {
-      method: 'GET',
-      path: '/v1/symbols/:symbol/quote',
-      access: 'api-key',
-      summary: 'The latest quote and trade of a symbol.',
-      tag: 'Market data',
-      schema: { params: QuoteParams, response: { 200: Quote } },
-      problems: [400, 401, 404, 429, 503],
+      ...SYMBOL_ROUTES.quote,
       handle: (request: HttpRequest<Static<typeof QuoteParams>>) => whileReadable(() => quote(request)),
     },
   ];

@@ -11,7 +11,7 @@ import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
@@ -52,46 +52,60 @@ const LOOK_EVERY_MS = 10;
 const ACCOUNTS_PER_PAGE = 100;
 const MAX_ACCOUNTS_PER_PAGE = 1_000;
 
+const shared = { access: 'operator', tag: 'accounts' } as const;
+const transferShared = {
+  ...shared,
+  method: 'POST',
+  schema: {
+    params: AccountParams,
+    headers: IdempotencyHeaders,
+    body: TransferBody,
+    response: { 200: TransferResponse },
+  },
+  problems: [400, 402, 404, 409, 500, 503],
+} as const;
+
+export const ACCOUNT_ROUTES = {
+  open: {
+    ...shared,
+    method: 'POST',
+    path: '/operator/accounts',
+    summary: 'Open a trading account, with cash to begin with',
+    schema: { body: OpenAccountBody, response: { 201: OpenedResponse } },
+    problems: [400, 500, 503],
+  },
+  list: {
+    ...shared,
+    method: 'GET',
+    path: '/operator/accounts',
+    summary: 'All trading accounts, by id',
+    schema: { querystring: AccountsQuery, response: { 200: AccountsResponse } },
+    problems: [400, 503],
+  },
+  deposit: {
+    ...transferShared,
+    path: '/operator/accounts/:accountId/deposits',
+    summary: 'Put cash into an account',
+  },
+  withdraw: {
+    ...transferShared,
+    path: '/operator/accounts/:accountId/withdrawals',
+    summary: 'Take free cash out of an account',
+  },
+} as const satisfies RouteTable;
+
 export function accountRoutes(parts: AccountRouteParts): readonly Route[] {
-  const shared = { access: 'operator', tag: 'accounts' } as const;
   return [
+    { ...ACCOUNT_ROUTES.open, handle: (request) => guarded(parts, () => openAccount(parts, request)) },
+    { ...ACCOUNT_ROUTES.list, handle: (request) => guarded(parts, () => listAccounts(parts, request)) },
     {
-      ...shared,
-      method: 'POST',
-      path: '/operator/accounts',
-      summary: 'Open a trading account, with cash to begin with',
-      schema: { body: OpenAccountBody, response: { 201: OpenedResponse } },
-      problems: [400, 500, 503],
-      handle: (request) => guarded(parts, () => openAccount(parts, request)),
+      ...ACCOUNT_ROUTES.deposit,
+      handle: (request) => guarded(parts, () => transfer(parts, 'Deposit', request)),
     },
     {
-      ...shared,
-      method: 'GET',
-      path: '/operator/accounts',
-      summary: 'All trading accounts, by id',
-      schema: { querystring: AccountsQuery, response: { 200: AccountsResponse } },
-      problems: [400, 503],
-      handle: (request) => guarded(parts, () => listAccounts(parts, request)),
+      ...ACCOUNT_ROUTES.withdraw,
+      handle: (request) => guarded(parts, () => transfer(parts, 'Withdraw', request)),
     },
-    ...(['Deposit', 'Withdraw'] as const).map(
-      (type): Route => ({
-        ...shared,
-        method: 'POST',
-        path:
-          type === 'Deposit'
-            ? '/operator/accounts/:accountId/deposits'
-            : '/operator/accounts/:accountId/withdrawals',
-        summary: type === 'Deposit' ? 'Put cash into an account' : 'Take free cash out of an account',
-        schema: {
-          params: AccountParams,
-          headers: IdempotencyHeaders,
-          body: TransferBody,
-          response: { 200: TransferResponse },
-        },
-        problems: [400, 402, 404, 409, 500, 503],
-        handle: (request) => guarded(parts, () => transfer(parts, type, request)),
-      }),
-    ),
   ];
 }
 

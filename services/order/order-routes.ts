@@ -6,7 +6,7 @@ import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '#infrastructure/relational/stores.ts';
@@ -50,34 +50,55 @@ const STATUS_WORDS = [
 ] as const;
 type StatusWord = (typeof STATUS_WORDS)[number];
 
+const shared = { access: 'api-key', tag: 'orders' } as const;
+
+export const ORDER_ROUTES = {
+  place: {
+    ...shared,
+    method: 'POST',
+    path: '/v1/orders',
+    summary: 'Place an order: 202 once it is durable, then execution decides',
+    schema: { headers: IdempotencyHeaders, body: OrderBody, response: { 202: AcceptedResponse } },
+    problems: [400, 401, 402, 404, 409, 422, 429, 500, 503],
+  },
+  list: {
+    ...shared,
+    method: 'GET',
+    path: '/v1/orders',
+    summary: "The account's orders, newest first",
+    schema: { querystring: OrdersQuery, response: { 200: OrdersResponse } },
+    problems: [400, 401, 429, 503],
+  },
+  read: {
+    ...shared,
+    method: 'GET',
+    path: '/v1/orders/:orderId',
+    summary: 'One order',
+    schema: { params: OrderParams, response: { 200: OrderResponse } },
+    problems: [400, 401, 404, 429, 503],
+  },
+  cancel: {
+    ...shared,
+    method: 'DELETE',
+    path: '/v1/orders/:orderId',
+    summary: 'Ask for an order to be cancelled: 202 once the request is durable, then execution decides',
+    schema: { params: OrderParams, response: { 202: CancelResponse } },
+    problems: [400, 401, 404, 409, 429, 500, 503],
+  },
+} as const satisfies RouteTable;
+
 export function orderRoutes(parts: OrderRouteParts, placeOrder: Handler): readonly Route[] {
-  const shared = { access: 'api-key', tag: 'orders' } as const;
   return [
     {
-      ...shared,
-      method: 'POST',
-      path: '/v1/orders',
-      summary: 'Place an order: 202 once it is durable, then execution decides',
-      schema: { headers: IdempotencyHeaders, body: OrderBody, response: { 202: AcceptedResponse } },
-      problems: [400, 401, 402, 404, 409, 422, 429, 500, 503],
+      ...ORDER_ROUTES.place,
       handle: placeOrder,
     },
     {
-      ...shared,
-      method: 'GET',
-      path: '/v1/orders',
-      summary: "The account's orders, newest first",
-      schema: { querystring: OrdersQuery, response: { 200: OrdersResponse } },
-      problems: [400, 401, 429, 503],
+      ...ORDER_ROUTES.list,
       handle: (request) => guarded(parts, request, (accountId) => listOrders(parts, accountId, request)),
     },
     {
-      ...shared,
-      method: 'GET',
-      path: '/v1/orders/:orderId',
-      summary: 'One order',
-      schema: { params: OrderParams, response: { 200: OrderResponse } },
-      problems: [400, 401, 404, 429, 503],
+      ...ORDER_ROUTES.read,
       handle: (request) =>
         guarded(parts, request, async (accountId) => {
           const order = await ownOrder(parts, accountId, request);
@@ -85,12 +106,7 @@ export function orderRoutes(parts: OrderRouteParts, placeOrder: Handler): readon
         }),
     },
     {
-      ...shared,
-      method: 'DELETE',
-      path: '/v1/orders/:orderId',
-      summary: 'Ask for an order to be cancelled: 202 once the request is durable, then execution decides',
-      schema: { params: OrderParams, response: { 202: CancelResponse } },
-      problems: [400, 401, 404, 409, 429, 500, 503],
+      ...ORDER_ROUTES.cancel,
       handle: (request) => guarded(parts, request, (accountId) => cancelOrder(parts, accountId, request)),
     },
   ];

@@ -2,7 +2,7 @@
 import { type AccountId, parseAccountId, type Symbol } from '#domain/data/identifiers.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
@@ -47,16 +47,35 @@ export function ownAccount(
   return { kind: 'own', accountId };
 }
 
+const shared = { method: 'GET', tag: 'portfolio' } as const;
+
+export const PORTFOLIO_ROUTES = {
+  own: {
+    ...shared,
+    path: '/v1/portfolio/:userId',
+    access: 'api-key',
+    summary: 'Cash, holdings and their value at the latest prices',
+    schema: { params: AccountParams, querystring: PortfolioQuery, response: { 200: PortfolioResponse } },
+    problems: [400, 401, 403, 404, 429, 503],
+  },
+  any: {
+    ...shared,
+    path: '/operator/accounts/:accountId/portfolio',
+    access: 'operator',
+    summary: 'The portfolio of any account',
+    schema: {
+      params: OperatorAccountParams,
+      querystring: PortfolioQuery,
+      response: { 200: PortfolioResponse },
+    },
+    problems: [400, 404, 503],
+  },
+} as const satisfies RouteTable;
+
 export function portfolioRoutes(parts: PortfolioRouteParts): readonly Route[] {
-  const shared = { method: 'GET', tag: 'portfolio' } as const;
   return [
     {
-      ...shared,
-      path: '/v1/portfolio/:userId',
-      access: 'api-key',
-      summary: 'Cash, holdings and their value at the latest prices',
-      schema: { params: AccountParams, querystring: PortfolioQuery, response: { 200: PortfolioResponse } },
-      problems: [400, 401, 403, 404, 429, 503],
+      ...PORTFOLIO_ROUTES.own,
       async handle(request) {
         const own = ownAccount(request);
         if (own.kind === 'no') return own.result;
@@ -72,16 +91,7 @@ export function portfolioRoutes(parts: PortfolioRouteParts): readonly Route[] {
       },
     },
     {
-      ...shared,
-      path: '/operator/accounts/:accountId/portfolio',
-      access: 'operator',
-      summary: 'The portfolio of any account',
-      schema: {
-        params: OperatorAccountParams,
-        querystring: PortfolioQuery,
-        response: { 200: PortfolioResponse },
-      },
-      problems: [400, 404, 503],
+      ...PORTFOLIO_ROUTES.any,
       async handle(request) {
         const text = fieldsOf(request.params)?.['accountId'];
         const accountId = typeof text === 'string' ? parseAccountId(text) : null;

@@ -3,7 +3,7 @@ import { formatDecimal, formatScaled } from '#domain/data/decimal.ts';
 import { type AccountId, parseAccountId } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
@@ -28,29 +28,39 @@ interface StatementRequest {
   readonly format: 'JSON' | 'CSV';
 }
 
+const shared = { method: 'GET', tag: 'portfolio' } as const;
+const response = { 200: StatementResponse };
+
+export const STATEMENT_ROUTES = {
+  own: {
+    ...shared,
+    path: '/v1/accounts/:userId/statement',
+    access: 'api-key',
+    summary: 'Every entry of the account, oldest first, as JSON or CSV',
+    schema: { params: AccountParams, querystring: StatementQuery, response },
+    problems: [400, 401, 403, 429, 503],
+  },
+  any: {
+    ...shared,
+    path: '/operator/accounts/:accountId/statement',
+    access: 'operator',
+    summary: 'The statement of any account',
+    schema: { params: OperatorAccountParams, querystring: StatementQuery, response },
+    problems: [400, 404, 503],
+  },
+} as const satisfies RouteTable;
+
 export function statementRoutes(statements: StatementStore, logger: Logger): readonly Route[] {
-  const shared = { method: 'GET', tag: 'portfolio' } as const;
-  const response = { 200: StatementResponse };
   return [
     {
-      ...shared,
-      path: '/v1/accounts/:userId/statement',
-      access: 'api-key',
-      summary: 'Every entry of the account, oldest first, as JSON or CSV',
-      schema: { params: AccountParams, querystring: StatementQuery, response },
-      problems: [400, 401, 403, 429, 503],
+      ...STATEMENT_ROUTES.own,
       async handle(request) {
         const own = ownAccount(request);
         return own.kind === 'no' ? own.result : statement(own.accountId, request);
       },
     },
     {
-      ...shared,
-      path: '/operator/accounts/:accountId/statement',
-      access: 'operator',
-      summary: 'The statement of any account',
-      schema: { params: OperatorAccountParams, querystring: StatementQuery, response },
-      problems: [400, 404, 503],
+      ...STATEMENT_ROUTES.any,
       async handle(request) {
         const text = fieldsOf(request.params)?.['accountId'];
         const accountId = typeof text === 'string' ? parseAccountId(text) : null;

@@ -6,7 +6,7 @@ import { formatDecimal } from '#domain/data/decimal.ts';
 import { formatTimestamp, MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { TimeRange, TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import type { Guard } from './guard.ts';
 import {
@@ -41,35 +41,47 @@ const TIMEFRAMES = {
 } as const;
 const TIMEFRAME_WORDS = ['1m', '5m', '15m', '1h', '1d'] as const;
 
+const shared = {
+  method: 'GET',
+  access: 'api-key',
+  tag: 'analytics',
+  problems: [400, 401, 429, 503],
+} as const;
+
+export const ANALYTICS_ROUTES = {
+  volume: {
+    ...shared,
+    path: '/v1/analytics/volume',
+    summary: 'Shares traded here per symbol, in a window that ends at market time',
+    schema: { querystring: VolumeQuery, response: { 200: VolumeResponse } },
+  },
+  vwap: {
+    ...shared,
+    path: '/v1/symbols/:symbol/vwap',
+    summary:
+      'Volume-weighted average price of the trades executed here, in a window that ends at market time',
+    schema: { params: SymbolParams, querystring: VwapQuery, response: { 200: VwapResponse } },
+  },
+  bars: {
+    ...shared,
+    path: '/v1/symbols/:symbol/bars',
+    summary: 'Bars of the trades executed here (not of the feed), oldest first; empty intervals are left out',
+    schema: { params: SymbolParams, querystring: BarsQuery, response: { 200: BarsResponse } },
+  },
+} as const satisfies RouteTable;
+
 export function analyticsRoutes(parts: AnalyticsRouteParts, guard: Guard): readonly Route[] {
-  const shared = {
-    method: 'GET',
-    access: 'api-key',
-    tag: 'analytics',
-    problems: [400, 401, 429, 503],
-  } as const;
   return [
     {
-      ...shared,
-      path: '/v1/analytics/volume',
-      summary: 'Shares traded here per symbol, in a window that ends at market time',
-      schema: { querystring: VolumeQuery, response: { 200: VolumeResponse } },
+      ...ANALYTICS_ROUTES.volume,
       handle: (request) => guard('trade analytics', () => volume(parts, request)),
     },
     {
-      ...shared,
-      path: '/v1/symbols/:symbol/vwap',
-      summary:
-        'Volume-weighted average price of the trades executed here, in a window that ends at market time',
-      schema: { params: SymbolParams, querystring: VwapQuery, response: { 200: VwapResponse } },
+      ...ANALYTICS_ROUTES.vwap,
       handle: (request) => guard('trade analytics', () => vwap(parts, request)),
     },
     {
-      ...shared,
-      path: '/v1/symbols/:symbol/bars',
-      summary:
-        'Bars of the trades executed here (not of the feed), oldest first; empty intervals are left out',
-      schema: { params: SymbolParams, querystring: BarsQuery, response: { 200: BarsResponse } },
+      ...ANALYTICS_ROUTES.bars,
       handle: (request) => guard('trade analytics', () => bars(parts, request)),
     },
   ];

@@ -3,7 +3,7 @@ import { formatDecimal } from '#domain/data/decimal.ts';
 import { parseAccountId } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
-import type { HttpRequest, HttpResult, Route } from '#infrastructure/core/http.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { TradeDocument, TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import type { Guard } from './guard.ts';
@@ -20,16 +20,22 @@ const DAY_LENGTH = 10;
 const MAX_TEXT = 200;
 const MAX_TOKEN = 1_000;
 
+export const TRADE_ROUTES = {
+  search: {
+    method: 'GET',
+    path: '/v1/trades/search',
+    access: 'api-key',
+    tag: 'trades',
+    summary: "The account's trades and failed orders, newest first, by filter and free text",
+    schema: { querystring: TradesQuery, response: { 200: TradesResponse } },
+    problems: [400, 401, 403, 429, 503],
+  },
+} as const satisfies RouteTable;
+
 export function tradeRoutes(history: TradeHistory, guard: Guard): readonly Route[] {
   return [
     {
-      method: 'GET',
-      path: '/v1/trades/search',
-      access: 'api-key',
-      tag: 'trades',
-      summary: "The account's trades and failed orders, newest first, by filter and free text",
-      schema: { querystring: TradesQuery, response: { 200: TradesResponse } },
-      problems: [400, 401, 403, 429, 503],
+      ...TRADE_ROUTES.search,
       handle: (request) => guard('trade history', () => search(history, request)),
     },
   ];
