@@ -16,6 +16,7 @@ import { createSupervisor, type Supervisor } from '#infrastructure/core/supervis
 import packageJson from '#package.json' with { type: 'json' };
 import { apiGatewayOptions } from '#services/api-gateway/config.ts';
 import type { ProcessView } from '#services/api-gateway/process-view.ts';
+import { createServiceDoor, type ServiceDoor } from '#services/api-gateway/proxy/service-door.ts';
 import { type ApiGatewayService, createApiGatewayService } from '#services/api-gateway/service.ts';
 import { type OpenPorts, openPorts, type PortName } from './adapters.ts';
 import { backUpDataFolder } from './data-folder-copy.ts';
@@ -25,8 +26,8 @@ import { GATEWAY, type Target, targetNames, targets } from './targets.ts';
 
 export interface Composition {
   readonly supervisor: Supervisor;
-  /** `null` when the api-gateway is not among the targets. */
-  address(): string | null;
+  /** Of the gateway, or of the door for gateways in other processes. */
+  address(): string;
   /** Closes the stores; after the supervisor has shut down. */
   close(): Promise<void>;
 }
@@ -109,22 +110,23 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
       createLogKeeper(context, ports.port('log'), config.logExpiryIntervalMs),
       ...buildTargets(chosen, context, ports, configuration),
     ];
-    let gateway: ApiGatewayService | null = null;
+    const view: ProcessView = {
+      services: () => supervisor.services,
+      readiness: () => supervisor.readiness(),
+      exposeMetrics: () => metrics.expose(),
+      diskUse: async () => {
+        const system = statfsSync(folder.path);
+        return { bytes: folderBytes(folder.path), freeBytes: system.bavail * system.bsize };
+      },
+      backUp: (target) => backUpDataFolder(folder.path, ports.port('log'), target, runtime.clock.nowMs()),
+      instanceId: runtime.ids.uuid(),
+      dataFolder: folder.path,
+      operatorSocketPath: prepareOperatorSocket(folder.path),
+      version: packageJson.version,
+    };
+    let door: ApiGatewayService | ServiceDoor;
     if (withGateway) {
-      const view: ProcessView = {
-        services: () => supervisor.services,
-        readiness: () => supervisor.readiness(),
-        exposeMetrics: () => metrics.expose(),
-        diskUse: async () => {
-          const system = statfsSync(folder.path);
-          return { bytes: folderBytes(folder.path), freeBytes: system.bavail * system.bsize };
-        },
-        backUp: (target) => backUpDataFolder(folder.path, ports.port('log'), target, runtime.clock.nowMs()),
-        dataFolder: folder.path,
-        operatorSocketPath: prepareOperatorSocket(folder.path),
-        version: packageJson.version,
-      };
-      gateway = createApiGatewayService(
+      door = createApiGatewayService(
         { ...context, logger: logger.child({ service: GATEWAY }) },
         {
           log: ports.port('log'),
@@ -132,13 +134,18 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
           apiKeys: ports.port('relational').apiKeys,
           accounts: ports.port('relational').accounts,
           hall: view,
+          remote: targets
+            .filter((target) => !chosen.includes(target) && target.routes.length > 0)
+            .map(({ name, routes, socketPaths }) => ({ name, routes, socketPaths })),
         },
         configuration.of(apiGatewayOptions),
       );
-      services.push(gateway);
+    } else {
+      door = createServiceDoor(context, view, configuration.of(apiGatewayOptions));
     }
+    services.push(door);
     const supervisor = createSupervisor(services, runtime.timers, logger);
-    return { supervisor, address: () => gateway?.address() ?? null, close: () => ports.close() };
+    return { supervisor, address: () => door.address(), close: () => ports.close() };
   } catch (error) {
     await ports.close();
     throw error;

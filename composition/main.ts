@@ -82,8 +82,7 @@ export async function runTargets(
       await supervisor.start();
       await supervisor.untilReady(ending.signal);
       if (!ending.signal.aborted) {
-        const address = composition.address();
-        edge.print(address === null ? 'ready' : `ready ${address}`);
+        edge.print(`ready ${composition.address()}`);
         logger.info({ targets: supervisor.services.map((service) => service.name) }, 'ready');
         await new Promise<void>((resolve) =>
           ending.signal.addEventListener('abort', () => resolve(), { once: true }),

@@ -1,18 +1,26 @@
 /** Every target of the program by name: what it needs, its options, and how it is built. In the order of starting. */
 import type { Configuration } from '#infrastructure/core/configuration.ts';
+import type { RouteDeclaration } from '#infrastructure/core/http.ts';
 import type { OptionRecord } from '#infrastructure/core/options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { apiGatewayOptions } from '#services/api-gateway/config.ts';
 import { marketDataOptions } from '#services/market-data/config.ts';
-import { createMarketDataService } from '#services/market-data/service.ts';
+import { createMarketDataService, MARKET_DATA_SOCKET_PATH } from '#services/market-data/service.ts';
+import { SYMBOL_ROUTES } from '#services/market-data/symbol-routes.ts';
 import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
 import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
+import { ACCOUNT_ROUTES } from '#services/order/account-routes.ts';
 import { orderOptions } from '#services/order/config.ts';
+import { ORDER_ROUTES } from '#services/order/order-routes.ts';
 import { createOrderService } from '#services/order/service.ts';
 import { portfolioOptions } from '#services/portfolio/config.ts';
+import { PORTFOLIO_ROUTES } from '#services/portfolio/portfolio-routes.ts';
 import { createPortfolioService } from '#services/portfolio/service.ts';
+import { STATEMENT_ROUTES } from '#services/portfolio/statement-routes.ts';
+import { ANALYTICS_ROUTES } from '#services/query/analytics-routes.ts';
 import { queryOptions } from '#services/query/config.ts';
 import { createQueryService } from '#services/query/service.ts';
+import { TRADE_ROUTES } from '#services/query/trade-routes.ts';
 import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
 import { createTradeExecutionStream } from '#streams/trade-execution/service.ts';
 import { tradePersistenceOptions } from '#streams/trade-persistence/config.ts';
@@ -26,6 +34,9 @@ export interface Target {
   /** Whether it reads prices that market-data puts into the cache. */
   readonly readsPrices: boolean;
   readonly options: OptionRecord;
+  /** What a gateway in another process has to know of it. */
+  readonly routes: readonly RouteDeclaration[];
+  readonly socketPaths: readonly string[];
   build(
     context: ServiceContext,
     port: <Name extends PortName>(name: Name) => Ports[Name],
@@ -42,6 +53,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'cache'],
     readsPrices: true,
     options: tradeExecutionOptions,
+    routes: [],
+    socketPaths: [],
     build: (context, port, configuration) =>
       createTradeExecutionStream(
         context,
@@ -54,6 +67,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'history', 'analytics'],
     readsPrices: false,
     options: tradePersistenceOptions,
+    routes: [],
+    socketPaths: [],
     build: (context, port, configuration) =>
       createTradePersistenceStream(
         context,
@@ -66,6 +81,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'portfolios', 'relational', 'cache'],
     readsPrices: true,
     options: portfolioOptions,
+    routes: [...Object.values(PORTFOLIO_ROUTES), ...Object.values(STATEMENT_ROUTES)],
+    socketPaths: [],
     build: (context, port, configuration) =>
       createPortfolioService(
         context,
@@ -83,6 +100,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'cache'],
     readsPrices: false,
     options: marketDataOptions,
+    routes: Object.values(SYMBOL_ROUTES),
+    socketPaths: [MARKET_DATA_SOCKET_PATH],
     build: (context, port, configuration) =>
       createMarketDataService(
         context,
@@ -95,6 +114,8 @@ export const targets: readonly Target[] = [
     needs: ['history', 'analytics', 'cache'],
     readsPrices: true,
     options: queryOptions,
+    routes: [...Object.values(TRADE_ROUTES), ...Object.values(ANALYTICS_ROUTES)],
+    socketPaths: [],
     build: (context, port, configuration) =>
       createQueryService(
         context,
@@ -107,6 +128,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'cache', 'portfolios', 'relational'],
     readsPrices: true,
     options: orderOptions,
+    routes: [...Object.values(ORDER_ROUTES), ...Object.values(ACCOUNT_ROUTES)],
+    socketPaths: [],
     build: (context, port, configuration) => {
       const { orders, statements, accounts } = port('relational');
       return createOrderService(
@@ -128,6 +151,8 @@ export const targets: readonly Target[] = [
     needs: ['log', 'marketFiles'],
     readsPrices: false,
     options: marketIngestionOptions,
+    routes: [],
+    socketPaths: [],
     build: (context, port, configuration) =>
       createMarketIngestionService(
         context,

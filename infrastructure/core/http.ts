@@ -12,6 +12,8 @@ export type Principal =
   | { readonly kind: 'operator' };
 
 export interface HttpRequest<Params = unknown, Query = unknown, Body = unknown> {
+  /** Path and query, as sent. */
+  readonly target: string;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
@@ -107,12 +109,8 @@ export interface SocketHandler {
   onClose(): void;
 }
 
-/** A socket's address as others know it. */
-export interface SocketDeclaration {
+export interface SocketRoute {
   readonly path: string;
   readonly maxFrameBytes: number;
-}
-
-export interface SocketRoute extends SocketDeclaration {
   accept(connection: SocketConnection): SocketHandler;
 }

@@ -17,6 +17,7 @@ export const PROBLEMS = {
   MALFORMED_REQUEST: { status: 400, title: 'The request is not HTTP that can be read' },
   BAD_PAGE_TOKEN: { status: 400, title: 'The page token is not one of this query' },
   UNAUTHENTICATED: { status: 401, title: 'No valid credentials' },
+  CALLER_NOT_BELIEVED: { status: 401, title: 'Not signed by a gateway that is believed here' },
   INSUFFICIENT_FUNDS: { status: 402, title: 'Not enough cash' },
   FORBIDDEN: { status: 403, title: 'Not yours to use' },
   ORIGIN_NOT_ALLOWED: { status: 403, title: 'Another site may not open this socket' },

@@ -6,10 +6,24 @@ import {
   textOption,
 } from '#infrastructure/core/options.ts';
 
+import { parseServiceKeys } from './proxy/service-keys.ts';
+import { parseUpstreamUrls } from './proxy/upstream-urls.ts';
+
 const HOST = /^[A-Za-z0-9.:-]{1,255}$/;
 
 function pathOrNone(text: string) {
   return { kind: 'value' as const, value: text === '' ? null : text };
+}
+
+function upstreamOption(target: string) {
+  return textOption(
+    {
+      name: `${target.replaceAll('-', '_')}_url`,
+      default: '',
+      sentence: `Where ${target} runs when it is not in the gateway's process: http://host:port, several with commas; a name may stand for several addresses.`,
+    },
+    parseUpstreamUrls,
+  );
 }
 
 export const apiGatewayOptions = {
@@ -109,6 +123,44 @@ export const apiGatewayOptions = {
     minimum: 1_000,
     maximum: 300_000,
     sentence: 'How long a single-use socket ticket can be used.',
+  }),
+  serviceKeys: textOption(
+    {
+      name: 'service_keys',
+      default: '',
+      sentence:
+        'The keys, keyId:secret with commas between, that sign what a gateway passes on to services in other processes: the first signs, all are believed.',
+      secret: true,
+    },
+    parseServiceKeys,
+  ),
+  orderUrl: upstreamOption('order'),
+  portfolioUrl: upstreamOption('portfolio'),
+  queryUrl: upstreamOption('query'),
+  marketDataUrl: upstreamOption('market-data'),
+  upstreamTimeoutMs: integerOption({
+    name: 'upstream_timeout_ms',
+    default: '10000',
+    unit: 'ms',
+    minimum: 100,
+    maximum: 120_000,
+    sentence: 'How long the gateway waits for the answer of a service in another process.',
+  }),
+  upstreamConnections: integerOption({
+    name: 'upstream_connections',
+    default: '64',
+    minimum: 1,
+    maximum: 4_096,
+    sentence: 'Connections the gateway opens to each process it passes requests on to.',
+  }),
+  upstreamPatienceMs: integerOption({
+    name: 'upstream_patience_ms',
+    default: '5000',
+    unit: 'ms',
+    minimum: 0,
+    maximum: 60_000,
+    sentence:
+      'How long requests wait for a service in other processes that was ready a moment ago, as in a restart.',
   }),
 };
 

@@ -16,6 +16,7 @@ import type { ApiKey, ApiKeyStore } from '#infrastructure/relational/stores.ts';
 import { digestOf } from './authentication.ts';
 import { type ApiGatewayConfig, apiGatewayOptions } from './config.ts';
 import type { ProcessView } from './process-view.ts';
+import type { RemoteTarget } from './proxy/remote-services.ts';
 import { type ApiGatewayService, createApiGatewayService } from './service.ts';
 
 export const ACCOUNT = '11111111-1111-4111-8111-111111111111' as AccountId;
@@ -23,13 +24,13 @@ export const SECRET = 'a-secret-that-nobody-guesses';
 export const KEY_ID = 'THTEST';
 export const CREDENTIALS = { authorization: `Bearer ${KEY_ID}.${SECRET}` };
 
-interface Logged {
+export interface Logged {
   readonly level: string;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly message: string;
 }
 
-function recordingLogger(into: Logged[]): Logger {
+export function recordingLogger(into: Logged[]): Logger {
   const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
     into.push({ level, fields, message });
   };
@@ -174,6 +175,7 @@ export interface GatewayChoices {
   readonly socketRoutes?: readonly SocketRoute[];
   readonly runtime?: Runtime;
   readonly keyStore?: Partial<ApiKeyStore>;
+  readonly remote?: readonly RemoteTarget[];
 }
 
 export function defaultConfig(): ApiGatewayConfig {
@@ -198,6 +200,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Gatewa
     exposeMetrics: () => metrics.expose(),
     diskUse: async () => ({ bytes: 1, freeBytes: 2 }),
     backUp: async () => ({ bytes: 0 }),
+    instanceId: 'a-gateway',
     dataFolder: folder,
     operatorSocketPath: join(folder, 'socket'),
     version: '0.0.0',
@@ -220,6 +223,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Gatewa
           accountId === ACCOUNT ? { accountId, name: 'test', createdAtMs: 0 } : null,
       },
       hall: view,
+      remote: choices.remote ?? [],
     },
     { ...defaultConfig(), ...choices.config },
   );

@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import type { Route } from '#infrastructure/core/http.ts';
 import type { ProcessView } from './process-view.ts';
+import { INSTANCE_HEADER } from './proxy/caller-signature.ts';
 
 export function healthRoutes(view: ProcessView): readonly Route[] {
   const shared = { method: 'GET', access: 'public', tag: 'operation', problems: [] } as const;
@@ -25,9 +26,10 @@ export function healthRoutes(view: ProcessView): readonly Route[] {
       },
       async handle() {
         const state = view.readiness();
+        const headers = { [INSTANCE_HEADER]: view.instanceId };
         return state.ready
-          ? { kind: 'json', status: 200, body: { ready: true, reasons: [] } }
-          : { kind: 'json', status: 503, body: { ready: false, reasons: state.reasons } };
+          ? { kind: 'json', status: 200, headers, body: { ready: true, reasons: [] } }
+          : { kind: 'json', status: 503, headers, body: { ready: false, reasons: state.reasons } };
       },
     },
     {

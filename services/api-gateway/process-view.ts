@@ -10,6 +10,8 @@ export interface ProcessView {
   diskUse(): Promise<{ readonly bytes: number; readonly freeBytes: number }>;
   /** Copies the data folder into `target`, which must be empty or not there. Throws an `OperatingError` with a sentence. */
   backUp(target: string): Promise<{ readonly bytes: number }>;
+  /** Drawn at this start of the process; gateways sign requests for it by this name. */
+  readonly instanceId: string;
   readonly dataFolder: string;
   /** Where operators connect. */
   readonly operatorSocketPath: string;

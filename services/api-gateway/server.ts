@@ -24,16 +24,21 @@ import {
   sendProblem,
   UnreadableBody,
 } from './problem-reply.ts';
+import { sha256Of } from './proxy/caller-signature.ts';
 import { bodyValidator, closeObjects, type PartValidator, textValidator } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | null;
+    /** As it came; empty when there was none. */
+    bodyText: string;
+    /** What the body must hash to, when whoever sent it signed that. */
+    bodySha256: string | null;
   }
 }
 
 export type Admission =
-  | { readonly kind: 'admitted'; readonly principal: Principal | null }
+  | { readonly kind: 'admitted'; readonly principal: Principal | null; readonly bodySha256?: string }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
 export interface ServerParts {
@@ -101,6 +106,7 @@ function validated(validators: Validators, request: FastifyRequest): HttpRequest
   }
   if (errors.length > 0) return invalidRequest(errors);
   return {
+    target: request.raw.url ?? '/',
     params: params?.kind === 'valid' ? params.value : {},
     query: query.kind === 'valid' ? query.value : {},
     body: body?.kind === 'valid' ? body.value : undefined,
@@ -109,6 +115,12 @@ function validated(validators: Validators, request: FastifyRequest): HttpRequest
     requestId: request.id,
     traceparent: headers['traceparent'] as string | undefined,
   };
+}
+
+const BODY_NOT_SIGNED = problem('CALLER_NOT_BELIEVED', 'The body is not the one that was signed.');
+
+function bodyAsSigned({ bodySha256, bodyText }: FastifyRequest): boolean {
+  return bodySha256 === null || sha256Of(bodyText) === bodySha256;
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, result: HttpResult): FastifyReply {
@@ -219,6 +231,7 @@ function mount(app: FastifyInstance, parts: ServerParts, route: Route): void {
           return;
         }
         request.principal = admission.principal;
+        request.bodySha256 = admission.bodySha256 ?? null;
         done();
       };
       const admission = parts.admit(route, request);
@@ -227,7 +240,7 @@ function mount(app: FastifyInstance, parts: ServerParts, route: Route): void {
     },
     handler: async (request, reply) => {
       const startedMs = clock.monotonicMs();
-      const input = validated(validators, request);
+      const input = bodyAsSigned(request) ? validated(validators, request) : BODY_NOT_SIGNED;
       const result: HttpResult =
         'requestId' in input
           ? await route.handle(input as HttpRequest<never, never, never>)
@@ -274,6 +287,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   );
   app.server.headersTimeout = HEADERS_TIMEOUT_MS;
   app.decorateRequest('principal', null);
+  app.decorateRequest('bodyText', '');
+  app.decorateRequest('bodySha256', null);
   // Validation happens in the handler, all parts at once; answers are plain JSON.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -284,7 +299,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done();
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    request.bodyText = text as string;
     // An empty body is judged by the route: some take none.
     if (text === '') {
       done(null, undefined);

@@ -2,12 +2,11 @@
  * The api-gateway: the one address of the program.
  *
  * Two listeners: the public one (TCP, TLS where told), and the operator's (a UNIX socket that only the folder's owner
- * can open). It mounts the routes of the services of this process, and owns keys, tickets, health, status, the
- * OpenAPI document and the page at `/`. It is started last and drained first.
+ * can open). It mounts the routes of the services of this process, passes on to other processes what is asked of the
+ * rest, and owns keys, tickets, health, status, the OpenAPI document and the page at `/`. It is started last and
+ * drained first.
  */
-import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { Route } from '#infrastructure/core/http.ts';
@@ -15,16 +14,18 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { AccountDirectory, ApiKeyStore } from '#infrastructure/relational/stores.ts';
-import { createAdmission, isLoopback } from './admission.ts';
+import { createAdmission } from './admission.ts';
 import { createKeyVerifier } from './authentication.ts';
 import { backupRoute } from './backup-route.ts';
 import type { ApiGatewayConfig } from './config.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { keyRoutes } from './key-routes.ts';
+import { listen, readTls } from './listening.ts';
 import { addOpenApi } from './openapi.ts';
 import { addPage } from './page.ts';
 import type { ProcessView } from './process-view.ts';
+import { createRemoteServices, type RemoteTarget } from './proxy/remote-services.ts';
 import { buildServer, type ServerParts } from './server.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 import { statusRoute } from './status-route.ts';
@@ -36,6 +37,8 @@ export interface ApiGatewayPorts {
   readonly apiKeys: ApiKeyStore;
   readonly accounts: Pick<AccountDirectory, 'get'>;
   readonly hall: ProcessView;
+  /** The targets with routes that are not of this process. */
+  readonly remote: readonly RemoteTarget[];
 }
 
 export interface ApiGatewayService extends Service {
@@ -47,43 +50,6 @@ export interface ApiGatewayService extends Service {
 const SOCKET_GRACE_MS = 1_000;
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-function readTls(config: ApiGatewayConfig): { readonly cert: string; readonly key: string } | null {
-  if (config.tlsCert === null && config.tlsKey === null) return null;
-  if (config.tlsCert === null || config.tlsKey === null) {
-    throw new OperatingError('TLS_INCOMPLETE', '--tls-cert and --tls-key are needed together.', {
-      retry: 'never',
-    });
-  }
-  const read = (option: string, path: string) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (cause) {
-      throw new OperatingError(
-        'TLS_UNREADABLE',
-        `${option}: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
-        {
-          retry: 'never',
-          cause,
-        },
-      );
-    }
-  };
-  return { cert: read('--tls-cert', config.tlsCert), key: read('--tls-key', config.tlsKey) };
-}
-
-function listenFailure(error: unknown, host: string, port: number): unknown {
-  const sentences: Readonly<Record<string, string>> = {
-    EADDRINUSE: `Port ${port} on ${host} is in use: stop what uses it, or choose another with --port (0 takes any free one).`,
-    EACCES: `Port ${port} may not be opened by this user: choose one above 1023 with --port.`,
-    EADDRNOTAVAIL: `This machine has no address ${host}: choose another with --host.`,
-    ENOTFOUND: `The host ${host} has no address: choose another with --host.`,
-  };
-  const sentence = sentences[(error as NodeJS.ErrnoException).code ?? ''];
-  return sentence === undefined
-    ? error
-    : new OperatingError('LISTEN_FAILED', sentence, { retry: 'never', cause: error });
-}
-
 export function createApiGatewayService(
   context: ServiceContext,
   ports: ApiGatewayPorts,
@@ -91,6 +57,7 @@ export function createApiGatewayService(
 ): ApiGatewayService {
   const { runtime, logger, metrics } = context;
   const verifier = createKeyVerifier(ports.apiKeys, runtime.clock);
+  const remote = createRemoteServices(context, ports.remote, config);
   const durations = metrics.histogram(
     'http_request_duration_seconds',
     'Time from a complete request to its answer.',
@@ -112,7 +79,7 @@ export function createApiGatewayService(
   const ownRoutes: readonly Route[] = [
     ...healthRoutes(ports.hall),
     ticketRoute(ports.cache.tickets, runtime, config.ticketLifetimeMs),
-    statusRoute(ports.hall, ports.log, ports.cache),
+    statusRoute(ports.hall, ports.log, ports.cache, remote),
     backupRoute(ports.hall),
     ...deadLetterRoutes(ports.log),
     ...keyRoutes({
@@ -129,7 +96,7 @@ export function createApiGatewayService(
 
   function mountedRoutes(): readonly Route[] {
     const others = ports.hall.services().filter((service) => service.name !== 'api-gateway');
-    return [...ownRoutes, ...others.flatMap((service) => service.routes)];
+    return [...ownRoutes, ...others.flatMap((service) => service.routes), ...remote.routes];
   }
 
   function partsFor(
@@ -211,14 +178,7 @@ export function createApiGatewayService(
     });
     const door = sockets;
     app.server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head));
-    try {
-      await app.listen({ host: config.host, port: config.port });
-    } catch (error) {
-      throw listenFailure(error, config.host, config.port);
-    }
-    const bound = app.server.address() as AddressInfo;
-    const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
-    address = `${tls === null ? 'http' : 'https'}://${shownHost}:${bound.port}`;
+    address = await listen(app, config);
   }
 
   return {
@@ -227,13 +187,7 @@ export function createApiGatewayService(
     operatorRoutes: ownRoutes.filter((route) => route.access === 'operator'),
     socketRoutes: [],
     async start() {
-      if (!isLoopback(config.host) && config.tlsCert === null && !config.behindProxy) {
-        throw new OperatingError(
-          'TLS_NEEDED',
-          `--host ${config.host} is not loopback: give --tls-cert and --tls-key, or --behind-proxy when a proxy ends TLS.`,
-          { retry: 'never' },
-        );
-      }
+      await remote.start();
       const routes = mountedRoutes();
       await startPublic(routes);
       await startOperator(routes);
@@ -249,6 +203,7 @@ export function createApiGatewayService(
       await sockets?.close(0);
       await publicApp?.close();
       await operatorApp?.close();
+      await remote.close();
     },
     address() {
       if (address === null)

@@ -6,6 +6,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { ProcessView } from './process-view.ts';
+import type { RemoteServices } from './proxy/remote-services.ts';
 
 /** A part that fails must not hide the others: its error stands in its place. */
 async function orError(work: () => Promise<unknown>): Promise<unknown> {
@@ -44,7 +45,12 @@ async function logOf(log: EventLog): Promise<Record<string, unknown>> {
   return { partitions: extents, groups: lags };
 }
 
-export function statusRoute(view: ProcessView, log: EventLog, cache: Cache): Route {
+export function statusRoute(
+  view: ProcessView,
+  log: EventLog,
+  cache: Cache,
+  remote: Pick<RemoteServices, 'view'>,
+): Route {
   return {
     method: 'GET',
     path: '/operator/status',
@@ -74,6 +80,7 @@ export function statusRoute(view: ProcessView, log: EventLog, cache: Cache): Rou
           ready: readiness.ready,
           reasons: readiness.ready ? [] : readiness.reasons,
           targets,
+          elsewhere: remote.view(),
           log: logState,
           feed: { latestFeedTimestamp },
           disk,

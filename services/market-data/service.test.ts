@@ -27,6 +27,7 @@ async function get(service: Service, path: string, params: object, query: object
     headers: {},
     principal: { kind: 'api-key', keyId: 'key-1', accountId: 'account' },
     requestId: 'request',
+    target: '/',
     traceparent: undefined,
   });
 }

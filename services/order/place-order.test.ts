@@ -76,6 +76,7 @@ async function door(more: { readonly recentOrders?: number; readonly maxInFlight
       headers: key === undefined ? {} : { 'x-idempotency-key': key },
       principal: keyOf(ACCOUNT),
       requestId: 'r',
+      target: '/v1/orders',
       traceparent: undefined,
     });
   return { place, state, appended, indexed, recent, cache };

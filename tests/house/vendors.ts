@@ -16,7 +16,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   commander: /^commands\//,
   'csv-parse': /^infrastructure\/market-files\//,
   'hdr-histogram-js': /^(commands|composition)\//,
-  undici: /^commands\//,
+  undici: /^(commands|services\/api-gateway\/proxy)\//,
   typebox: /^(domain\/data|services|streams|infrastructure\/core|infrastructure\/event-log)\//,
 };
 

@@ -156,6 +156,7 @@ export function callerOf(services: readonly Service[]): Caller {
         headers: request.headers ?? {},
         principal: request.principal === undefined ? { kind: 'operator' } : request.principal,
         requestId: 'test',
+        target: '/',
         traceparent: undefined,
       });
     }

@@ -1,0 +1,92 @@
+/** The services that run in other processes, as one gateway sees them: their routes, their health. */
+import type { Route, RouteDeclaration } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { ServiceContext } from '#infrastructure/core/service.ts';
+import type { ApiGatewayConfig } from '../config.ts';
+import { createCallerSigner } from './caller-signature.ts';
+import { proxiedRoutes } from './proxied-routes.ts';
+import { Upstream, type UpstreamView } from './upstream.ts';
+import { resolveBySystem } from './upstream-urls.ts';
+
+/** A target of the program that is not of this process. */
+export interface RemoteTarget {
+  readonly name: string;
+  readonly routes: readonly RouteDeclaration[];
+  readonly socketPaths: readonly string[];
+}
+
+export interface RemoteServices {
+  readonly routes: readonly Route[];
+  /** Resolves when each address was asked once. */
+  start(): Promise<void>;
+  /** By target. */
+  view(): Readonly<Record<string, readonly UpstreamView[]>>;
+  close(): Promise<void>;
+}
+
+function urlsOf(name: string, config: ApiGatewayConfig): readonly URL[] {
+  const byTarget: Readonly<Record<string, readonly URL[]>> = {
+    order: config.orderUrl,
+    portfolio: config.portfolioUrl,
+    query: config.queryUrl,
+    'market-data': config.marketDataUrl,
+  };
+  return byTarget[name] ?? [];
+}
+
+export function createRemoteServices(
+  context: ServiceContext,
+  targets: readonly RemoteTarget[],
+  config: ApiGatewayConfig,
+): RemoteServices {
+  const { runtime, logger, metrics } = context;
+  const [key] = config.serviceKeys;
+  const services = targets.map((target) => {
+    const urls = urlsOf(target.name, config);
+    const upstream = new Upstream({
+      name: target.name,
+      urls,
+      runtime,
+      logger,
+      metrics,
+      resolve: resolveBySystem,
+      limits: { connections: config.upstreamConnections, answerTimeoutMs: config.upstreamTimeoutMs },
+      patienceMs: config.upstreamPatienceMs,
+    });
+    return { target, urls, upstream };
+  });
+  const reached = services.filter(({ urls }) => urls.length > 0);
+  const [first] = reached;
+  if (first !== undefined && key === undefined) {
+    throw new OperatingError(
+      'SERVICE_KEYS_NEEDED',
+      `${first.target.name} runs in another process, but service_keys, by which it knows this gateway, is not set: give both the same, such as TRADEHALL_SERVICE_KEYS=k1:$(openssl rand -hex 32).`,
+      { retry: 'never' },
+    );
+  }
+  const routes = services.flatMap(({ target, upstream }) =>
+    proxiedRoutes(target.routes, {
+      upstream,
+      // Where no address is known, nothing is ever signed.
+      signer: createCallerSigner(key ?? { keyId: '', secret: '' }, runtime),
+      ids: runtime.ids,
+    }),
+  );
+  return {
+    routes,
+    async start() {
+      for (const { target, urls } of services) {
+        if (urls.length > 0) continue;
+        logger.warn(
+          { target: target.name },
+          `${target.name} is not in this process and ${target.name.replaceAll('-', '_')}_url names no other: its addresses answer 503`,
+        );
+      }
+      await Promise.all(services.map(({ upstream }) => upstream.start()));
+    },
+    view: () => Object.fromEntries(reached.map(({ target, upstream }) => [target.name, upstream.view()])),
+    async close() {
+      await Promise.all(services.map(({ upstream }) => upstream.close()));
+    },
+  };
+}

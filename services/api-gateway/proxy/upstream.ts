@@ -1,0 +1,282 @@
+/**
+ * A service in other processes: finds its instances, watches their health, and sends each request to one that is
+ * ready, in turn.
+ *
+ * What an instance did not take (no connection, or it is draining) goes to the next. What it may have taken is sent
+ * again only when a repeat is harmless. While a service that was ready a moment ago is not, as in a restart, requests
+ * wait for it; when that takes long they go to one that is alive but not ready, which answers for itself, or are refused.
+ */
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import {
+  Instance,
+  type InstanceAnswer,
+  type InstanceLimits,
+  type InstanceRequest,
+  type InstanceState,
+} from './instance.ts';
+import { type Resolve, resolveUrls } from './upstream-urls.ts';
+
+export type UpstreamOutcome =
+  | { readonly kind: 'answered'; readonly answer: InstanceAnswer }
+  /** No instance took it: nothing happened. */
+  | { readonly kind: 'unreachable' }
+  /** Too many requests are on their way or waiting: nothing happened. */
+  | { readonly kind: 'overloaded' }
+  /** It may have happened. */
+  | { readonly kind: 'unknown' };
+
+export interface UpstreamParts {
+  /** The target's name. */
+  readonly name: string;
+  readonly urls: readonly URL[];
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly resolve: Resolve;
+  readonly limits: InstanceLimits;
+  /** How long after it was last seen ready a service is waited for. */
+  readonly patienceMs: number;
+}
+
+export interface UpstreamView {
+  readonly address: string;
+  readonly state: InstanceState;
+  readonly reason: string;
+  readonly inFlight: number;
+}
+
+const PROBE_PERIOD_MS = 250;
+const RESOLVE_PERIOD_MS = 5_000;
+const MAX_WAITING = 2_000;
+const MAX_IN_FLIGHT = 10_000;
+/** Answers that say: not taken, ask another. */
+const NOT_TAKEN = new Set(['SHUTTING_DOWN', 'CALLER_NOT_BELIEVED']);
+
+export class Upstream {
+  readonly name: string;
+  readonly #parts: UpstreamParts;
+  readonly #instances = new Map<string, Instance>();
+  readonly #outcomes;
+  readonly #closing = new AbortController();
+  #loop: Promise<void> | null = null;
+  #turn = 0;
+  #waiting = 0;
+  #inFlight = 0;
+  #lastReadyMs = Number.NEGATIVE_INFINITY;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(parts: UpstreamParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+    this.#outcomes = parts.metrics.counter(
+      'tradehall_upstream_requests_total',
+      'Requests passed on to services in other processes, by outcome.',
+      ['service', 'outcome'],
+    );
+  }
+
+  /** Resolves when every address was asked once. */
+  async start(): Promise<void> {
+    await this.#resolve();
+    await this.#probeAll();
+    this.#loop = this.#watch();
+  }
+
+  /** Whether an instance is ready. */
+  get ready(): boolean {
+    return this.#inState('ready').length > 0;
+  }
+
+  view(): readonly UpstreamView[] {
+    return [...this.#instances.values()].map(({ address, state, reason, inFlight }) => ({
+      address: address.origin,
+      state,
+      reason,
+      inFlight,
+    }));
+  }
+
+  /**
+   * `make` gives the request for an instance, signed for it. `repeatable`: whether an unknown outcome may be tried again
+   * elsewhere.
+   */
+  async send(make: (instanceId: string) => InstanceRequest, repeatable: boolean): Promise<UpstreamOutcome> {
+    if (this.#inFlight >= MAX_IN_FLIGHT) return this.#count({ kind: 'overloaded' });
+    this.#inFlight += 1;
+    try {
+      return this.#count(await this.#sendPatiently(make, repeatable));
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  /** An instance to connect a socket to, waited for as a request would. */
+  async pick(): Promise<Instance | null> {
+    for (;;) {
+      const ready = this.#next('ready', new Set());
+      if (ready !== null) return ready;
+      if (!(await this.#waitForReady())) return this.#next('unready', new Set());
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#changed.resolve();
+    await this.#loop;
+    await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
+  }
+
+  async #sendPatiently(
+    make: (instanceId: string) => InstanceRequest,
+    repeatable: boolean,
+  ): Promise<UpstreamOutcome> {
+    for (;;) {
+      const outcome = await this.#tryEach('ready', make, repeatable);
+      if (outcome !== null) return outcome;
+      if (this.#waiting >= MAX_WAITING) return { kind: 'overloaded' };
+      if (!(await this.#waitForReady())) break;
+    }
+    return (await this.#tryEach('unready', make, repeatable)) ?? { kind: 'unreachable' };
+  }
+
+  /** `null` when no instance in that state took it. */
+  async #tryEach(
+    state: InstanceState,
+    make: (instanceId: string) => InstanceRequest,
+    repeatable: boolean,
+  ): Promise<UpstreamOutcome | null> {
+    const tried = new Set<Instance>();
+    for (;;) {
+      const instance = this.#next(state, tried);
+      const instanceId = instance?.instanceId ?? null;
+      if (instance === null || instanceId === null) return null;
+      tried.add(instance);
+      const sent = await instance.send(make(instanceId));
+      switch (sent.kind) {
+        case 'answered': {
+          const refusal = notTakenCode(sent.answer);
+          if (refusal === null) return { kind: 'answered', answer: sent.answer };
+          await this.#learnFrom(instance, refusal);
+          // Started anew since it was asked: it can be asked again as the one it is now.
+          if (refusal === 'CALLER_NOT_BELIEVED' && instance.instanceId !== instanceId) tried.delete(instance);
+          break;
+        }
+        case 'not-sent':
+          break;
+        case 'unknown':
+          this.#parts.logger.warn(
+            { service: this.name, address: instance.address.origin, reason: sent.reason },
+            'an instance did not answer',
+          );
+          if (!repeatable || sent.late) return { kind: 'unknown' };
+          break;
+      }
+    }
+  }
+
+  async #learnFrom(instance: Instance, refusal: string): Promise<void> {
+    if (refusal === 'SHUTTING_DOWN') {
+      instance.markDown('shutting down');
+      return;
+    }
+    const before = instance.instanceId;
+    await instance.probe();
+    if (instance.instanceId === before) {
+      instance.markDown('does not believe this gateway: compare service_keys and the clocks');
+      this.#parts.logger.error(
+        { service: this.name, address: instance.address.origin },
+        'an instance does not believe this gateway: service_keys must hold the same keys on both, and their clocks must agree',
+      );
+    }
+  }
+
+  /** Those in `state`, in turn. */
+  #next(state: InstanceState, tried: ReadonlySet<Instance>): Instance | null {
+    const candidates = this.#inState(state).filter((instance) => !tried.has(instance));
+    this.#turn += 1;
+    return candidates[this.#turn % candidates.length] ?? null;
+  }
+
+  #inState(state: InstanceState): Instance[] {
+    return [...this.#instances.values()].filter((instance) => instance.state === state);
+  }
+
+  /** False when there is nothing to wait for: no instance was ready for too long, or this is closing. */
+  async #waitForReady(): Promise<boolean> {
+    const { clock, timers } = this.#parts.runtime;
+    const leftMs = this.#lastReadyMs + this.#parts.patienceMs - clock.monotonicMs();
+    if (leftMs <= 0 || this.#closing.signal.aborted) return false;
+    this.#waiting += 1;
+    const enough = new AbortController();
+    try {
+      await Promise.race([this.#changed.promise, timers.sleep(leftMs, enough.signal)]);
+    } finally {
+      enough.abort();
+      this.#waiting -= 1;
+    }
+    return !this.#closing.signal.aborted;
+  }
+
+  async #watch(): Promise<void> {
+    const { clock, timers } = this.#parts.runtime;
+    let resolvedAtMs = clock.monotonicMs();
+    while (!this.#closing.signal.aborted) {
+      await timers.sleep(PROBE_PERIOD_MS, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
+      if (clock.monotonicMs() - resolvedAtMs >= RESOLVE_PERIOD_MS) {
+        await this.#resolve();
+        resolvedAtMs = clock.monotonicMs();
+      }
+      await this.#probeAll();
+    }
+  }
+
+  async #probeAll(): Promise<void> {
+    await Promise.all([...this.#instances.values()].map((instance) => instance.probe()));
+    if (!this.ready) return;
+    this.#lastReadyMs = this.#parts.runtime.clock.monotonicMs();
+    const changed = this.#changed;
+    this.#changed = Promise.withResolvers();
+    changed.resolve();
+  }
+
+  async #resolve(): Promise<void> {
+    const { urls, resolve, limits, logger } = this.#parts;
+    const { addresses, unresolved } = await resolveUrls(urls, resolve);
+    for (const address of addresses) {
+      if (!this.#instances.has(address.origin))
+        this.#instances.set(address.origin, new Instance(address, limits));
+    }
+    if (unresolved.length > 0) {
+      // What was known stays: a name server that fails for a moment must not take a service away.
+      logger.warn({ service: this.name, names: unresolved }, 'names cannot be resolved');
+      return;
+    }
+    const now = new Set(addresses.map(({ origin }) => origin));
+    for (const [origin, instance] of this.#instances) {
+      if (now.has(origin) || instance.inFlight > 0) continue;
+      this.#instances.delete(origin);
+      await instance.close();
+    }
+  }
+
+  #count(outcome: UpstreamOutcome): UpstreamOutcome {
+    this.#outcomes.increment({ service: this.name, outcome: outcome.kind });
+    return outcome;
+  }
+}
+
+/** The code of an answer that says the request was not taken, else `null`. */
+function notTakenCode({ status, body }: InstanceAnswer): string | null {
+  if (status !== 503 && status !== 401) return null;
+  let read: unknown;
+  try {
+    read = JSON.parse(body);
+  } catch {
+    return null; // Not one of our problem documents: an answer as any other.
+  }
+  const code = typeof read === 'object' && read !== null && 'code' in read ? read.code : null;
+  return typeof code === 'string' && NOT_TAKEN.has(code) ? code : null;
+}
