@@ -51,7 +51,9 @@ async function passOn(
   };
   // A repeated cancel is the same cancel, and with its key a repeated command the same command.
   const repeatable = declaration.method !== 'POST' || headers[IDEMPOTENCY_HEADER] !== undefined;
-  const outcome = await upstream.send(make, repeatable);
+  const { principal } = request;
+  const affinity = principal?.kind === 'api-key' ? principal.accountId : request.requestId;
+  const outcome = await upstream.send({ make, repeatable, affinity });
   switch (outcome.kind) {
     case 'answered':
       return resultOf(outcome.answer);

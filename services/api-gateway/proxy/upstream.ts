@@ -1,11 +1,12 @@
 /**
  * A service in other processes: finds its instances, watches their health, and sends each request to one that is
- * ready, in turn.
+ * ready: an account's always to the same one while it is there, since that one knows the account's last requests.
  *
  * What an instance did not take (no connection, or it is draining) goes to the next. What it may have taken is sent
  * again only when a repeat is harmless. While a service that was ready a moment ago is not, as in a restart, requests
  * wait for it; when that takes long they go to one that is alive but not ready, which answers for itself, or are refused.
  */
+import { hash } from 'node:crypto';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -47,6 +48,15 @@ export interface UpstreamView {
   readonly inFlight: number;
 }
 
+export interface Sending {
+  /** Gives the request for an instance, signed for it. */
+  readonly make: (instanceId: string) => InstanceRequest;
+  /** Whether an unknown outcome may be tried again elsewhere. */
+  readonly repeatable: boolean;
+  /** Requests of one affinity go to one instance. */
+  readonly affinity: string;
+}
+
 const PROBE_PERIOD_MS = 250;
 const RESOLVE_PERIOD_MS = 5_000;
 const MAX_WAITING = 2_000;
@@ -61,7 +71,6 @@ export class Upstream {
   readonly #outcomes;
   readonly #closing = new AbortController();
   #loop: Promise<void> | null = null;
-  #turn = 0;
   #waiting = 0;
   #inFlight = 0;
   #lastReadyMs = Number.NEGATIVE_INFINITY;
@@ -86,7 +95,7 @@ export class Upstream {
 
   /** Whether an instance is ready. */
   get ready(): boolean {
-    return this.#inState('ready').length > 0;
+    return [...this.#instances.values()].some(({ state }) => state === 'ready');
   }
 
   view(): readonly UpstreamView[] {
@@ -98,26 +107,22 @@ export class Upstream {
     }));
   }
 
-  /**
-   * `make` gives the request for an instance, signed for it. `repeatable`: whether an unknown outcome may be tried again
-   * elsewhere.
-   */
-  async send(make: (instanceId: string) => InstanceRequest, repeatable: boolean): Promise<UpstreamOutcome> {
+  async send(sending: Sending): Promise<UpstreamOutcome> {
     if (this.#inFlight >= MAX_IN_FLIGHT) return this.#count({ kind: 'overloaded' });
     this.#inFlight += 1;
     try {
-      return this.#count(await this.#sendPatiently(make, repeatable));
+      return this.#count(await this.#sendPatiently(sending));
     } finally {
       this.#inFlight -= 1;
     }
   }
 
   /** An instance to connect a socket to, waited for as a request would. */
-  async pick(): Promise<Instance | null> {
+  async pick(affinity: string): Promise<Instance | null> {
     for (;;) {
-      const ready = this.#next('ready', new Set());
+      const ready = this.#next('ready', new Set(), affinity);
       if (ready !== null) return ready;
-      if (!(await this.#waitForReady())) return this.#next('unready', new Set());
+      if (!(await this.#waitForReady())) return this.#next('unready', new Set(), affinity);
     }
   }
 
@@ -128,28 +133,24 @@ export class Upstream {
     await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
   }
 
-  async #sendPatiently(
-    make: (instanceId: string) => InstanceRequest,
-    repeatable: boolean,
-  ): Promise<UpstreamOutcome> {
+  async #sendPatiently(sending: Sending): Promise<UpstreamOutcome> {
     for (;;) {
-      const outcome = await this.#tryEach('ready', make, repeatable);
+      const outcome = await this.#tryEach('ready', sending);
       if (outcome !== null) return outcome;
       if (this.#waiting >= MAX_WAITING) return { kind: 'overloaded' };
       if (!(await this.#waitForReady())) break;
     }
-    return (await this.#tryEach('unready', make, repeatable)) ?? { kind: 'unreachable' };
+    return (await this.#tryEach('unready', sending)) ?? { kind: 'unreachable' };
   }
 
   /** `null` when no instance in that state took it. */
   async #tryEach(
     state: InstanceState,
-    make: (instanceId: string) => InstanceRequest,
-    repeatable: boolean,
+    { make, repeatable, affinity }: Sending,
   ): Promise<UpstreamOutcome | null> {
     const tried = new Set<Instance>();
     for (;;) {
-      const instance = this.#next(state, tried);
+      const instance = this.#next(state, tried, affinity);
       const instanceId = instance?.instanceId ?? null;
       if (instance === null || instanceId === null) return null;
       tried.add(instance);
@@ -192,15 +193,18 @@ export class Upstream {
     }
   }
 
-  /** Those in `state`, in turn. */
-  #next(state: InstanceState, tried: ReadonlySet<Instance>): Instance | null {
-    const candidates = this.#inState(state).filter((instance) => !tried.has(instance));
-    this.#turn += 1;
-    return candidates[this.#turn % candidates.length] ?? null;
-  }
-
-  #inState(state: InstanceState): Instance[] {
-    return [...this.#instances.values()].filter((instance) => instance.state === state);
+  /** By rendezvous hashing: when an instance comes or goes, only its own accounts move. */
+  #next(state: InstanceState, tried: ReadonlySet<Instance>, affinity: string): Instance | null {
+    let best: Instance | null = null;
+    let bestWeight = '';
+    for (const instance of this.#instances.values()) {
+      if (instance.state !== state || tried.has(instance)) continue;
+      const weight = hash('sha256', `${affinity} ${instance.address.origin}`, 'hex');
+      if (weight <= bestWeight) continue;
+      best = instance;
+      bestWeight = weight;
+    }
+    return best;
   }
 
   /** False when there is nothing to wait for: no instance was ready for too long, or this is closing. */
