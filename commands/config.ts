@@ -7,7 +7,7 @@ import { addConfigurationFlags, effectiveConfiguration } from './effective-confi
 import type { Terminal } from './terminal.ts';
 
 function shownText(value: EffectiveValue): string {
-  return value.option.secret && value.text !== '' ? '(hidden)' : value.text;
+  return value.option.shown(value.text);
 }
 
 function table(rows: readonly (readonly string[])[]): readonly string[] {

@@ -38,8 +38,12 @@ describe('wrong use ends with 2 and names the option', () => {
     [['start', '--porrt', '1'], /unknown option '--porrt'/],
     [['start', '--port', 'abc'], /--port must be a whole number from 0 to 65535/],
     [
-      ['start', '--event-log', 'kafka://x'],
-      /--event-log names the backend "kafka", which this version does not have; it has file:/,
+      ['start', '--event-log', 'kafkka://x'],
+      /--event-log names the backend "kafkka", which this version does not have; it has file:, kafka:/,
+    ],
+    [
+      ['start', '--cache', 'redis://:geheim@one,two'],
+      /--cache names more than one host; it looks like redis:\/\/host:6379\/0\.\n$/,
     ],
     [['start', '--feed', 'carrier-pigeon'], /--feed /],
     [['start', 'nonsense'], /no target "nonsense"; there are .*api-gateway/],
@@ -68,6 +72,13 @@ describe('config', () => {
     assert.deepEqual([of('port')?.value, of('port')?.origin], ['2', 'flag']);
     assert.equal(of('behind_proxy')?.value, 'true');
     assert.equal(of('host')?.origin, 'default');
+  });
+
+  test('does not show the password of a server', async () => {
+    const { code, out } = await run('config', '--database', 'postgres://ada:geheim@db/hall');
+    assert.equal(code, 0);
+    assert.match(out, /database +postgres:\/\/ada:\(hidden\)@db\/hall +flag/);
+    assert.doesNotMatch(out, /geheim/);
   });
 
   test('the reference in docs/configuration.md is the one made from the declarations', () => {

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { readSecretFile } from '#infrastructure/core/config.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import {
   openSqliteEventLog,
@@ -46,21 +50,56 @@ export interface AdapterContext {
   readonly config: ProcessConfig;
   readonly runtime: Runtime;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 }
 
-type Opener<Port> = Readonly<Record<string, () => Promise<Port>>>;
+interface Choice<Port> {
+  /** The option's name. */
+  readonly option: string;
+  readonly url: AdapterUrl;
+  readonly passwordFile?: string | null;
+  readonly embedded: () => Promise<Port>;
+  /** By scheme. */
+  readonly servers?: Readonly<Record<string, (address: ServerAddress) => Promise<Port>>>;
+}
 
-function choose<Port>(url: AdapterUrl, openers: Opener<Port>): Promise<Port> {
-  const open = openers[url.scheme];
+/** What a server answers wrongly, or not at all, ends the start with a sentence that begins with the option. */
+async function choose<Port>({ option, url, passwordFile, embedded, servers }: Choice<Port>): Promise<Port> {
+  if (url.server === null) return embedded();
+  const open = servers?.[url.scheme];
   // The option's declaration refuses what is not here; reaching this line is a bug of ours.
   assert.ok(open !== undefined, `no adapter for ${url.scheme}:`);
-  return open();
+  const address = withPasswordOf(option, url.server, passwordFile ?? null);
+  try {
+    return await open(address);
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    throw new OperatingError(error.code, `The option ${option}: ${error.message}`, {
+      retry: 'never',
+      cause: error,
+    });
+  }
+}
+
+function withPasswordOf(option: string, address: ServerAddress, file: string | null): ServerAddress {
+  if (file === null) return address;
+  if (address.password !== null) {
+    throw new OperatingError(
+      'CONFIG_CONFLICT',
+      `The option ${option} has a password in its URL, and ${option}_password_file names another: leave one out.`,
+      { retry: 'never' },
+    );
+  }
+  return { ...address, password: readSecretFile(`${option}_password_file`, file) };
 }
 
 const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {
   log: ({ folder, config, runtime, logger }) =>
-    choose<SqliteEventLog>(config.eventLog, {
-      file: async () => {
+    choose<SqliteEventLog>({
+      option: 'event_log',
+      url: config.eventLog,
+      passwordFile: config.eventLogPasswordFile,
+      embedded: async () => {
         const log = await openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger });
         try {
           await log.ensureTopics(
@@ -79,18 +118,31 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
       },
     }),
   cache: ({ config, runtime }) =>
-    choose<Cache>(config.cache, { memory: async () => openMemoryCache({ runtime }) }),
+    choose<Cache>({
+      option: 'cache',
+      url: config.cache,
+      passwordFile: config.cachePasswordFile,
+      embedded: async () => openMemoryCache({ runtime }),
+    }),
   portfolios: ({ folder, config }) =>
-    choose<PortfolioStore>(config.portfolios, {
-      file: () => openSqlitePortfolios({ path: folder.file(DATA_PATHS.portfolios) }),
+    choose<PortfolioStore>({
+      option: 'portfolios',
+      url: config.portfolios,
+      embedded: () => openSqlitePortfolios({ path: folder.file(DATA_PATHS.portfolios) }),
     }),
   history: ({ folder, config }) =>
-    choose<TradeHistory>(config.history, {
-      file: () => openSqliteTradeHistory({ path: folder.file(DATA_PATHS.history) }),
+    choose<TradeHistory>({
+      option: 'history',
+      url: config.history,
+      passwordFile: config.historyPasswordFile,
+      embedded: () => openSqliteTradeHistory({ path: folder.file(DATA_PATHS.history) }),
     }),
   analytics: ({ folder, config }) =>
-    choose<TradeAnalytics>(config.analytics, {
-      file: () =>
+    choose<TradeAnalytics>({
+      option: 'analytics',
+      url: config.analytics,
+      passwordFile: config.analyticsPasswordFile,
+      embedded: () =>
         openDuckDbTradeAnalytics({
           path: folder.file(DATA_PATHS.analytics),
           memoryLimitMb: config.analyticsMemoryMb,
@@ -98,8 +150,11 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         }),
     }),
   relational: ({ folder, config }) =>
-    choose<RelationalStores>(config.database, {
-      file: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
+    choose<RelationalStores>({
+      option: 'database',
+      url: config.database,
+      passwordFile: config.databasePasswordFile,
+      embedded: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
     }),
   marketFiles: ({ folder, config }) =>
     openDuckDbMarketFiles({

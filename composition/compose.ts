@@ -103,7 +103,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
   needed.add('log');
   if (withGateway) for (const name of ['cache', 'relational'] as const) needed.add(name);
 
-  const ports = await openPorts([...needed], { folder, config, runtime, logger });
+  const ports = await openPorts([...needed], { folder, config, runtime, logger, metrics });
   try {
     const context: ServiceContext = { runtime, logger, metrics, crash: parts.crash };
     const services: Service[] = [

@@ -1,5 +1,11 @@
 /** The options of the process itself: where its data is, which adapter stands behind each port, how it logs. */
 import {
+  parseServerUrl,
+  type ServerAddress,
+  type ServerScheme,
+  withoutPassword,
+} from '#infrastructure/common/server-address.ts';
+import {
   booleanOption,
   type ConfigurationOf,
   integerOption,
@@ -11,19 +17,27 @@ import { LOG_LEVELS, type LogLevel } from '#infrastructure/core/pino-logger.ts';
 /** A port's URL, taken apart. */
 export interface AdapterUrl {
   readonly scheme: string;
-  /** What follows the colon. */
-  readonly rest: string;
+  /** `null` for an embedded adapter. */
+  readonly server: ServerAddress | null;
 }
 
 interface AdapterDeclaration {
   readonly name: string;
   readonly sentence: string;
-  /** The embedded default first. */
-  readonly schemes: readonly [string, ...string[]];
+  readonly embedded: string;
+  readonly servers?: Readonly<Record<string, ServerScheme>>;
 }
 
-function adapterOption({ name, sentence, schemes }: AdapterDeclaration): Option<AdapterUrl> {
-  return textOption({ name, default: `${schemes[0]}:`, sentence }, (text) => {
+function adapterOption({ name, sentence, embedded, servers = {} }: AdapterDeclaration): Option<AdapterUrl> {
+  const schemes = [embedded, ...Object.keys(servers)];
+  const examples = Object.values(servers).map(({ example }) => `\`${example}\``);
+  const declaration = {
+    name,
+    default: `${embedded}:`,
+    sentence: examples.length === 0 ? sentence : `${sentence} Or a server: ${examples.join(', ')}.`,
+    shown: withoutPassword,
+  };
+  return textOption<AdapterUrl>(declaration, (text) => {
     const colon = text.indexOf(':');
     const scheme = colon < 0 ? text : text.slice(0, colon);
     const rest = colon < 0 ? '' : text.slice(colon + 1);
@@ -34,6 +48,11 @@ function adapterOption({ name, sentence, schemes }: AdapterDeclaration): Option<
         message: `names the backend "${scheme}", which this version does not have; it has ${schemes.map((known) => `${known}:`).join(', ')}`,
       };
     }
+    const server = servers[scheme];
+    if (server !== undefined) {
+      const parsed = parseServerUrl(text, server);
+      return parsed.kind === 'refused' ? parsed : { kind: 'value', value: { scheme, server: parsed.value } };
+    }
     if (rest !== '') {
       return {
         kind: 'refused',
@@ -41,8 +60,20 @@ function adapterOption({ name, sentence, schemes }: AdapterDeclaration): Option<
         message: `takes nothing after "${scheme}:"; its files are in the data folder`,
       };
     }
-    return { kind: 'value', value: { scheme, rest } };
+    return { kind: 'value', value: { scheme, server: null } };
   });
+}
+
+/** Instead of a password in the URL, which a list of processes shows. `null` for none. */
+function passwordFileOption(port: string): Option<string | null> {
+  return textOption(
+    {
+      name: `${port}_password_file`,
+      default: '',
+      sentence: `A file with the password of the server that \`${port}\` names, rather than in its URL.`,
+    },
+    (text) => ({ kind: 'value', value: text === '' ? null : text }),
+  );
 }
 
 function choiceOption<Choice extends string>(
@@ -70,39 +101,100 @@ export const processOptions = {
   eventLog: adapterOption({
     name: 'event_log',
     sentence: 'The event log: SQLite in the data folder.',
-    schemes: ['file'],
+    embedded: 'file',
+    servers: {
+      kafka: {
+        product: 'Kafka',
+        example: 'kafka://host:9092,host:9092',
+        defaultPort: 9_092,
+        manyHosts: true,
+      },
+    },
   }),
+  eventLogPasswordFile: passwordFileOption('event_log'),
   streamRunner: adapterOption({
     name: 'stream_runner',
     sentence: 'Where trade-execution and trade-persistence run.',
-    schemes: ['in-process'],
+    embedded: 'in-process',
   }),
   cache: adapterOption({
     name: 'cache',
-    sentence: 'Latest prices, rate limits and tickets.',
-    schemes: ['memory'],
+    sentence: "Latest prices, rate limits and tickets: in this process's memory.",
+    embedded: 'memory',
+    servers: {
+      redis: {
+        product: 'Redis',
+        example: 'redis://host:6379/0',
+        defaultPort: 6_379,
+        path: /^[0-9]{1,4}$/,
+      },
+    },
   }),
+  cachePasswordFile: passwordFileOption('cache'),
   portfolios: adapterOption({
     name: 'portfolios',
     sentence: 'The portfolio store: SQLite in the data folder.',
-    schemes: ['file'],
+    embedded: 'file',
+    servers: {
+      dynamodb: {
+        product: 'DynamoDB',
+        example: 'dynamodb://eu-central-1?endpoint=http://localhost:8000',
+        defaultPort: 443,
+        // Credentials come as every AWS program takes them: environment, profile, role.
+        credentials: false,
+        parameters: { endpoint: /^https?:\/\/[^@/?#]+\/?$/ },
+      },
+    },
   }),
   history: adapterOption({
     name: 'history',
     sentence: 'The trade history: SQLite in the data folder.',
-    schemes: ['file'],
+    embedded: 'file',
+    servers: {
+      elasticsearch: {
+        product: 'Elasticsearch',
+        example: 'elasticsearch://host:9200',
+        defaultPort: 9_200,
+        manyHosts: true,
+      },
+      opensearch: {
+        product: 'OpenSearch',
+        example: 'opensearch://host:9200',
+        defaultPort: 9_200,
+        manyHosts: true,
+      },
+    },
   }),
+  historyPasswordFile: passwordFileOption('history'),
   analytics: adapterOption({
     name: 'analytics',
     sentence: 'The trade analytics: DuckDB in the data folder.',
-    schemes: ['file'],
+    embedded: 'file',
+    servers: {
+      clickhouse: {
+        product: 'ClickHouse',
+        example: 'clickhouse://host:8123/tradehall',
+        defaultPort: 8_123,
+        path: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
+      },
+    },
   }),
+  analyticsPasswordFile: passwordFileOption('analytics'),
   database: adapterOption({
     name: 'database',
     sentence: 'The relational database: SQLite in the data folder.',
-    schemes: ['file'],
+    embedded: 'file',
+    servers: {
+      postgres: {
+        product: 'PostgreSQL',
+        example: 'postgres://user@host:5432/tradehall',
+        defaultPort: 5_432,
+        path: /^[A-Za-z0-9_.-]{1,63}$/,
+      },
+    },
   }),
-  broker: adapterOption({ name: 'broker', sentence: 'Where orders are worked.', schemes: ['venue'] }),
+  databasePasswordFile: passwordFileOption('database'),
+  broker: adapterOption({ name: 'broker', sentence: 'Where orders are worked.', embedded: 'venue' }),
   partitions: integerOption({
     name: 'partitions',
     default: '4',

@@ -1,5 +1,5 @@
 /**
- * The outside half of configuration: the environment and the configuration file. The only place that reads the
+ * The outside half of configuration: the environment, the configuration file, files of secrets. The only place that reads the
  * environment.
  */
 import { readFileSync } from 'node:fs';
@@ -41,4 +41,21 @@ export function readConfigurationFile(path: string): Readonly<Record<string, unk
     });
   }
   return parsed as Record<string, unknown>;
+}
+
+/** The whole of a file that an option names, without the line end. Throws an `OperatingError` (`CONFIG_UNREADABLE`). */
+export function readSecretFile(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason';
+    throw new OperatingError(
+      'CONFIG_UNREADABLE',
+      `The option ${option}: ${path} cannot be read (${reason}).`,
+      {
+        retry: 'never',
+        cause,
+      },
+    );
+  }
 }

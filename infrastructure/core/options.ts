@@ -13,7 +13,8 @@ export interface Option<Value> {
   /** Such as `ms`, `bytes`, `USD`; `null` for a plain word or number. */
   readonly unit: string | null;
   readonly sentence: string;
-  readonly secret: boolean;
+  /** The value as it may be shown: without what is secret in it. */
+  shown(text: string): string;
   parse(text: string): ParsedOption<Value>;
 }
 
@@ -29,7 +30,8 @@ interface Declaration {
   readonly default: string;
   readonly unit?: string;
   readonly sentence: string;
-  readonly secret?: boolean;
+  /** For a value that may hold a secret. Default: shown as it is. */
+  readonly shown?: (text: string) => string;
 }
 
 function declare<Value>(
@@ -41,7 +43,7 @@ function declare<Value>(
     defaultText: declaration.default,
     unit: declaration.unit ?? null,
     sentence: declaration.sentence,
-    secret: declaration.secret ?? false,
+    shown: declaration.shown ?? ((text) => text),
     parse,
   };
 }
