@@ -130,7 +130,7 @@ export const apiGatewayOptions = {
       default: '',
       sentence:
         'The keys, keyId:secret with commas between, that sign what a gateway passes on to services in other processes: the first signs, all are believed.',
-      secret: true,
+      shown: (text) => (text === '' ? '' : '(hidden)'),
     },
     parseServiceKeys,
   ),
