@@ -24,6 +24,7 @@ import {
   sendProblem,
   UnreadableBody,
 } from './problem-reply.ts';
+import { repeatedHeaders } from './single-headers.ts';
 import { bodyValidator, closeObjects, type PartValidator, textValidator } from './validation.ts';
 
 declare module 'fastify' {
@@ -211,6 +212,11 @@ function mount(app: FastifyInstance, parts: ServerParts, route: Route): void {
           reply,
           problem('SHUTTING_DOWN', 'The program is ending; retry in a moment.', { retryAfterSeconds: 1 }),
         );
+        return;
+      }
+      const repeated = repeatedHeaders(request.raw);
+      if (repeated.length > 0) {
+        sendProblem(request, reply, invalidRequest(repeated));
         return;
       }
       const settle = (admission: Admission) => {

@@ -14,7 +14,8 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problem } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { type ApiKeyPrincipal, credentialsOf, type KeyVerifier, parseToken } from './authentication.ts';
-import { problemDocument } from './problem-reply.ts';
+import { invalidRequest, problemDocument } from './problem-reply.ts';
+import { repeatedHeaders } from './single-headers.ts';
 import { principalOfTicket } from './tickets.ts';
 
 const TOKEN_PROTOCOL = 'base64url.bearer.phx.';
@@ -163,6 +164,8 @@ export function createSockets(parts: SocketParts): Sockets {
   ): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const reject = (given: Problem) => refuse(socket, given, url.pathname, requestId);
+    const repeated = repeatedHeaders(request);
+    if (repeated.length > 0) return reject(invalidRequest(repeated));
     const found = servers.get(url.pathname);
     if (found === undefined) return reject(problem('NOT_FOUND', 'No socket is at this address.'));
     if (parts.isDraining())
