@@ -211,6 +211,15 @@ describe('a body that cannot be read is refused', () => {
   test('nesting too deep', () =>
     refused(echo('['.repeat(17) + ']'.repeat(17)), 'MALFORMED_JSON', 'body', 'maxDepth'));
   test('too large', () => refused(echo({ ...GOOD, quantity: 'x'.repeat(70_000) }), 'BODY_TOO_LARGE'));
+  test('another charset, which is named', async () => {
+    const typed = (type: string) => echo(GOOD, '/v1/echo/7', { ...CREDENTIALS, 'content-type': type });
+    for (const charset of ['utf-16', 'UTF-16LE', '"iso-8859-1"']) {
+      const body = await refusedBody(typed(`application/json; charset=${charset}`), 'UNSUPPORTED_MEDIA_TYPE');
+      assert.ok(body.detail.includes(charset.replaceAll('"', '')), body.detail);
+    }
+    for (const type of ['application/json; charset=UTF-8', 'application/json;charset="utf-8"; x=y'])
+      assert.equal((await typed(type)).status, 200);
+  });
   test('another media type', () =>
     refused(
       fetch(`${gateway.address}/v1/echo/7`, {

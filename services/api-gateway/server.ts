@@ -22,6 +22,7 @@ import {
   problemDocument,
   problemOf,
   sendProblem,
+  sentenceOf,
   UnreadableBody,
 } from './problem-reply.ts';
 import { repeatedHeaders } from './single-headers.ts';
@@ -126,6 +127,12 @@ function send(request: FastifyRequest, reply: FastifyReply, result: HttpResult):
     case 'problem':
       return sendProblem(request, reply, result.problem, result.headers);
   }
+}
+
+/** The charset that a content type names, unless it is UTF-8, as which every body is read. */
+function foreignCharset(contentType: string): string | null {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType)?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? null : charset.slice(0, 64);
 }
 
 function escapeForPattern(text: string): string {
@@ -290,7 +297,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done();
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    const charset = foreignCharset(request.headers['content-type'] ?? '');
+    if (charset !== null) {
+      const sentence = `The charset ${charset} is not read here: send JSON as UTF-8.`;
+      done(new UnreadableBody(problem('UNSUPPORTED_MEDIA_TYPE', sentence)));
+      return;
+    }
     // An empty body is judged by the route: some take none.
     if (text === '') {
       done(null, undefined);
@@ -298,7 +311,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     }
     const read = readJson(text as string, parts.maxJsonDepth);
     if (read.kind === 'json') done(null, read.value);
-    else done(new UnreadableBody({ field: read.field, rule: read.rule, message: read.message }));
+    else {
+      const errors = [{ field: read.field, rule: read.rule, message: read.message }];
+      done(new UnreadableBody(problem('MALFORMED_JSON', sentenceOf(errors), { errors })));
+    }
   });
   app.setErrorHandler((error, request, reply) =>
     sendProblem(request, reply, problemOf(error, request.id, logger)),
