@@ -103,5 +103,7 @@ export interface SocketHandler {
 export interface SocketRoute {
   readonly path: string;
   readonly maxFrameBytes: number;
+  /** The token `<keyId>.<secret>` in the first message of a client that came without one; `null` if it has none. */
+  tokenIn(firstMessage: string, connectParameters: Readonly<Record<string, string>>): string | null;
   accept(connection: SocketConnection): SocketHandler;
 }

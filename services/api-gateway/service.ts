@@ -205,6 +205,7 @@ export function createApiGatewayService(
       tickets: ports.cache.tickets,
       maxSockets: config.maxSockets,
       maxSocketsPerKey: config.maxSocketsPerKey,
+      maxSocketsUnauthenticated: config.maxSocketsUnauthenticated,
       behindProxy: config.behindProxy,
       isDraining: () => draining,
       onCount: (open) => socketCount.set(open),

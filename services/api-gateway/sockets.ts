@@ -1,8 +1,8 @@
 /**
  * WebSockets: origin, credentials and limits at the door, then `ws` behind the services' `SocketRoute`s.
  *
- * Credentials come as the Phoenix client's subprotocol (`base64url.bearer.phx.<token>` beside `phoenix`) or as a
- * single-use `ticket` in the address. A key never stands in an address.
+ * Credentials come as the Phoenix client's subprotocol (`base64url.bearer.phx.<token>` beside `phoenix`), as a
+ * single-use `ticket` in the address, or in the first message. A key never stands in an address.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,15 +16,18 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { type ApiKeyPrincipal, credentialsOf, type KeyVerifier, parseToken } from './authentication.ts';
 import { invalidRequest, problemDocument } from './problem-reply.ts';
 import { repeatedHeaders } from './single-headers.ts';
+import { SocketDoorstep } from './socket-doorstep.ts';
 import { principalOfTicket } from './tickets.ts';
 
 const TOKEN_PROTOCOL = 'base64url.bearer.phx.';
 const PROTOCOL = 'phoenix';
+const CREDENTIAL_HEADERS = ['authorization', 'apca-api-key-id', 'apca-api-secret-key'];
 const PING_PERIOD_MS = 30_000;
 const CLOSE_GOING_AWAY = 1001;
 const CLOSE_UNSUPPORTED = 1003;
 const CLOSE_POLICY = 1008;
 const CLOSE_BUG = 1011;
+const CLOSE_TOO_MANY_OF_KEY = 4014;
 
 export interface SocketParts {
   readonly runtime: Runtime;
@@ -34,6 +37,7 @@ export interface SocketParts {
   readonly tickets: Tickets;
   readonly maxSockets: number;
   readonly maxSocketsPerKey: number;
+  readonly maxSocketsUnauthenticated: number;
   readonly behindProxy: boolean;
   isDraining(): boolean;
   onCount(open: number): void;
@@ -71,6 +75,7 @@ export function createSockets(parts: SocketParts): Sockets {
   const open = new Map<WebSocket, ApiKeyPrincipal>();
   const perKey = new Map<string, number>();
   const answered = new WeakSet<WebSocket>();
+  const doorstep = new SocketDoorstep({ timers: runtime.timers, logger, verifier: parts.verifier });
   const servers = new Map(
     parts.routes.map((route) => [
       route.path,
@@ -87,16 +92,18 @@ export function createSockets(parts: SocketParts): Sockets {
     ]),
   );
 
+  /** `none`: there are no credentials, neither right nor wrong. */
   async function authenticate(
     request: IncomingMessage,
     parameters: URLSearchParams,
-  ): Promise<ApiKeyPrincipal | null> {
+  ): Promise<ApiKeyPrincipal | null | 'none'> {
     const ticket = parameters.get('ticket');
     if (ticket !== null) {
       const principal = await principalOfTicket(parts.tickets, ticket);
       return principal !== null && (await parts.verifier.isActive(principal.keyId)) ? principal : null;
     }
     const token = offeredProtocols(request).find((name) => name.startsWith(TOKEN_PROTOCOL));
+    if (token === undefined && !CREDENTIAL_HEADERS.some((name) => name in request.headers)) return 'none';
     const given =
       token === undefined
         ? credentialsOf(request.headers)
@@ -118,6 +125,8 @@ export function createSockets(parts: SocketParts): Sockets {
     socket: WebSocket,
     principal: ApiKeyPrincipal,
     parameters: URLSearchParams,
+    /** Those that came before it was let in. */
+    messages: readonly string[] = [],
   ): void {
     open.set(socket, principal);
     perKey.set(principal.keyId, (perKey.get(principal.keyId) ?? 0) + 1);
@@ -154,6 +163,24 @@ export function createSockets(parts: SocketParts): Sockets {
         close: (code, reason) => socket.close(code, reason),
       });
     });
+    for (const text of messages) guarded(socket, () => handler?.onMessage(text));
+  }
+
+  function isFull(principal: ApiKeyPrincipal): boolean {
+    return (perKey.get(principal.keyId) ?? 0) >= parts.maxSocketsPerKey;
+  }
+
+  /** The door once more, for a socket whose key came with its first message. */
+  function enter(
+    route: SocketRoute,
+    socket: WebSocket,
+    principal: ApiKeyPrincipal,
+    parameters: URLSearchParams,
+    messages: readonly string[],
+  ): void {
+    if (parts.isDraining()) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
+    else if (isFull(principal)) socket.close(CLOSE_TOO_MANY_OF_KEY, 'too many sockets are open for this key');
+    else attach(route, socket, principal, parameters, messages);
   }
 
   async function admit(
@@ -176,16 +203,30 @@ export function createSockets(parts: SocketParts): Sockets {
     const principal = await authenticate(request, url.searchParams);
     if (principal === null) {
       return reject(
-        problem('UNAUTHENTICATED', 'Connect with a ticket (POST /v1/tickets) or the API key as authToken.'),
+        problem(
+          'UNAUTHENTICATED',
+          'The ticket or the API key is not valid: get a new ticket (POST /v1/tickets), or check the key.',
+        ),
       );
     }
-    if (open.size >= parts.maxSockets || (perKey.get(principal.keyId) ?? 0) >= parts.maxSocketsPerKey) {
+    const isNew = principal === 'none';
+    if (
+      open.size + doorstep.sockets.size >= parts.maxSockets ||
+      (isNew ? doorstep.sockets.size >= parts.maxSocketsUnauthenticated : isFull(principal))
+    ) {
       return reject(problem('LIMIT_REACHED', 'Too many sockets are open: close some first.'));
     }
     if (socket.destroyed) return;
-    found.server.handleUpgrade(request, socket, head, (client) =>
-      attach(found.route, client, principal, url.searchParams),
-    );
+    const { route, server } = found;
+    server.handleUpgrade(request, socket, head, (client) => {
+      if (!isNew) attach(route, client, principal, url.searchParams);
+      else
+        doorstep.wait({
+          socket: client,
+          tokenIn: (text) => route.tokenIn(text, Object.fromEntries(url.searchParams)),
+          enter: (known, messages) => enter(route, client, known, url.searchParams, messages),
+        });
+    });
   }
 
   function ping(): void {
@@ -216,16 +257,15 @@ export function createSockets(parts: SocketParts): Sockets {
     },
     async close(graceMs) {
       stopPinging();
+      const all = [...open.keys(), ...doorstep.sockets];
       const gone = Promise.all(
-        [...open.keys()].map(
-          (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-        ),
+        all.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
       );
-      for (const socket of open.keys()) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
+      for (const socket of all) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
       const enough = new AbortController();
       await Promise.race([gone, runtime.timers.sleep(graceMs, enough.signal)]);
       enough.abort();
-      for (const socket of open.keys()) socket.terminate();
+      for (const socket of all) socket.terminate();
     },
   };
 }

@@ -5,7 +5,7 @@ import type { FieldError, SocketConnection, SocketHandler, SocketRoute } from '#
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { ACCOUNT_TOPIC_PREFIX, type AccountChannels, type AccountSubscription } from './account-channel.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
-import { fresh, resumed } from './join.ts';
+import { fresh, resumed, tokenOfJoin } from './join.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import { eventFrame, phoenixVersion, type Ref } from './phoenix-frames.ts';
 import { PRICE_TOPIC_PREFIX, PriceSubscription } from './price-channel.ts';
@@ -54,7 +54,12 @@ export class SocketHub implements TopicDirectory {
 
   route(path: string): SocketRoute {
     const { maxFrameBytes } = this.#options.limits;
-    return { path, maxFrameBytes, accept: (connection) => this.accept(connection) };
+    return {
+      path,
+      maxFrameBytes,
+      tokenIn: (text, { vsn }) => tokenOfJoin(text, phoenixVersion(vsn)),
+      accept: (connection) => this.accept(connection),
+    };
   }
 
   start(): void {
