@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { Route } from '#infrastructure/core/http.ts';
@@ -68,7 +69,18 @@ function readTls(config: ApiGatewayConfig): { readonly cert: string; readonly ke
       );
     }
   };
-  return { cert: read('--tls-cert', config.tlsCert), key: read('--tls-key', config.tlsKey) };
+  const given = { cert: read('--tls-cert', config.tlsCert), key: read('--tls-key', config.tlsKey) };
+  try {
+    createSecureContext(given);
+  } catch (cause) {
+    const reason = (cause as Error).message.split('::').at(-1);
+    throw new OperatingError(
+      'TLS_UNREADABLE',
+      `--tls-cert ${config.tlsCert} and --tls-key ${config.tlsKey} are no PEM certificate and its private key (${reason}).`,
+      { retry: 'never', cause },
+    );
+  }
+  return given;
 }
 
 function listenFailure(error: unknown, host: string, port: number): unknown {
@@ -78,10 +90,12 @@ function listenFailure(error: unknown, host: string, port: number): unknown {
     EADDRNOTAVAIL: `This machine has no address ${host}: choose another with --host.`,
     ENOTFOUND: `The host ${host} has no address: choose another with --host.`,
   };
-  const sentence = sentences[(error as NodeJS.ErrnoException).code ?? ''];
+  const errno = (error as NodeJS.ErrnoException).code ?? '';
+  const sentence = sentences[errno];
+  const code = errno === 'EADDRNOTAVAIL' || errno === 'ENOTFOUND' ? 'HOST_UNKNOWN' : 'LISTEN_FAILED';
   return sentence === undefined
     ? error
-    : new OperatingError('LISTEN_FAILED', sentence, { retry: 'never', cause: error });
+    : new OperatingError(code, sentence, { retry: 'never', cause: error });
 }
 
 export function createApiGatewayService(
