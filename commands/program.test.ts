@@ -48,16 +48,37 @@ describe('wrong use ends with 2 and names the option', () => {
     [['start', '--feed', 'carrier-pigeon'], /--feed /],
     [['start', 'nonsense'], /no target "nonsense"; there are .*api-gateway/],
     [['start', 'order'], /order reads prices from the cache, .* the option cache is "memory:"/],
+    [['start', '--host', '0.0.0.0'], /--host 0\.0\.0\.0 is not loopback: give --tls-cert/],
+    [['start', '--host', '203.0.113.7', '--behind-proxy'], /no address 203\.0\.113\.7: .* --host/],
+    [['start', '--tls-cert', '/nowhere'], /--tls-cert and --tls-key are needed together/],
+    [['start', '--tls-cert', '/nowhere', '--tls-key', '/nowhere'], /--tls-cert: \/nowhere cannot be read/],
+    [
+      ['start', '--tls-cert', 'package.json', '--tls-key', 'package.json'],
+      /--tls-cert package\.json and --tls-key package\.json are no PEM certificate and its private key \(no start line\)/,
+    ],
+    [['start', '--feed', 'replay:/nowhere.csv'], /no file \/nowhere\.csv to replay/],
+    [['start', '--feed', 'replay:package.json'], /package\.json is no market data/],
     [['nonsense'], /unknown command 'nonsense'/],
     [['config', '--config', '/nowhere.json'], /--config: \/nowhere\.json cannot be read \(ENOENT\)/],
   ] as const) {
     test(args.join(' '), async () => {
-      const { code, out, err } = await run(...args);
+      const place = ['--data', join(root, 'wrong'), '--port', '0', '--log-level', 'silent'];
+      const given: readonly string[] = args;
+      const own = given[0] === 'start' && !given.includes('--port') ? place : [];
+      const { code, out, err } = await run(...args, ...own);
       assert.match(err, sentence);
       assert.equal(code, 2);
       assert.equal(out, '');
     });
   }
+});
+
+test('a mistake in the file is told, though a flag says otherwise', async () => {
+  const file = join(root, 'mistaken.json');
+  writeFileSync(file, '{"port": "http"}');
+  const { code, err } = await run('config', '--config', file, '--port', '1');
+  assert.equal(code, 2);
+  assert.match(err, /"port" in the configuration file must be a whole number/);
 });
 
 describe('config', () => {

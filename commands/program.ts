@@ -76,6 +76,18 @@ async function registerCommands(
 
 const EXIT_NO = 1;
 const EXIT_USAGE = 2;
+/** Operating errors whose cause is what was typed, not the place where the program runs. */
+const WRONG_USE: ReadonlySet<string> = new Set([
+  'HOST_UNKNOWN',
+  'MARKET_FILE_MISSING',
+  'MARKET_FILE_UNREADABLE',
+  'MARKET_FILE_UNRECOGNISED',
+  'PART_NOT_SHARED',
+  'TLS_INCOMPLETE',
+  'TLS_NEEDED',
+  'TLS_UNREADABLE',
+  'UNKNOWN_TARGET',
+]);
 const EXIT_BUG = 70;
 
 /** Runs one command line; resolves with the exit code. */
@@ -116,7 +128,7 @@ Exit codes: 0 done; 1 the answer is no; 2 wrong use; 70 a bug.
     }
     if (error instanceof OperatingError) {
       err.write(`tradehall: ${error.message}\n`);
-      return error.code === 'UNKNOWN_TARGET' || error.code === 'PART_NOT_SHARED' ? EXIT_USAGE : EXIT_NO;
+      return WRONG_USE.has(error.code) ? EXIT_USAGE : EXIT_NO;
     }
     err.write(
       `tradehall: a bug, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,

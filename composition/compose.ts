@@ -136,7 +136,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
           hall: view,
           remote: targets
             .filter((target) => !chosen.includes(target) && target.routes.length > 0)
-            .map(({ name, routes, socketPaths }) => ({ name, routes, socketPaths })),
+            .map(({ name, routes, sockets }) => ({ name, routes, sockets })),
         },
         configuration.of(apiGatewayOptions),
       );

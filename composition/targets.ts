@@ -1,11 +1,12 @@
 /** Every target of the program by name: what it needs, its options, and how it is built. In the order of starting. */
 import type { Configuration } from '#infrastructure/core/configuration.ts';
-import type { RouteDeclaration } from '#infrastructure/core/http.ts';
+import type { RouteDeclaration, SocketDeclaration } from '#infrastructure/core/http.ts';
 import type { OptionRecord } from '#infrastructure/core/options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { apiGatewayOptions } from '#services/api-gateway/config.ts';
 import { marketDataOptions } from '#services/market-data/config.ts';
-import { createMarketDataService, MARKET_DATA_SOCKET_PATH } from '#services/market-data/service.ts';
+import { createMarketDataService } from '#services/market-data/service.ts';
+import { MARKET_DATA_SOCKET } from '#services/market-data/socket/socket-hub.ts';
 import { SYMBOL_ROUTES } from '#services/market-data/symbol-routes.ts';
 import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
 import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
@@ -36,7 +37,7 @@ export interface Target {
   readonly options: OptionRecord;
   /** What a gateway in another process has to know of it. */
   readonly routes: readonly RouteDeclaration[];
-  readonly socketPaths: readonly string[];
+  readonly sockets: readonly SocketDeclaration[];
   build(
     context: ServiceContext,
     port: <Name extends PortName>(name: Name) => Ports[Name],
@@ -54,7 +55,7 @@ export const targets: readonly Target[] = [
     readsPrices: true,
     options: tradeExecutionOptions,
     routes: [],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) =>
       createTradeExecutionStream(
         context,
@@ -68,7 +69,7 @@ export const targets: readonly Target[] = [
     readsPrices: false,
     options: tradePersistenceOptions,
     routes: [],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) =>
       createTradePersistenceStream(
         context,
@@ -82,7 +83,7 @@ export const targets: readonly Target[] = [
     readsPrices: true,
     options: portfolioOptions,
     routes: [...Object.values(PORTFOLIO_ROUTES), ...Object.values(STATEMENT_ROUTES)],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) =>
       createPortfolioService(
         context,
@@ -101,7 +102,7 @@ export const targets: readonly Target[] = [
     readsPrices: false,
     options: marketDataOptions,
     routes: Object.values(SYMBOL_ROUTES),
-    socketPaths: [MARKET_DATA_SOCKET_PATH],
+    sockets: [MARKET_DATA_SOCKET],
     build: (context, port, configuration) =>
       createMarketDataService(
         context,
@@ -115,7 +116,7 @@ export const targets: readonly Target[] = [
     readsPrices: true,
     options: queryOptions,
     routes: [...Object.values(TRADE_ROUTES), ...Object.values(ANALYTICS_ROUTES)],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) =>
       createQueryService(
         context,
@@ -129,7 +130,7 @@ export const targets: readonly Target[] = [
     readsPrices: true,
     options: orderOptions,
     routes: [...Object.values(ORDER_ROUTES), ...Object.values(ACCOUNT_ROUTES)],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) => {
       const { orders, statements, accounts } = port('relational');
       return createOrderService(
@@ -152,7 +153,7 @@ export const targets: readonly Target[] = [
     readsPrices: false,
     options: marketIngestionOptions,
     routes: [],
-    socketPaths: [],
+    sockets: [],
     build: (context, port, configuration) =>
       createMarketIngestionService(
         context,

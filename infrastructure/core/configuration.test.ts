@@ -85,6 +85,19 @@ describe('what is not understood is refused by name', () => {
       ],
     );
   });
+  test('a value that another source overrides', () => {
+    assert.deepEqual(
+      sentencesOf({
+        flags: { max_items: '5' },
+        environment: { TRADEHALL_MAX_ITEMS: 'many' },
+        file: { max_items: 101 },
+      }),
+      [
+        'TRADEHALL_MAX_ITEMS must be a whole number from 1 to 100.',
+        '"max_items" in the configuration file must be a whole number from 1 to 100.',
+      ],
+    );
+  });
 });
 
 test('one name declared in two ways is a bug', () => {

@@ -95,16 +95,28 @@ function unknownNames(options: readonly Option<unknown>[], sources: Configuratio
   ];
 }
 
-function sourceOf(
+/** What the sources say of one option, the one that counts first; the default only where none says anything. */
+function saidOf(
   option: Option<unknown>,
-  sources: ConfigurationSources,
-): { readonly origin: Origin; readonly raw: unknown } {
-  const flag = sources.flags[option.name];
-  if (flag !== undefined) return { origin: 'flag', raw: flag };
-  const variable = sources.environment[environmentNameOf(option.name)];
-  if (variable !== undefined) return { origin: 'environment', raw: variable };
-  if (Object.hasOwn(sources.file, option.name)) return { origin: 'file', raw: sources.file[option.name] };
-  return { origin: 'default', raw: option.defaultText };
+  { flags, environment, file }: ConfigurationSources,
+): readonly { readonly origin: Origin; readonly raw: unknown }[] {
+  const said: { readonly origin: Origin; readonly raw: unknown }[] = [];
+  const flag = flags[option.name];
+  if (flag !== undefined) said.push({ origin: 'flag', raw: flag });
+  const variable = environment[environmentNameOf(option.name)];
+  if (variable !== undefined) said.push({ origin: 'environment', raw: variable });
+  if (Object.hasOwn(file, option.name)) said.push({ origin: 'file', raw: file[option.name] });
+  return said.length > 0 ? said : [{ origin: 'default', raw: option.defaultText }];
+}
+
+function readValue(option: Option<unknown>, origin: Origin, raw: unknown): EffectiveValue | OptionRefusal {
+  const text = textOf(raw);
+  if (text === null)
+    return { option: option.name, origin, rule: 'type', message: 'must be a text, a number, true or false' };
+  const parsed = option.parse(text);
+  if (parsed.kind === 'value') return { option, text, value: parsed.value, origin };
+  assert.notEqual(origin, 'default', `the default of ${option.name} breaks its own rule: ${parsed.message}`);
+  return { option: option.name, origin, rule: parsed.rule, message: parsed.message };
 }
 
 export function resolveConfiguration(
@@ -115,28 +127,11 @@ export function resolveConfiguration(
   const refusals = unknownNames(options, sources);
   const values: EffectiveValue[] = [];
   for (const option of options) {
-    const { origin, raw } = sourceOf(option, sources);
-    const text = textOf(raw);
-    if (text === null) {
-      refusals.push({
-        option: option.name,
-        origin,
-        rule: 'type',
-        message: 'must be a text, a number, true or false',
-      });
-      continue;
-    }
-    const parsed = option.parse(text);
-    if (parsed.kind === 'refused') {
-      assert.notEqual(
-        origin,
-        'default',
-        `the default of ${option.name} breaks its own rule: ${parsed.message}`,
-      );
-      refusals.push({ option: option.name, origin, rule: parsed.rule, message: parsed.message });
-      continue;
-    }
-    values.push({ option, text, value: parsed.value, origin });
+    // All are read: a mistake that a flag hides today stops another start.
+    const read = saidOf(option, sources).map(({ origin, raw }) => readValue(option, origin, raw));
+    refusals.push(...read.filter((one) => 'rule' in one));
+    const [first] = read;
+    if (first !== undefined && 'value' in first) values.push(first);
   }
   if (refusals.length > 0) return { kind: 'refused', refusals };
   const byName = new Map(values.map((value) => [value.option.name, value]));

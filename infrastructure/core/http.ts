@@ -109,8 +109,14 @@ export interface SocketHandler {
   onClose(): void;
 }
 
-export interface SocketRoute {
+/** A socket as others know it, such as a gateway in another process. */
+export interface SocketDeclaration {
   readonly path: string;
+  /** The token `<keyId>.<secret>` in the first message of a client that came without one; `null` if it has none. */
+  tokenIn(firstMessage: string, connectParameters: Readonly<Record<string, string>>): string | null;
+}
+
+export interface SocketRoute extends SocketDeclaration {
   readonly maxFrameBytes: number;
   accept(connection: SocketConnection): SocketHandler;
 }

@@ -109,6 +109,13 @@ export const apiGatewayOptions = {
     maximum: 1_000_000,
     sentence: 'WebSockets open at one time under one API key.',
   }),
+  maxSocketsUnauthenticated: integerOption({
+    name: 'max_sockets_unauthenticated',
+    default: '200',
+    minimum: 0,
+    maximum: 1_000_000,
+    sentence: 'WebSockets open at one time whose first message, with the API key, has not come yet.',
+  }),
   maxKeysPerAccount: integerOption({
     name: 'max_keys_per_account',
     default: '20',

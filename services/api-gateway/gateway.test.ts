@@ -54,6 +54,20 @@ function echo(body: string | object, path = '/v1/echo/7', headers: Record<string
   });
 }
 
+/** All that comes back for these bytes. */
+function answerTo(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(gateway.address);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += String(chunk);
+    });
+    socket.on('end', () => resolve(received));
+    socket.on('error', reject);
+  });
+}
+
 async function problemOf(response: Response): Promise<ProblemBody> {
   assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/);
   const body = (await response.json()) as ProblemBody;
@@ -142,6 +156,32 @@ describe('a request that is wrong names field and rule', () => {
     refused(echo(GOOD, '/v1/echo/7?limit=1&limit=2'), 'INVALID_REQUEST', 'limit', 'single'));
   test('an unknown query parameter', () =>
     refused(echo(GOOD, '/v1/echo/7?limt=1'), 'INVALID_REQUEST', 'limt', 'additionalProperties'));
+  test('a header that must be single, given twice', async () => {
+    const { host } = new URL(gateway.address);
+    const body = JSON.stringify(GOOD);
+    const plain = [
+      `Host: ${host}`,
+      `Authorization: Bearer ${KEY_ID}.${SECRET}`,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      'Connection: close',
+    ];
+    const send = (...more: readonly string[]) =>
+      answerTo(`POST /v1/echo/7 HTTP/1.1\r\n${[...plain, ...more].join('\r\n')}\r\n\r\n${body}`);
+    assert.match(await send('X-Idempotency-Key: one', 'Accept: a', 'Accept: b'), /^HTTP\/1\.1 200 /);
+    for (const more of [
+      ['X-Idempotency-Key: one', 'x-idempotency-key: two'],
+      ['X-Idempotency-Key: one', 'X-Idempotency-Key: one'],
+      ['AUTHORIZATION: Bearer another.key'],
+      ['Content-Type: application/json'],
+      ['Host: elsewhere'],
+    ]) {
+      const answer = await send(...more);
+      assert.match(answer, /^HTTP\/1\.1 400 .*"code":"INVALID_REQUEST"/s);
+      const name = more[0]?.split(':')[0]?.toLowerCase();
+      assert.ok(answer.includes(`"errors":[{"field":"${name}","rule":"single"`), answer);
+    }
+  });
   test('several at once are all named', async () => {
     const body = await refusedBody(echo({ side: 'HOLD', extra: 1 }, '/v1/echo/0'), 'INVALID_REQUEST');
     assert.deepEqual(body.errors?.map((error) => error.field).sort(), ['extra', 'id', 'side', 'symbol']);
@@ -171,6 +211,15 @@ describe('a body that cannot be read is refused', () => {
   test('nesting too deep', () =>
     refused(echo('['.repeat(17) + ']'.repeat(17)), 'MALFORMED_JSON', 'body', 'maxDepth'));
   test('too large', () => refused(echo({ ...GOOD, quantity: 'x'.repeat(70_000) }), 'BODY_TOO_LARGE'));
+  test('another charset, which is named', async () => {
+    const typed = (type: string) => echo(GOOD, '/v1/echo/7', { ...CREDENTIALS, 'content-type': type });
+    for (const charset of ['utf-16', 'UTF-16LE', '"iso-8859-1"']) {
+      const body = await refusedBody(typed(`application/json; charset=${charset}`), 'UNSUPPORTED_MEDIA_TYPE');
+      assert.ok(body.detail.includes(charset.replaceAll('"', '')), body.detail);
+    }
+    for (const type of ['application/json; charset=UTF-8', 'application/json;charset="utf-8"; x=y'])
+      assert.equal((await typed(type)).status, 200);
+  });
   test('another media type', () =>
     refused(
       fetch(`${gateway.address}/v1/echo/7`, {
@@ -194,16 +243,7 @@ describe('an address that is wrong', () => {
   test('operator routes are not on the public address', () =>
     refused(fetch(`${gateway.address}/operator/status`), 'NOT_FOUND'));
   test('bytes that are no HTTP get a problem, too', async () => {
-    const { hostname, port } = new URL(gateway.address);
-    const text = await new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(port), hostname, () => socket.write('NONSENSE\r\n\r\n'));
-      let received = '';
-      socket.on('data', (chunk) => {
-        received += String(chunk);
-      });
-      socket.on('end', () => resolve(received));
-      socket.on('error', reject);
-    });
+    const text = await answerTo('NONSENSE\r\n\r\n');
     assert.match(text, /^HTTP\/1\.1 400 /);
     assert.match(text, /"code":"MALFORMED_REQUEST"/);
   });

@@ -1,6 +1,7 @@
 /** Opening a TCP address: TLS files, the rule for addresses that are not loopback, and sentences for what goes wrong. */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { isLoopback } from './admission.ts';
@@ -26,7 +27,18 @@ export function readTls(config: ApiGatewayConfig): TlsFiles | null {
       retry: 'never',
     });
   }
-  return { cert: readPem('--tls-cert', config.tlsCert), key: readPem('--tls-key', config.tlsKey) };
+  const given = { cert: readPem('--tls-cert', config.tlsCert), key: readPem('--tls-key', config.tlsKey) };
+  try {
+    createSecureContext(given);
+  } catch (cause) {
+    const reason = (cause as Error).message.split('::').at(-1);
+    throw new OperatingError(
+      'TLS_UNREADABLE',
+      `--tls-cert ${config.tlsCert} and --tls-key ${config.tlsKey} are no PEM certificate and its private key (${reason}).`,
+      { retry: 'never', cause },
+    );
+  }
+  return given;
 }
 
 function readPem(option: string, path: string): string {
@@ -63,8 +75,10 @@ function listenFailure(error: unknown, host: string, port: number): unknown {
     EADDRNOTAVAIL: `This machine has no address ${host}: choose another with --host.`,
     ENOTFOUND: `The host ${host} has no address: choose another with --host.`,
   };
-  const sentence = sentences[(error as NodeJS.ErrnoException).code ?? ''];
+  const errno = (error as NodeJS.ErrnoException).code ?? '';
+  const sentence = sentences[errno];
+  const code = errno === 'EADDRNOTAVAIL' || errno === 'ENOTFOUND' ? 'HOST_UNKNOWN' : 'LISTEN_FAILED';
   return sentence === undefined
     ? error
-    : new OperatingError('LISTEN_FAILED', sentence, { retry: 'never', cause: error });
+    : new OperatingError(code, sentence, { retry: 'never', cause: error });
 }

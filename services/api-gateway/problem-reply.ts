@@ -7,12 +7,12 @@ import { type ProblemCode, problem } from '#infrastructure/core/problem.ts';
 
 /** A body that is not JSON as we read it. */
 export class UnreadableBody extends Error {
-  readonly fieldError: FieldError;
+  readonly problem: Problem;
 
-  constructor(fieldError: FieldError) {
-    super(fieldError.message);
+  constructor(given: Problem) {
+    super(given.detail);
     this.name = 'UnreadableBody';
-    this.fieldError = fieldError;
+    this.problem = given;
   }
 }
 
@@ -98,9 +98,7 @@ function fromOperatingError(error: OperatingError): Problem {
 
 /** The problem that a thrown value becomes. What is not the caller's doing is logged. */
 export function problemOf(error: unknown, requestId: string, logger: Logger): Problem {
-  if (error instanceof UnreadableBody) {
-    return problem('MALFORMED_JSON', sentenceOf([error.fieldError]), { errors: [error.fieldError] });
-  }
+  if (error instanceof UnreadableBody) return error.problem;
   if (error instanceof OperatingError) {
     logger.warn({ error, requestId, code: error.code }, 'a request failed on a store');
     return fromOperatingError(error);

@@ -22,9 +22,11 @@ import {
   problemDocument,
   problemOf,
   sendProblem,
+  sentenceOf,
   UnreadableBody,
 } from './problem-reply.ts';
 import { sha256Of } from './proxy/caller-signature.ts';
+import { repeatedHeaders } from './single-headers.ts';
 import { bodyValidator, closeObjects, type PartValidator, textValidator } from './validation.ts';
 
 declare module 'fastify' {
@@ -139,6 +141,12 @@ function send(request: FastifyRequest, reply: FastifyReply, result: HttpResult):
   }
 }
 
+/** The charset that a content type names, unless it is UTF-8, as which every body is read. */
+function foreignCharset(contentType: string): string | null {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType)?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? null : charset.slice(0, 64);
+}
+
 function escapeForPattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
@@ -225,6 +233,11 @@ function mount(app: FastifyInstance, parts: ServerParts, route: Route): void {
         );
         return;
       }
+      const repeated = repeatedHeaders(request.raw);
+      if (repeated.length > 0) {
+        sendProblem(request, reply, invalidRequest(repeated));
+        return;
+      }
       const settle = (admission: Admission) => {
         if (admission.kind === 'refused') {
           sendProblem(request, reply, admission.problem);
@@ -301,6 +314,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     request.bodyText = text as string;
+    const charset = foreignCharset(request.headers['content-type'] ?? '');
+    if (charset !== null) {
+      const sentence = `The charset ${charset} is not read here: send JSON as UTF-8.`;
+      done(new UnreadableBody(problem('UNSUPPORTED_MEDIA_TYPE', sentence)));
+      return;
+    }
     // An empty body is judged by the route: some take none.
     if (text === '') {
       done(null, undefined);
@@ -308,7 +327,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     }
     const read = readJson(text as string, parts.maxJsonDepth);
     if (read.kind === 'json') done(null, read.value);
-    else done(new UnreadableBody({ field: read.field, rule: read.rule, message: read.message }));
+    else {
+      const errors = [{ field: read.field, rule: read.rule, message: read.message }];
+      done(new UnreadableBody(problem('MALFORMED_JSON', sentenceOf(errors), { errors })));
+    }
   });
   app.setErrorHandler((error, request, reply) =>
     sendProblem(request, reply, problemOf(error, request.id, logger)),

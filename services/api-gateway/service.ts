@@ -27,6 +27,8 @@ import { addPage } from './page.ts';
 import type { ProcessView } from './process-view.ts';
 import { createRemoteServices, type RemoteTarget } from './proxy/remote-services.ts';
 import { buildServer, type ServerParts } from './server.ts';
+import { identifyByCredentials } from './socket-credentials.ts';
+import { SocketDoorstep } from './socket-doorstep.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 import { statusRoute } from './status-route.ts';
 import { ticketRoute } from './tickets.ts';
@@ -167,11 +169,13 @@ export function createApiGatewayService(
     sockets = createSockets({
       runtime,
       logger,
-      routes: others.flatMap((service) => service.socketRoutes),
-      verifier,
-      tickets: ports.cache.tickets,
+      routes: [...others.flatMap((service) => service.socketRoutes), ...remote.socketRoutes],
+      isActive: (keyId) => verifier.isActive(keyId),
+      identify: identifyByCredentials(verifier, ports.cache.tickets),
+      doorstep: new SocketDoorstep({ timers: runtime.timers, logger, verifier }),
       maxSockets: config.maxSockets,
       maxSocketsPerKey: config.maxSocketsPerKey,
+      maxSocketsUnauthenticated: config.maxSocketsUnauthenticated,
       behindProxy: config.behindProxy,
       isDraining: () => draining,
       onCount: (open) => socketCount.set(open),

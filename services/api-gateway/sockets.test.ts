@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import type { SocketConnection, SocketRoute } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Timers } from '#infrastructure/core/runtime.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { ACCOUNT, CREDENTIALS, type Gateway, KEY_ID, SECRET, startGateway } from './gateway.testing.ts';
 
 const PATH = '/v1/marketdata/websocket';
@@ -14,6 +17,7 @@ let accepted: SocketConnection[];
 const echoRoute: SocketRoute = {
   path: PATH,
   maxFrameBytes: 100,
+  tokenIn: (text) => (text.startsWith('key ') ? text.slice('key '.length) : null),
   accept: (connection) => {
     accepted.push(connection);
     return {
@@ -94,11 +98,101 @@ describe('credentials', () => {
     assert.equal(await refusal(open(`${PATH}?ticket=${given}`)), 'UNAUTHENTICATED');
   });
 
-  test('none, a wrong key, and a made-up ticket open nothing', async () => {
+  test('another scheme, a wrong key, and a made-up ticket open nothing', async () => {
     const wrong = `base64url.bearer.phx.${Buffer.from(`${KEY_ID}.wrong`).toString('base64url')}`;
-    assert.equal(await refusal(open(PATH)), 'UNAUTHENTICATED');
+    assert.equal(await refusal(open(PATH, [], { authorization: 'Basic eDp5' })), 'UNAUTHENTICATED');
     assert.equal(await refusal(open(PATH, ['phoenix', wrong])), 'UNAUTHENTICATED');
     assert.equal(await refusal(open(`${PATH}?ticket=${'x'.repeat(43)}`)), 'UNAUTHENTICATED');
+  });
+});
+
+describe('the key in the first message', () => {
+  const FIRST = `key ${KEY_ID}.${SECRET}`;
+
+  test('lets in, the service gets that message and those behind it, and the log nothing', async () => {
+    const socket = await opened(open(PATH));
+    assert.equal(accepted.length, 0);
+    const heard: string[] = [];
+    const both = new Promise<void>((resolve) => {
+      socket.on('message', (data) => {
+        if (heard.push(String(data)) === 2) resolve();
+      });
+    });
+    socket.send(FIRST);
+    socket.send('hello');
+    await both;
+    assert.deepEqual(heard, [FIRST, 'hello']);
+    assert.deepEqual(accepted[0]?.principal, { kind: 'api-key', keyId: KEY_ID, accountId: ACCOUNT });
+    socket.close();
+    await closed(socket);
+    assert.ok(!JSON.stringify(gateway.logged).includes(SECRET));
+  });
+
+  test('no key, a wrong one, and no token end it with 4001, unseen by the service', async () => {
+    for (const first of ['hello', `key ${KEY_ID}.wrong`, 'key nonsense']) {
+      const socket = await opened(open(PATH));
+      socket.send(first);
+      socket.send(FIRST);
+      assert.equal(await closed(socket), 4001, first);
+    }
+    assert.equal(accepted.length, 0);
+  });
+
+  test('it must come in time', async () => {
+    await gateway.stop();
+    const late = Promise.withResolvers<void>();
+    const runtime = createSystemRuntime();
+    const sleep: Timers['sleep'] = (durationMs, signal) =>
+      durationMs === 10_000 ? late.promise : runtime.timers.sleep(durationMs, signal);
+    gateway = await startGateway({
+      socketRoutes: [echoRoute],
+      runtime: { ...runtime, timers: { ...runtime.timers, sleep } },
+    });
+    const inTime = await opened(open(PATH));
+    inTime.send(FIRST);
+    await once(inTime, 'message');
+    const silent = await opened(open(PATH));
+    late.resolve();
+    assert.equal(await closed(silent), 4001);
+    inTime.send('still here');
+    await once(inTime, 'message');
+    inTime.close();
+  });
+
+  test('no more may wait for it than the limit says; a key at the door is not held up by them', async () => {
+    await gateway.stop();
+    gateway = await startGateway({
+      socketRoutes: [echoRoute],
+      config: { maxSocketsUnauthenticated: 1, maxSocketsPerKey: 2 },
+    });
+    const first = await opened(open(PATH));
+    assert.equal(await refusal(open(PATH)), 'LIMIT_REACHED');
+    await opened(open(PATH, ['phoenix', bearerProtocol]));
+    first.send(FIRST);
+    await once(first, 'message');
+    const second = await opened(open(PATH));
+    second.send(FIRST);
+    assert.equal(await closed(second), 4014, 'the key has two sockets already');
+    (await opened(open(PATH))).close();
+  });
+
+  test('a key store that is down lets nobody in, and says when to come again', async () => {
+    await gateway.stop();
+    const find = async () => {
+      throw new OperatingError('DATABASE_DOWN', 'the database is down', { retry: 'retry' });
+    };
+    gateway = await startGateway({ socketRoutes: [echoRoute], keyStore: { find } });
+    const socket = await opened(open(PATH));
+    socket.send(FIRST);
+    assert.equal(await closed(socket), 1013);
+    assert.equal(accepted.length, 0);
+  });
+
+  test('draining says goodbye to those who wait, too', async () => {
+    const socket = await opened(open(PATH));
+    const end = closed(socket);
+    await gateway.service.drain();
+    assert.equal(await end, 1001);
   });
 });
 

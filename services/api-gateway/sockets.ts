@@ -1,38 +1,48 @@
 /**
- * WebSockets: origin, credentials and limits at the door, then `ws` behind the services' `SocketRoute`s.
+ * WebSockets: origin, identity and limits at the door, then `ws` behind the services' `SocketRoute`s.
  *
- * Credentials come as the Phoenix client's subprotocol (`base64url.bearer.phx.<token>` beside `phoenix`) or as a
- * single-use `ticket` in the address. A key never stands in an address.
+ * Who opens a socket is told by how it is opened, or by its first message. A key never stands in an address.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import type { Tickets } from '#infrastructure/cache/cache.ts';
 import type { Problem, SocketHandler, SocketRoute } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problem } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { type ApiKeyPrincipal, credentialsOf, type KeyVerifier, parseToken } from './authentication.ts';
-import { problemDocument } from './problem-reply.ts';
-import { principalOfTicket } from './tickets.ts';
+import type { ApiKeyPrincipal } from './authentication.ts';
+import { invalidRequest, problemDocument } from './problem-reply.ts';
+import { repeatedHeaders } from './single-headers.ts';
+import type { SocketDoorstep } from './socket-doorstep.ts';
 
-const TOKEN_PROTOCOL = 'base64url.bearer.phx.';
 const PROTOCOL = 'phoenix';
 const PING_PERIOD_MS = 30_000;
+const REVOKED_CHECK_PERIOD_MS = 10_000;
 const CLOSE_GOING_AWAY = 1001;
 const CLOSE_UNSUPPORTED = 1003;
 const CLOSE_POLICY = 1008;
 const CLOSE_BUG = 1011;
+const CLOSE_TOO_MANY_OF_KEY = 4014;
+
+export type Identified =
+  | { readonly kind: 'known'; readonly principal: ApiKeyPrincipal }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+  /** It brought nothing to know it by, neither right nor wrong: its first message may. */
+  | { readonly kind: 'unknown' };
 
 export interface SocketParts {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly routes: readonly SocketRoute[];
-  readonly verifier: KeyVerifier;
-  readonly tickets: Tickets;
+  identify(request: IncomingMessage, parameters: URLSearchParams): Promise<Identified>;
+  /** Whether a key that opened sockets is still active: it may have been revoked at another gateway. */
+  isActive(keyId: string): Promise<boolean>;
+  /** Where those who brought nothing wait. */
+  readonly doorstep: SocketDoorstep;
   readonly maxSockets: number;
   readonly maxSocketsPerKey: number;
+  readonly maxSocketsUnauthenticated: number;
   readonly behindProxy: boolean;
   isDraining(): boolean;
   onCount(open: number): void;
@@ -43,10 +53,6 @@ export interface Sockets {
   closeForKey(keyId: string): void;
   /** Says goodbye to all (1001) and, after a moment, cuts those that do not answer. */
   close(graceMs: number): Promise<void>;
-}
-
-function offeredProtocols(request: IncomingMessage): readonly string[] {
-  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
 }
 
 function refuse(socket: Duplex, given: Problem, path: string, requestId: string): void {
@@ -66,7 +72,7 @@ function originAllowed(request: IncomingMessage, behindProxy: boolean): boolean 
 }
 
 export function createSockets(parts: SocketParts): Sockets {
-  const { runtime, logger } = parts;
+  const { runtime, logger, doorstep } = parts;
   const open = new Map<WebSocket, ApiKeyPrincipal>();
   const perKey = new Map<string, number>();
   const answered = new WeakSet<WebSocket>();
@@ -86,23 +92,6 @@ export function createSockets(parts: SocketParts): Sockets {
     ]),
   );
 
-  async function authenticate(
-    request: IncomingMessage,
-    parameters: URLSearchParams,
-  ): Promise<ApiKeyPrincipal | null> {
-    const ticket = parameters.get('ticket');
-    if (ticket !== null) {
-      const principal = await principalOfTicket(parts.tickets, ticket);
-      return principal !== null && (await parts.verifier.isActive(principal.keyId)) ? principal : null;
-    }
-    const token = offeredProtocols(request).find((name) => name.startsWith(TOKEN_PROTOCOL));
-    const given =
-      token === undefined
-        ? credentialsOf(request.headers)
-        : parseToken(Buffer.from(token.slice(TOKEN_PROTOCOL.length), 'base64').toString('utf8'));
-    return given === null ? null : await parts.verifier.verify(given);
-  }
-
   function guarded(socket: WebSocket, work: () => void): void {
     try {
       work();
@@ -117,6 +106,8 @@ export function createSockets(parts: SocketParts): Sockets {
     socket: WebSocket,
     principal: ApiKeyPrincipal,
     parameters: URLSearchParams,
+    /** Those that came before it was let in. */
+    messages: readonly string[] = [],
   ): void {
     open.set(socket, principal);
     perKey.set(principal.keyId, (perKey.get(principal.keyId) ?? 0) + 1);
@@ -153,6 +144,24 @@ export function createSockets(parts: SocketParts): Sockets {
         close: (code, reason) => socket.close(code, reason),
       });
     });
+    for (const text of messages) guarded(socket, () => handler?.onMessage(text));
+  }
+
+  function isFull(principal: ApiKeyPrincipal): boolean {
+    return (perKey.get(principal.keyId) ?? 0) >= parts.maxSocketsPerKey;
+  }
+
+  /** The door once more, for a socket whose key came with its first message. */
+  function enter(
+    route: SocketRoute,
+    socket: WebSocket,
+    principal: ApiKeyPrincipal,
+    parameters: URLSearchParams,
+    messages: readonly string[],
+  ): void {
+    if (parts.isDraining()) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
+    else if (isFull(principal)) socket.close(CLOSE_TOO_MANY_OF_KEY, 'too many sockets are open for this key');
+    else attach(route, socket, principal, parameters, messages);
   }
 
   async function admit(
@@ -163,6 +172,8 @@ export function createSockets(parts: SocketParts): Sockets {
   ): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const reject = (given: Problem) => refuse(socket, given, url.pathname, requestId);
+    const repeated = repeatedHeaders(request);
+    if (repeated.length > 0) return reject(invalidRequest(repeated));
     const found = servers.get(url.pathname);
     if (found === undefined) return reject(problem('NOT_FOUND', 'No socket is at this address.'));
     if (parts.isDraining())
@@ -170,19 +181,26 @@ export function createSockets(parts: SocketParts): Sockets {
     if (!originAllowed(request, parts.behindProxy)) {
       return reject(problem('ORIGIN_NOT_ALLOWED', 'A page of another site may not open this socket.'));
     }
-    const principal = await authenticate(request, url.searchParams);
-    if (principal === null) {
-      return reject(
-        problem('UNAUTHENTICATED', 'Connect with a ticket (POST /v1/tickets) or the API key as authToken.'),
-      );
-    }
-    if (open.size >= parts.maxSockets || (perKey.get(principal.keyId) ?? 0) >= parts.maxSocketsPerKey) {
+    const identified = await parts.identify(request, url.searchParams);
+    if (identified.kind === 'refused') return reject(identified.problem);
+    const known = identified.kind === 'known' ? identified.principal : null;
+    if (
+      open.size + doorstep.sockets.size >= parts.maxSockets ||
+      (known === null ? doorstep.sockets.size >= parts.maxSocketsUnauthenticated : isFull(known))
+    ) {
       return reject(problem('LIMIT_REACHED', 'Too many sockets are open: close some first.'));
     }
     if (socket.destroyed) return;
-    found.server.handleUpgrade(request, socket, head, (client) =>
-      attach(found.route, client, principal, url.searchParams),
-    );
+    const { route, server } = found;
+    server.handleUpgrade(request, socket, head, (client) => {
+      if (known !== null) attach(route, client, known, url.searchParams);
+      else
+        doorstep.wait({
+          socket: client,
+          tokenIn: (text) => route.tokenIn(text, Object.fromEntries(url.searchParams)),
+          enter: (principal, messages) => enter(route, client, principal, url.searchParams, messages),
+        });
+    });
   }
 
   function ping(): void {
@@ -192,6 +210,22 @@ export function createSockets(parts: SocketParts): Sockets {
     }
   }
   const stopPinging = runtime.timers.every(PING_PERIOD_MS, ping);
+
+  function closeForKey(keyId: string): void {
+    for (const [socket, principal] of open) {
+      if (principal.keyId === keyId) socket.close(CLOSE_POLICY, 'the API key was revoked');
+    }
+  }
+
+  async function closeForRevokedKeys(): Promise<void> {
+    try {
+      for (const keyId of [...perKey.keys()]) if (!(await parts.isActive(keyId))) closeForKey(keyId);
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.warn({ code: error.code, error: error.message }, 'the keys of open sockets cannot be checked');
+    }
+  }
+  const stopChecking = runtime.timers.every(REVOKED_CHECK_PERIOD_MS, closeForRevokedKeys);
 
   return {
     upgrade(request, socket, head) {
@@ -206,23 +240,19 @@ export function createSockets(parts: SocketParts): Sockets {
         refuse(socket, given, request.url ?? '/', requestId);
       });
     },
-    closeForKey(keyId) {
-      for (const [socket, principal] of open) {
-        if (principal.keyId === keyId) socket.close(CLOSE_POLICY, 'the API key was revoked');
-      }
-    },
+    closeForKey,
     async close(graceMs) {
       stopPinging();
+      stopChecking();
+      const all = [...open.keys(), ...doorstep.sockets];
       const gone = Promise.all(
-        [...open.keys()].map(
-          (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-        ),
+        all.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
       );
-      for (const socket of open.keys()) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
+      for (const socket of all) socket.close(CLOSE_GOING_AWAY, 'the program is ending');
       const enough = new AbortController();
       await Promise.race([gone, runtime.timers.sleep(graceMs, enough.signal)]);
       enough.abort();
-      for (const socket of open.keys()) socket.terminate();
+      for (const socket of all) socket.terminate();
     },
   };
 }

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Channel, Socket } from 'phoenix';
 import { WebSocketServer } from 'ws';
 import { ingested, type Opened, openParts, priceReaches, untilReady } from './service.testing.ts';
-import { MARKET_DATA_SOCKET_PATH } from './service.ts';
 import { ACCOUNT, price, pricePayload } from './socket/socket.testing.ts';
+import { MARKET_DATA_SOCKET } from './socket/socket-hub.ts';
 
 interface Joined {
   readonly snapshot: { readonly sequence: number } | null;
@@ -56,7 +56,7 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const { port } = http.address() as AddressInfo;
-  endpoint = `ws://127.0.0.1:${port}${MARKET_DATA_SOCKET_PATH.replace(/\/websocket$/, '')}`;
+  endpoint = `ws://127.0.0.1:${port}${MARKET_DATA_SOCKET.path.replace(/\/websocket$/, '')}`;
   stopServer = async () => {
     for (const client of sockets.clients) client.terminate();
     sockets.close();

@@ -26,7 +26,6 @@ export interface MarketDataPorts {
   readonly cache: Cache;
 }
 
-export const MARKET_DATA_SOCKET_PATH = '/v1/marketdata/websocket';
 const FIGURES_PERIOD_MS = 1_000;
 
 export function createMarketDataService(
@@ -114,7 +113,7 @@ export function createMarketDataService(
   return {
     name: 'market-data',
     routes: symbolRoutes(cache, logger),
-    socketRoutes: [hub.route(MARKET_DATA_SOCKET_PATH)],
+    socketRoutes: [hub.route],
 
     async start() {
       hub.start();

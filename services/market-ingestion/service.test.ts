@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -237,6 +238,22 @@ test('a file that is missing, or is no market data, fails the start with a sente
     const unrecognised = await world.service({ feed: { kind: 'replay', path } });
     await assert.rejects(unrecognised.start(), /its header must name symbol,t,open,high,low,close,volume or/);
     await unrecognised.stop();
+  });
+});
+
+test('a file whose compression is cut off stops ingestion with a sentence, and nothing of it is used', async () => {
+  await inWorld(async (world) => {
+    const packed = gzipSync(await readFile(EXCERPT));
+    const path = await world.writeFile('cut.csv.gz', packed.subarray(0, packed.length / 2));
+    const feed = { kind: 'replay', path } as const;
+    const sentence = `The file ${path} is cut off: its compression ends too early. Nothing of it was used; put the whole file there.`;
+    const status = await world.run({ feed }, finished);
+    assert.equal(status['phase'], 'stopped');
+    assert.equal(status['trouble'], sentence);
+    assert.deepEqual(await world.events(), []);
+    assert.deepEqual(await world.records(TOPIC.feedPositions), []);
+    await world.writeFile('cut.csv.gz', packed);
+    assert.equal((await world.run({ feed }, finished))['events'], BARS * 4);
   });
 });
 

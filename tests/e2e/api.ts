@@ -6,6 +6,8 @@ import { findOperatorSocket } from '#infrastructure/core/operator-socket.ts';
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** The header Retry-After. */
+  readonly retryAfter: string | null;
 }
 
 export interface Api {
@@ -43,7 +45,12 @@ async function send(
     body: text,
   });
   const answer = await response.body.text();
-  return { status: response.statusCode, body: answer === '' ? null : parseJson(answer) };
+  const retryAfter = response.headers['retry-after'];
+  return {
+    status: response.statusCode,
+    body: answer === '' ? null : parseJson(answer),
+    retryAfter: typeof retryAfter === 'string' ? retryAfter : null,
+  };
 }
 
 function parseJson(text: string): unknown {

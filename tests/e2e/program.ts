@@ -39,12 +39,16 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
-function launch(words: readonly string[]): {
+function launch(
+  words: readonly string[],
+  via: readonly string[] = [],
+): {
   readonly child: ChildProcess;
   readonly finished: Promise<Finished>;
   stderr: () => string;
 } {
-  const child = spawn(process.execPath, [ENTRY, ...words], {
+  const [command = process.execPath, ...rest] = [...via, process.execPath, ENTRY, ...words];
+  const child = spawn(command, rest, {
     cwd: ROOT,
     env: environment(),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -68,6 +72,11 @@ export function run(...words: readonly string[]): Promise<Finished> {
   return launch(words).finished;
 }
 
+/** The same behind `via`, a command that runs the words after it elsewhere, such as on another disk. */
+export function runVia(via: readonly string[], ...words: readonly string[]): Promise<Finished> {
+  return launch(words, via).finished;
+}
+
 /** Runs one command and reads its `--json` answer; any other exit than 0 fails with what it said. */
 export async function runJson(...words: readonly string[]): Promise<unknown> {
   const { code, stdout, stderr } = await run(...words, '--json');
@@ -76,8 +85,15 @@ export async function runJson(...words: readonly string[]): Promise<unknown> {
 }
 
 /** Starts the program on a free port and waits for its one line. */
-export async function startProgram(...words: readonly string[]): Promise<RunningProgram> {
-  const { child, finished, stderr } = launch(['start', '--port', '0', ...words]);
+export function startProgram(...words: readonly string[]): Promise<RunningProgram> {
+  return startProgramVia([], ...words);
+}
+
+export async function startProgramVia(
+  via: readonly string[],
+  ...words: readonly string[]
+): Promise<RunningProgram> {
+  const { child, finished, stderr } = launch(['start', '--port', '0', ...words], via);
   const pid = child.pid;
   const { stdout } = child;
   if (pid === undefined || stdout === null) throw new Error('the program could not be started');

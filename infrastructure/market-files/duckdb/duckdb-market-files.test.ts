@@ -124,6 +124,7 @@ test('Parquet gives what the same CSV gives, times and numbers of any type, gzip
 });
 
 test('what is no market data, missing or damaged is refused with a sentence, and nothing is left behind', async () => {
+  const fake = join(folder, 'fake.parquet');
   await assert.rejects(files.open(join(folder, 'nowhere.csv')), {
     code: 'MARKET_FILE_MISSING',
     retry: 'never',
@@ -132,6 +133,7 @@ test('what is no market data, missing or damaged is refused with a sentence, and
   await assert.rejects(open('other.csv', 'a,b\n1,2\n'), /must name symbol,t,open,.* begins with "a,b"/);
   await assert.rejects(open('fake.parquet', 'PAR1 and nothing of the sort'), {
     code: 'MARKET_FILE_UNREADABLE',
+    message: `The file ${fake} cannot be read: No magic bytes found at end of file '${fake}'.`,
   });
   const cut = await open(
     'cut.csv.gz',

@@ -81,10 +81,20 @@ function asFileError(error: unknown, path: string): Error {
       cause: error,
     });
   }
-  return new OperatingError('MARKET_FILE_UNREADABLE', `The file ${path} cannot be read: ${message}.`, {
-    retry: 'never',
-    cause: error,
-  });
+  return new OperatingError(
+    'MARKET_FILE_UNREADABLE',
+    `The file ${path} cannot be read: ${reasonOf(message)}.`,
+    {
+      retry: 'never',
+      cause: error,
+    },
+  );
+}
+
+/** DuckDB begins with the kind of error, and after the first line shows its query. */
+function reasonOf(message: string): string {
+  const [first = ''] = message.split('\n');
+  return first.replace(/^[A-Z][A-Za-z ]* Error: /, '').replace(/\.$/, '');
 }
 
 function unrecognised(path: string, found: string): OperatingError {

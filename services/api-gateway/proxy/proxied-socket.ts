@@ -8,7 +8,12 @@
  * as if it were connected directly. Nothing grows here: both directions are bounded.
  */
 import WebSocket from 'ws';
-import type { SocketConnection, SocketHandler, SocketRoute } from '#infrastructure/core/http.ts';
+import type {
+  SocketConnection,
+  SocketDeclaration,
+  SocketHandler,
+  SocketRoute,
+} from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { CALLER_HEADER, type CallerSigner } from './caller-signature.ts';
@@ -16,7 +21,7 @@ import type { Instance } from './instance.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ProxiedSocketParts {
-  readonly path: string;
+  readonly declaration: SocketDeclaration;
   readonly upstream: Pick<Upstream, 'name' | 'pick'>;
   readonly signer: CallerSigner;
   readonly runtime: Runtime;
@@ -41,7 +46,7 @@ const CLOSE_NORMAL = 1000;
 
 export function proxiedSocket(parts: ProxiedSocketParts): SocketRoute {
   return {
-    path: parts.path,
+    ...parts.declaration,
     maxFrameBytes: parts.maxFrameBytes,
     accept: (connection) => new ProxiedSocket(parts, connection),
   };
@@ -101,7 +106,8 @@ class ProxiedSocket implements SocketHandler {
 
   /** `opened`, or why not. */
   async #open(instance: Instance): Promise<string> {
-    const { path, signer, runtime } = this.#parts;
+    const { declaration, signer, runtime } = this.#parts;
+    const { path } = declaration;
     const { instanceId, address } = instance;
     if (instanceId === null) return 'not asked yet';
     const query = new URLSearchParams(this.#connection.connectParameters).toString();
@@ -119,26 +125,23 @@ class ProxiedSocket implements SocketHandler {
       ...(address.serverName === null ? {} : { servername: address.serverName }),
     });
     this.#service = service;
-    const outcome = await new Promise<string>((resolve) => {
-      service.once('open', () => resolve('opened'));
-      // ws closes the socket after an error; an answer that is no upgrade is an error too.
-      service.once('error', (error) => resolve(error.message));
-    });
-    if (outcome !== 'opened') return outcome;
-    if (this.#over) {
-      service.terminate();
-      return 'opened';
-    }
-    this.#join(service);
-    return 'opened';
-  }
-
-  #join(service: WebSocket): void {
+    // Before it opens: its first message may come in the same read as its opening.
     service.on('message', (data) => {
       this.#connection.send(data.toString());
       if (this.#connection.bufferedBytes() > FULL_BYTES) void this.#hold(service);
     });
-    service.on('error', (error) => this.#parts.logger.debug({ error }, 'a socket to a service failed'));
+    return new Promise<string>((resolve) => {
+      service.once('open', () => {
+        if (this.#over) service.terminate();
+        else this.#join(service);
+        resolve('opened');
+      });
+      // ws closes the socket after an error; an answer that is no upgrade is an error too.
+      service.on('error', (error) => resolve(error.message));
+    });
+  }
+
+  #join(service: WebSocket): void {
     service.on('close', (code, reason) => {
       const told = code !== CLOSE_NO_STATUS && code !== CLOSE_ABNORMAL;
       if (told) this.#end(code, reason.toString());

@@ -74,7 +74,7 @@ async function gatewayTo(
   const service = fakeService(routes, []);
   const gateway = await startGateway({
     ...choices,
-    remote: [{ name: 'order', routes: service.routes.slice(1), socketPaths: [] }],
+    remote: [{ name: 'order', routes: service.routes.slice(1), sockets: [] }],
     config: {
       serviceKeys: KEYS,
       orderUrl: addresses.map((address) => new URL(address)),
@@ -383,7 +383,7 @@ test('a command that cannot be repeated is told that its outcome is unknown', as
 test('a gateway without service_keys does not start when a service is elsewhere', async () => {
   await assert.rejects(
     startGateway({
-      remote: [{ name: 'order', routes: [], socketPaths: [] }],
+      remote: [{ name: 'order', routes: [], sockets: [] }],
       config: { orderUrl: [new URL('http://127.0.0.1:1')], serviceKeys: [] },
     }),
     { code: 'SERVICE_KEYS_NEEDED' },

@@ -1,10 +1,11 @@
 /** The services that run in other processes, as one gateway sees them: their routes, their health. */
-import type { Route, RouteDeclaration } from '#infrastructure/core/http.ts';
+import type { Route, RouteDeclaration, SocketDeclaration, SocketRoute } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
 import type { ApiGatewayConfig } from '../config.ts';
 import { createCallerSigner } from './caller-signature.ts';
 import { proxiedRoutes } from './proxied-routes.ts';
+import { proxiedSocket } from './proxied-socket.ts';
 import { Upstream, type UpstreamView } from './upstream.ts';
 import { resolveBySystem } from './upstream-urls.ts';
 
@@ -12,11 +13,12 @@ import { resolveBySystem } from './upstream-urls.ts';
 export interface RemoteTarget {
   readonly name: string;
   readonly routes: readonly RouteDeclaration[];
-  readonly socketPaths: readonly string[];
+  readonly sockets: readonly SocketDeclaration[];
 }
 
 export interface RemoteServices {
   readonly routes: readonly Route[];
+  readonly socketRoutes: readonly SocketRoute[];
   /** Resolves when each address was asked once. */
   start(): Promise<void>;
   /** By target. */
@@ -64,16 +66,24 @@ export function createRemoteServices(
       { retry: 'never' },
     );
   }
-  const routes = services.flatMap(({ target, upstream }) =>
-    proxiedRoutes(target.routes, {
-      upstream,
-      // Where no address is known, nothing is ever signed.
-      signer: createCallerSigner(key ?? { keyId: '', secret: '' }, runtime),
-      ids: runtime.ids,
-    }),
-  );
+  // Where no address is known, nothing is ever signed.
+  const signer = createCallerSigner(key ?? { keyId: '', secret: '' }, runtime);
   return {
-    routes,
+    routes: services.flatMap(({ target, upstream }) =>
+      proxiedRoutes(target.routes, { upstream, signer, ids: runtime.ids }),
+    ),
+    socketRoutes: services.flatMap(({ target, upstream }) =>
+      target.sockets.map((declaration) =>
+        proxiedSocket({
+          declaration,
+          upstream,
+          signer,
+          runtime,
+          logger,
+          maxFrameBytes: config.maxBodyBytes,
+        }),
+      ),
+    ),
     async start() {
       for (const { target, urls } of services) {
         if (urls.length > 0) continue;

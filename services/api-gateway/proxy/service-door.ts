@@ -5,6 +5,7 @@
  * Every request but those for health and figures must be signed by a gateway (caller-signature.ts). Without
  * `service_keys` there is nobody to believe, and the services' routes are not mounted.
  */
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -15,7 +16,11 @@ import { healthRoutes } from '../health-routes.ts';
 import { listen, readTls } from '../listening.ts';
 import type { ProcessView } from '../process-view.ts';
 import { type Admission, buildServer } from '../server.ts';
+import { SocketDoorstep } from '../socket-doorstep.ts';
+import { createSockets, type Identified, type Sockets } from '../sockets.ts';
 import { CALLER_HEADER, type CallerVerifier, createCallerVerifier } from './caller-signature.ts';
+
+const SOCKET_GRACE_MS = 1_000;
 
 export interface ServiceDoor extends Service {
   /** Such as `http://127.0.0.1:8081`; known once started. */
@@ -34,6 +39,7 @@ export function createServiceDoor(
     'Requests refused since no gateway that is believed here signed them.',
   );
   let app: FastifyInstance | null = null;
+  let sockets: Sockets | null = null;
   let address: string | null = null;
   let draining = false;
 
@@ -70,16 +76,34 @@ export function createServiceDoor(
         },
         observe: () => undefined,
       });
+      const door = createSockets({
+        runtime,
+        logger,
+        routes: believed ? services.flatMap((service) => service.socketRoutes) : [],
+        identify: async (request) => identifySigned(verifier, request),
+        // The gateway, which knows the keys, closes what it has joined to a socket here.
+        isActive: async () => true,
+        doorstep: new SocketDoorstep({ timers: runtime.timers, logger, verifier: { verify: () => null } }),
+        maxSockets: config.maxSockets,
+        maxSocketsPerKey: config.maxSocketsPerKey,
+        maxSocketsUnauthenticated: 0,
+        behindProxy: false,
+        isDraining: () => draining,
+        onCount: () => undefined,
+      });
+      sockets = door;
+      app.server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head));
       address = await listen(app, config);
     },
     readiness: () => (address === null ? { ready: false, reasons: ['not listening'] } : { ready: true }),
     status: async () => ({ address }),
     async drain() {
       draining = true;
-      await app?.close();
+      await Promise.all([sockets?.close(SOCKET_GRACE_MS), app?.close()]);
     },
     async stop() {
       draining = true;
+      await sockets?.close(0);
       await app?.close();
     },
     address() {
@@ -111,4 +135,21 @@ function admitSigned(verifier: CallerVerifier, route: Route, request: FastifyReq
     };
   }
   return { kind: 'admitted', principal, bodySha256 };
+}
+
+function identifySigned(verifier: CallerVerifier, request: IncomingMessage): Identified {
+  const requestId = request.headers['x-request-id'];
+  const verification = verifier.verify(request.headers[CALLER_HEADER], {
+    method: 'GET',
+    target: request.url ?? '/',
+    requestId: typeof requestId === 'string' ? requestId : '',
+  });
+  const refused = (reason: string): Identified => ({
+    kind: 'refused',
+    problem: problem('CALLER_NOT_BELIEVED', `Ask the gateway: ${reason}.`),
+  });
+  if (verification.kind === 'refused') return refused(verification.reason);
+  return verification.principal?.kind === 'api-key'
+    ? { kind: 'known', principal: verification.principal }
+    : refused("a socket is an account's");
 }

@@ -5,6 +5,7 @@
  * is no snapshot. Not resumed: the snapshot is the latest state, and what lay before it is not sent.
  */
 import type { FieldError } from '#infrastructure/core/http.ts';
+import { type PhoenixVersion, parseFrame } from './phoenix-frames.ts';
 
 export interface JoinAnswer {
   /** JSON. */
@@ -26,6 +27,15 @@ export function readJoinPayload(payload: Readonly<Record<string, unknown>>): Joi
   }
   const message = 'must be a whole number from 0: the sequence of the last update that was seen';
   return { kind: 'refused', errors: [{ field: 'payload.resumeAfter', rule: 'minimum', message }] };
+}
+
+/** The `authToken` in the payload of a join: how a client without other credentials says who it is, first of all. */
+export function tokenOfJoin(text: string, version: PhoenixVersion | null): string | null {
+  if (version === null) return null;
+  const parsed = parseFrame(text, version);
+  if (parsed.kind !== 'frame' || parsed.frame.event !== 'phx_join') return null;
+  const token = parsed.frame.payload['authToken'];
+  return typeof token === 'string' ? token : null;
 }
 
 export function resumed(sequence: number, missed: readonly string[]): JoinAnswer {

@@ -1,11 +1,17 @@
 /** The socket `/v1/marketdata/websocket`: who may connect, which topics there are, and the care for slow clients. */
 import { type AccountId, parseAccountId, parseSymbol } from '#domain/data/identifiers.ts';
 import { marketEventToWire } from '#domain/data/market-event-codec.ts';
-import type { FieldError, SocketConnection, SocketHandler, SocketRoute } from '#infrastructure/core/http.ts';
+import type {
+  FieldError,
+  SocketConnection,
+  SocketDeclaration,
+  SocketHandler,
+  SocketRoute,
+} from '#infrastructure/core/http.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { ACCOUNT_TOPIC_PREFIX, type AccountChannels, type AccountSubscription } from './account-channel.ts';
 import { CLOSE, type CloseCode } from './close-codes.ts';
-import { fresh, resumed } from './join.ts';
+import { fresh, resumed, tokenOfJoin } from './join.ts';
 import { Outbox, type OutboxLimits } from './outbox.ts';
 import { eventFrame, phoenixVersion, type Ref } from './phoenix-frames.ts';
 import { PRICE_TOPIC_PREFIX, PriceSubscription } from './price-channel.ts';
@@ -32,6 +38,12 @@ export interface SocketHubOptions {
 const SILENCE_CHECK_MS = 1_000;
 const OPERATOR = 'operator';
 
+/** The Phoenix client appends `/websocket` to the path that it is given. */
+export const MARKET_DATA_SOCKET: SocketDeclaration = {
+  path: '/v1/marketdata/websocket',
+  tokenIn: (text, { vsn }) => tokenOfJoin(text, phoenixVersion(vsn)),
+};
+
 export class SocketHub implements TopicDirectory {
   readonly #options: SocketHubOptions;
   readonly #sessions = new Map<SocketSession, string>();
@@ -52,9 +64,9 @@ export class SocketHub implements TopicDirectory {
     return this.#slow.size;
   }
 
-  route(path: string): SocketRoute {
+  get route(): SocketRoute {
     const { maxFrameBytes } = this.#options.limits;
-    return { path, maxFrameBytes, accept: (connection) => this.accept(connection) };
+    return { ...MARKET_DATA_SOCKET, maxFrameBytes, accept: (connection) => this.accept(connection) };
   }
 
   start(): void {

@@ -1,0 +1,174 @@
+/** A disk that fills up under the running program, and one that may not be written: what is answered, and what is lost (nothing). */
+import assert from 'node:assert/strict';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type Answer, type Api, connect, member, textMember } from './api.ts';
+import { eventually } from './eventually.ts';
+import { type RunningProgram, runVia, startProgramVia } from './program.ts';
+import { makeSmallDisk } from './small-disk.ts';
+
+const DISK_MB = 64;
+const MAY_WAIT = ['DEPENDENCY_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'PRICE_UNAVAILABLE'];
+const AT_ONCE = 8;
+const PIECE = Buffer.alloc(64 * 1_024);
+
+const made = await makeSmallDisk(DISK_MB);
+const disk = made.kind === 'made' ? made.disk : null;
+let program: RunningProgram | null = null;
+after(async () => {
+  await program?.end('SIGKILL');
+  await disk?.remove();
+});
+/** A skip is a failure where CI=true (scripts/test.ts). */
+const skip = made.kind === 'made' ? false : `no small disk can be mounted here: ${made.reason}`;
+
+/** Writes `path` until nothing more fits. */
+function fillDisk(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, PIECE);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  } finally {
+    closeSync(file);
+  }
+}
+
+interface Book {
+  /** Order ids by idempotency key. */
+  readonly accepted: Map<string, string>;
+  readonly refused: Set<string>;
+}
+
+function buy(api: Api, credential: string, idempotencyKey: string): Promise<Answer> {
+  return api.request('POST', '/v1/orders', {
+    credential,
+    idempotencyKey,
+    body: { symbol: 'AAPL', side: 'BUY', quantity: '0.01' },
+  });
+}
+
+/** Every answer is an acceptance, or a problem that says what is the matter, as docs/errors.md has it. */
+function note(book: Book, key: string, answer: Answer): void {
+  if (answer.status === 202) {
+    book.accepted.set(key, textMember(answer.body, 'orderId'));
+    return;
+  }
+  const code = textMember(answer.body, 'code');
+  if (answer.status === 500) assert.equal(code, 'LOG_UNWRITABLE');
+  else {
+    assert.equal(answer.status, 503, JSON.stringify(answer));
+    assert.ok(MAY_WAIT.includes(code), code);
+    assert.match(answer.retryAfter ?? '', /^[1-9][0-9]*$/, JSON.stringify(answer));
+  }
+  book.refused.add(key);
+}
+
+test('a disk that fills up: every order is answered, nothing accepted is lost, and with room it goes on', {
+  skip,
+}, async () => {
+  assert.ok(disk !== null);
+  const data = join(disk.path, 'data');
+  const ballast = join(disk.pathFromOutside, 'ballast');
+  program = await startProgramVia(disk.via, '--data', data, '--log-level', 'error');
+  const api = connect(program.url);
+  const opened = await runVia(
+    disk.via,
+    'account',
+    'open',
+    '--data',
+    data,
+    '--name',
+    'Ada',
+    '--cash',
+    '1000000',
+    '--json',
+  );
+  assert.equal(opened.code, 0, opened.stderr);
+  const account: unknown = JSON.parse(opened.stdout);
+  const accountId = textMember(account, 'accountId');
+  const credential = `${textMember(account, 'keyId')}.${textMember(account, 'secret')}`;
+  const book: Book = { accepted: new Map(), refused: new Set() };
+  let orders = 0;
+  const placeSome = async (): Promise<void> => {
+    const keys = Array.from({ length: AT_ONCE }, (_unused, index) => `full-${orders + index}`);
+    orders += AT_ONCE;
+    await Promise.all(keys.map(async (key) => note(book, key, await buy(api, credential, key))));
+  };
+  await placeSome();
+  assert.equal(book.accepted.size, AT_ONCE);
+
+  fillDisk(ballast);
+  await eventually('an order is refused', async () => {
+    await placeSome();
+    return book.refused.size > 0 ? true : null;
+  });
+  const unready = await eventually('readiness says the reason', async () => {
+    const answer = await api.request('GET', '/readyz');
+    return answer.status === 503 ? answer : null;
+  });
+  assert.match(JSON.stringify(member(unready.body, 'reasons')), /disk is full/);
+
+  rmSync(ballast);
+  await eventually('it is ready again by itself', async () =>
+    (await api.request('GET', '/readyz')).status === 200 ? true : null,
+  );
+  for (const key of book.refused) {
+    // The same key: an order that was there after all would be answered with, not placed twice.
+    const answer = await buy(api, credential, key);
+    assert.equal(answer.status, 202, JSON.stringify(answer));
+    book.accepted.set(key, textMember(answer.body, 'orderId'));
+  }
+  for (const orderId of book.accepted.values()) {
+    await eventually(`the order ${orderId} is filled`, async () => {
+      const { body } = await api.request('GET', `/v1/orders/${orderId}`, { credential });
+      return textMember(body, 'status') === 'FILLED' ? true : null;
+    });
+  }
+  const portfolio = await eventually('the portfolio holds every order once', async () => {
+    const { body } = await api.request('GET', `/v1/portfolio/${accountId}`, { credential });
+    const held = JSON.stringify(body).includes(`"quantity":"${(orders / 100).toString()}"`);
+    return held ? body : null;
+  });
+  assert.ok(portfolio !== null);
+  await api.close();
+  const { code, stderr } = await program.end('SIGTERM');
+  assert.equal(code, 0, stderr);
+  const verified = await runVia(disk.via, 'verify', '--deep', '--data', data);
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+});
+
+test('a data folder that may not be written stops the start with a sentence that says what to do', {
+  skip,
+}, async () => {
+  assert.ok(disk !== null);
+  disk.remount('ro');
+  try {
+    for (const name of ['data', 'new']) {
+      const data = join(disk.path, name);
+      const started = await runVia(disk.via, 'start', '--data', data, '--port', '0', '--log-level', 'error');
+      assert.equal(started.code, 1, started.stderr);
+      assert.equal(started.stdout, '');
+      assert.equal(
+        started.stderr,
+        `tradehall: The data folder ${data} is on a read-only file system: choose another with --data.\n`,
+      );
+    }
+  } finally {
+    disk.remount('rw');
+  }
+});
+
+test('a start on a full disk says so', { skip }, async () => {
+  assert.ok(disk !== null);
+  const ballast = join(disk.pathFromOutside, 'ballast');
+  fillDisk(ballast);
+  for (const name of ['data', 'new']) {
+    const data = join(disk.path, name);
+    const started = await runVia(disk.via, 'start', '--data', data, '--port', '0', '--log-level', 'error');
+    assert.equal(started.code, 1, started.stderr);
+    assert.match(started.stderr, /^tradehall: .*disk.*\n$/);
+  }
+  rmSync(ballast);
+});
