@@ -6,6 +6,7 @@ import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Configuration } from '#infrastructure/core/configuration.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
+import { resolveHostBySystem } from '#infrastructure/core/host-names.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { prepareOperatorSocket } from '#infrastructure/core/operator-socket.ts';
@@ -137,6 +138,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
           remote: targets
             .filter((target) => !chosen.includes(target) && target.routes.length > 0)
             .map(({ name, routes, sockets }) => ({ name, routes, sockets })),
+          resolveHost: resolveHostBySystem,
         },
         configuration.of(apiGatewayOptions),
       );

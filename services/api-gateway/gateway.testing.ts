@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Type } from 'typebox';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
+import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { HttpRequest, Route, SocketRoute } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
@@ -176,6 +177,7 @@ export interface GatewayChoices {
   readonly runtime?: Runtime;
   readonly keyStore?: Partial<ApiKeyStore>;
   readonly remote?: readonly RemoteTarget[];
+  readonly resolveHost?: ResolveHost;
 }
 
 export function defaultConfig(): ApiGatewayConfig {
@@ -224,6 +226,8 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Gatewa
       },
       hall: view,
       remote: choices.remote ?? [],
+      resolveHost:
+        choices.resolveHost ?? (async (host) => Promise.reject(new Error(`${host} is not known here`))),
     },
     { ...defaultConfig(), ...choices.config },
   );

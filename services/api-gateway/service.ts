@@ -9,6 +9,7 @@
 import { chmod } from 'node:fs/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Cache } from '#infrastructure/cache/cache.ts';
+import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
@@ -41,6 +42,7 @@ export interface ApiGatewayPorts {
   readonly hall: ProcessView;
   /** The targets with routes that are not of this process. */
   readonly remote: readonly RemoteTarget[];
+  readonly resolveHost: ResolveHost;
 }
 
 export interface ApiGatewayService extends Service {
@@ -59,7 +61,7 @@ export function createApiGatewayService(
 ): ApiGatewayService {
   const { runtime, logger, metrics } = context;
   const verifier = createKeyVerifier(ports.apiKeys, runtime.clock);
-  const remote = createRemoteServices(context, ports.remote, config);
+  const remote = createRemoteServices(context, ports.remote, ports.resolveHost, config);
   const durations = metrics.histogram(
     'http_request_duration_seconds',
     'Time from a complete request to its answer.',

@@ -389,3 +389,16 @@ test('a gateway without service_keys does not start when a service is elsewhere'
     { code: 'SERVICE_KEYS_NEEDED' },
   );
 });
+
+test('a name in a URL is resolved', async () => {
+  const one = await openDoor([tell('one')]);
+  const asked: string[] = [];
+  const { address } = await gatewayTo([`http://order.internal:${one.port}`], [tell('one')], {
+    resolveHost: async (host) => {
+      asked.push(host);
+      return ['127.0.0.1'];
+    },
+  });
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  assert.deepEqual(asked, ['order.internal']);
+});

@@ -1,4 +1,5 @@
 /** The services that run in other processes, as one gateway sees them: their routes, their health. */
+import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Route, RouteDeclaration, SocketDeclaration, SocketRoute } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
@@ -7,7 +8,6 @@ import { createCallerSigner } from './caller-signature.ts';
 import { proxiedRoutes } from './proxied-routes.ts';
 import { proxiedSocket } from './proxied-socket.ts';
 import { Upstream, type UpstreamView } from './upstream.ts';
-import { resolveBySystem } from './upstream-urls.ts';
 
 /** A target of the program that is not of this process. */
 export interface RemoteTarget {
@@ -39,6 +39,7 @@ function urlsOf(name: string, config: ApiGatewayConfig): readonly URL[] {
 export function createRemoteServices(
   context: ServiceContext,
   targets: readonly RemoteTarget[],
+  resolve: ResolveHost,
   config: ApiGatewayConfig,
 ): RemoteServices {
   const { runtime, logger, metrics } = context;
@@ -51,7 +52,7 @@ export function createRemoteServices(
       runtime,
       logger,
       metrics,
-      resolve: resolveBySystem,
+      resolve,
       limits: { connections: config.upstreamConnections, answerTimeoutMs: config.upstreamTimeoutMs },
       patienceMs: config.upstreamPatienceMs,
     });

@@ -1,6 +1,6 @@
 /** Where a service runs in other processes: a list of URLs, whose names may stand for several addresses. */
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 
 /** One process that may answer. */
 export interface Address {
@@ -9,12 +9,6 @@ export interface Address {
   /** The name a TLS certificate must have; `null` for a URL with an IP address. */
   readonly serverName: string | null;
 }
-
-/** Gives every IP address of a host name; throws when the name cannot be resolved. */
-export type Resolve = (host: string) => Promise<readonly string[]>;
-
-export const resolveBySystem: Resolve = async (host) =>
-  (await lookup(host, { all: true })).map(({ address }) => address);
 
 export type ParsedUrls =
   | { readonly kind: 'value'; readonly value: readonly URL[] }
@@ -63,7 +57,7 @@ function addressOf(url: URL, ip: string): Address {
 /** Every address that the URLs stand for now. A name that cannot be resolved gives none, and is named in `unresolved`. */
 export async function resolveUrls(
   urls: readonly URL[],
-  resolve: Resolve,
+  resolve: ResolveHost,
 ): Promise<{ readonly addresses: readonly Address[]; readonly unresolved: readonly string[] }> {
   const unresolved: string[] = [];
   const found = await Promise.all(

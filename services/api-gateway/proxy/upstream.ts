@@ -7,6 +7,7 @@
  * wait for it; when that takes long they go to one that is alive but not ready, which answers for itself, or are refused.
  */
 import { hash } from 'node:crypto';
+import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -17,7 +18,7 @@ import {
   type InstanceRequest,
   type InstanceState,
 } from './instance.ts';
-import { type Resolve, resolveUrls } from './upstream-urls.ts';
+import { resolveUrls } from './upstream-urls.ts';
 
 export type UpstreamOutcome =
   | { readonly kind: 'answered'; readonly answer: InstanceAnswer }
@@ -35,7 +36,7 @@ export interface UpstreamParts {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly resolve: Resolve;
+  readonly resolve: ResolveHost;
   readonly limits: InstanceLimits;
   /** How long after it was last seen ready a service is waited for. */
   readonly patienceMs: number;
