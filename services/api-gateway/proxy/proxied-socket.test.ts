@@ -4,19 +4,10 @@ import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
 import WebSocket from 'ws';
 import type { SocketConnection, SocketRoute } from '#infrastructure/core/http.ts';
-import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
-import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
-import {
-  CREDENTIALS,
-  defaultConfig,
-  fakeService,
-  recordingLogger,
-  startGateway,
-} from '../gateway.testing.ts';
-import { createServiceDoor, type ServiceDoor } from './service-door.ts';
+import { CREDENTIALS, startGateway } from '../gateway.testing.ts';
+import { KEYS, openServiceDoor } from './door.testing.ts';
+import type { ServiceDoor } from './service-door.ts';
 
-const KEYS = [{ keyId: 'k1', secret: 's'.repeat(32) }];
-const runtime = createSystemRuntime();
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -28,31 +19,7 @@ function socketRoute(accept: SocketRoute['accept']): SocketRoute {
 }
 
 async function openDoor(route: SocketRoute): Promise<ServiceDoor> {
-  const metrics = createPrometheusMetrics({ processFigures: false });
-  const service = fakeService([], [route]);
-  const door = createServiceDoor(
-    {
-      runtime,
-      logger: recordingLogger([]),
-      metrics,
-      crash: (error) => {
-        throw error;
-      },
-    },
-    {
-      services: () => [service, door],
-      readiness: () => ({ ready: true }),
-      exposeMetrics: () => metrics.expose(),
-      diskUse: async () => ({ bytes: 0, freeBytes: 0 }),
-      backUp: async () => ({ bytes: 0 }),
-      instanceId: runtime.ids.uuid(),
-      dataFolder: '/nowhere',
-      operatorSocketPath: '/nowhere/socket',
-      version: '0.0.0',
-    },
-    { ...defaultConfig(), serviceKeys: KEYS },
-  );
-  await door.start();
+  const door = await openServiceDoor([], [route]);
   cleanUps.push(() => door.stop());
   return door;
 }
@@ -180,7 +147,6 @@ test('a client that does not read for a while gets everything once it reads', as
   socket.pause();
   const all = messages(socket, COUNT);
   for (let count = 0; count < COUNT; count += 1) service.send(frame);
-  await runtime.timers.sleep(300);
   socket.resume();
   assert.equal((await all).length, COUNT);
 });

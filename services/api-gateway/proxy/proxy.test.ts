@@ -5,25 +5,18 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { Type } from 'typebox';
 import type { Route } from '#infrastructure/core/http.ts';
-import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
-import type { Service } from '#infrastructure/core/service.ts';
-import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { ApiGatewayConfig } from '../config.ts';
 import {
   CREDENTIALS,
-  defaultConfig,
   fakeService,
   type Gateway,
   type GatewayChoices,
-  type Logged,
-  recordingLogger,
   startGateway,
 } from '../gateway.testing.ts';
 import { CALLER_HEADER } from './caller-signature.ts';
-import { createServiceDoor, type ServiceDoor } from './service-door.ts';
+import { KEYS, openServiceDoor } from './door.testing.ts';
+import type { ServiceDoor } from './service-door.ts';
 
-const KEYS = [{ keyId: 'k1', secret: 's'.repeat(32) }];
-const runtime = createSystemRuntime();
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -36,32 +29,7 @@ interface Door {
 }
 
 async function openDoor(routes: readonly Route[], config: Partial<ApiGatewayConfig> = {}): Promise<Door> {
-  const logged: Logged[] = [];
-  const metrics = createPrometheusMetrics({ processFigures: false });
-  const service: Service = fakeService(routes, []);
-  const door = createServiceDoor(
-    {
-      runtime,
-      logger: recordingLogger(logged),
-      metrics,
-      crash: (error) => {
-        throw error;
-      },
-    },
-    {
-      services: () => [service, door],
-      readiness: () => ({ ready: true }),
-      exposeMetrics: () => metrics.expose(),
-      diskUse: async () => ({ bytes: 0, freeBytes: 0 }),
-      backUp: async () => ({ bytes: 0 }),
-      instanceId: runtime.ids.uuid(),
-      dataFolder: '/nowhere',
-      operatorSocketPath: '/nowhere/socket',
-      version: '0.0.0',
-    },
-    { ...defaultConfig(), serviceKeys: KEYS, ...config },
-  );
-  await door.start();
+  const door = await openServiceDoor(routes, [], config);
   cleanUps.push(() => door.stop());
   return { door, port: Number(new URL(door.address()).port) };
 }
