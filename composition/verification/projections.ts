@@ -6,6 +6,7 @@
  */
 import { formatScaled } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, OrderId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
 import type { LedgerEntry, OrderUpdate, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
@@ -28,12 +29,12 @@ export interface ProjectionStores {
   readonly relational: RelationalStores;
 }
 
-const GROUPS: readonly (readonly [group: string, check: CheckName])[] = [
-  ['portfolio', 'portfolios'],
-  ['portfolio-statements', 'statements'],
-  ['trade-history', 'trade history'],
-  ['trade-analytics', 'trade analytics'],
-  ['order-index', 'order index'],
+const GROUPS: readonly (readonly [group: string, check: CheckName, topics: readonly string[]])[] = [
+  ['portfolio', 'portfolios', [TOPIC.accountStates]],
+  ['portfolio-statements', 'statements', [TOPIC.ledgerEntries]],
+  ['trade-history', 'trade history', [TOPIC.tradeExecuted]],
+  ['trade-analytics', 'trade analytics', [TOPIC.tradeExecuted]],
+  ['order-index', 'order index', [TOPIC.tradeOrders, TOPIC.orderUpdates]],
 ];
 
 const PAGE = 1_000;
@@ -106,17 +107,20 @@ export class ProjectionCheck implements OutputFollower {
   }
 
   #behind(archive: LogArchive): ReadonlySet<CheckName> {
-    const ends = new Map(
-      archive.partitions().map((extent) => [`${extent.topic}/${extent.partition}`, extent]),
+    const committed = new Map(
+      archive
+        .groupPositions()
+        .map(({ group, topic, partition, offset }) => [`${group} ${topic}/${partition}`, offset]),
     );
     const behind = new Set<CheckName>();
-    for (const [group, check] of GROUPS) {
+    for (const [group, check, topics] of GROUPS) {
+      // A group that has committed nothing of a partition is behind by all of it.
       const lag = archive
-        .groupPositions()
-        .filter((position) => position.group === group)
-        .reduce((sum, position) => {
-          const end = ends.get(`${position.topic}/${position.partition}`)?.nextOffset ?? position.offset;
-          return sum + end - position.offset;
+        .partitions()
+        .filter(({ topic }) => topics.includes(topic))
+        .reduce((sum, { topic, partition, firstOffset, nextOffset }) => {
+          const position = committed.get(`${group} ${topic}/${partition}`) ?? firstOffset;
+          return sum + nextOffset - position;
         }, 0);
       if (lag === 0) continue;
       behind.add(check);
