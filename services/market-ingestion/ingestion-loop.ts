@@ -23,7 +23,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
-import type { Feed, FeedBatch } from './feed.ts';
+import type { AdmitSymbol, Feed, FeedBatch } from './feed.ts';
 import { readFeedPositions } from './feed-positions.ts';
 import { createSequencer, type Sequencer } from './sequencer.ts';
 
@@ -50,6 +50,7 @@ export interface IngestionOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  readonly maxSymbols: number;
 }
 
 export interface Ingestion {
@@ -168,7 +169,8 @@ export function createIngestion(options: IngestionOptions): Ingestion {
   async function consume(from: Session): Promise<void> {
     // The feed is asked all the same: it notices when its file has become another one.
     if (from.finished) report({ phase: 'finished', trouble: null });
-    for await (const batch of feed.batches(from.position, signal)) {
+    const admit = symbolLimit(from.sequencer.lastEvents.keys(), options.maxSymbols);
+    for await (const batch of feed.batches(from.position, signal, admit)) {
       if (from.position === null && from.batches === 0) refuseThePast(batch);
       const nothingNew = from.finished && batch.ticks.length + batch.badRows.length === 0;
       const outcome = nothingNew ? 'committed' : await commitBatch(from, batch);
@@ -243,6 +245,18 @@ export function createIngestion(options: IngestionOptions): Ingestion {
   }
 
   return { run, progress: () => progress };
+}
+
+/** Whoever came first stays: those in the log, then those of the feed in its order. */
+function symbolLimit(known: Iterable<Symbol>, maxSymbols: number): AdmitSymbol {
+  const admitted = new Set(known);
+  return (symbol) => {
+    if (!admitted.has(symbol)) {
+      if (admitted.size >= maxSymbols) return { kind: 'too-many', maxSymbols };
+      admitted.add(symbol);
+    }
+    return { kind: 'admitted' };
+  };
 }
 
 function marketRecord(event: MarketEvent): NewRecord {

@@ -41,6 +41,7 @@ export function createMarketIngestionService(
     logger: context.logger.child({ service: face.name }),
     metrics: context.metrics,
     signal: stopping.signal,
+    maxSymbols: config.maxSymbols,
   });
   let running: Promise<void> | null = null;
   let everCommitted = false;
