@@ -55,13 +55,16 @@ function holdingsOf(state: PartitionState) {
     accountId: account.accountId as string,
     cash: account.cash as bigint,
     reserved: account.cashReserved as bigint,
-    positions: [...account.positions.values()].map((position) => ({
-      symbol: position.symbol as string,
-      quantity: position.quantity as bigint,
-      reserved: position.reserved as bigint,
-      basis: position.costBasis as bigint,
-      realised: position.realisedProfit as bigint,
-    })),
+    positions: state.positions
+      .all()
+      .filter((held) => held.account === account)
+      .map((position) => ({
+        symbol: position.symbol as string,
+        quantity: position.quantity as bigint,
+        reserved: position.reserved as bigint,
+        basis: position.costBasis as bigint,
+        realised: position.realisedProfit as bigint,
+      })),
   }));
 }
 

@@ -70,7 +70,8 @@ function identityOf(working: WorkingOrder): Lanes {
   if (working.identity === null) {
     working.identity = emptyLanes();
     const { orderId, bodyDigest } = working.order;
-    hashIdentity(working.account.identity, orderId, bodyDigest, working.identity);
+    working.account.readIdentity(working.identity);
+    hashIdentity(working.identity, orderId, bodyDigest, working.identity);
   }
   return working.identity;
 }

@@ -15,11 +15,10 @@ import {
   REMEMBERED_ORDERS,
 } from '#domain/data/account-state-key.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
-import { addAccount, rememberCommand } from './accounts.ts';
+import { addAccount } from './accounts.ts';
 import { createState } from './create-state.ts';
 import type { Account } from './holdings.ts';
 import { hashOfId } from './id-map.ts';
-import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
 import { listOrder, workingOrder } from './order.ts';
@@ -117,13 +116,8 @@ export class PartitionRestore {
       ({ accountId }) => state.accounts.get(accountId) ?? null,
       state.lanes,
     );
-    restoreMemory(
-      state.accountCommands,
-      [...this.#accountCommands.values()],
-      (command) => command.commandNumber,
-      counters.accountCommands,
-      (command) => rememberCommand(state, command),
-    );
+    const commands = [...this.#accountCommands.values()];
+    state.accountCommands.restore(commands, counters.accountCommands, state.lanes);
     takeNothing(state);
     for (const [account, hash] of this.#accountHashes) {
       invariant(
