@@ -9,13 +9,23 @@
 import type { AccountCommandEntity } from '#domain/data/account-state.ts';
 import { formatDecimal, type Money, parseMoney } from '#domain/data/decimal.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
-import { hashAccountCommand } from './entity-hash.ts';
 import { HashCells } from './hash-cells.ts';
 import { hashOfId } from './id-map.ts';
 import { invariant } from './invariant.ts';
 import { packUuid, UUID_WORDS, unpackUuid } from './packed-text.ts';
 import { Rows } from './rows.ts';
-import { addLanes, emptyLanes, type Lanes, readLanes, subtractLanes, writeLanes } from './state-hash.ts';
+import {
+  addLanes,
+  beginHash,
+  emptyLanes,
+  finishHash,
+  hashNumber,
+  hashText,
+  type Lanes,
+  readLanes,
+  subtractLanes,
+  writeLanes,
+} from './state-hash.ts';
 
 /** Words of a row. */
 const ID = 0;
@@ -31,9 +41,20 @@ const WORDS = CELLS * 2;
 
 const VERBS: readonly string[] = ['open', 'deposit', 'withdraw'];
 const NOT_REMEMBERED = -1;
+/** Tells account commands apart from other entities. */
+const TAG = 5;
 
 const asked = new Int32Array(UUID_WORDS);
 const lanes = emptyLanes();
+
+/** Into `lanes`. */
+function hashCommand(command: AccountCommandEntity): void {
+  beginHash(TAG);
+  hashNumber(command.commandNumber);
+  hashText(command.commandId);
+  hashText(command.fingerprint);
+  finishHash(lanes);
+}
 
 export class AccountCommands {
   /** How many there have ever been. */
@@ -83,6 +104,7 @@ export class AccountCommands {
     const oldest = Math.max(0, count - this.#capacity);
     invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
     const sorted = entities.toSorted((left, right) => left.commandNumber - right.commandNumber);
+    this.#rows.reserve(entities.length);
     for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
     this.count = oldest;
     for (const command of sorted) {
@@ -99,7 +121,7 @@ export class AccountCommands {
     const hash = hashOfId(command.commandId);
     if (!this.#pack(command, word)) this.#texts.set(slot, command);
     words[word + HASH_OF_ID] = hash;
-    hashAccountCommand(command, lanes);
+    hashCommand(command);
     writeLanes(lanes, words, word + LANES);
     addLanes(sum, lanes);
     this.#cells.add(hash, slot);

@@ -150,6 +150,7 @@ export class ClosedOrders {
     const oldest = Math.max(0, count - this.#capacity);
     invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
     const sorted = entities.toSorted((left, right) => left.closingNumber - right.closingNumber);
+    this.#rows.reserve(entities.length);
     for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
     this.count = oldest;
     for (const closed of sorted) {

@@ -102,6 +102,7 @@ export class PartitionRestore {
     const counters = this.#counters;
     // Nothing has been saved yet, so the defaults have not either.
     if (counters === null) return state;
+    state.positionRows.reserve(this.#positions.length);
     for (const position of this.#positions) restorePosition(state, position);
     const orders = [...this.#orders.values()];
     orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
