@@ -24,6 +24,10 @@ export class PositionTable {
     }
   }
 
+  all(): readonly Position[] {
+    return this.#positions;
+  }
+
   /** One that is not there yet. */
   add(account: Numbered, instrument: Numbered, position: Position): void {
     this.#positions.push(position);

@@ -8,7 +8,6 @@ export function positionOf(state: PartitionState, account: Account, instrument: 
   if (held !== undefined) return held;
   const position = new Position(account, instrument.symbol, state.positionRows);
   state.positions.add(account, instrument, position);
-  account.positions.push(position);
   position.touch(state.changes.positions);
   return position;
 }

@@ -39,7 +39,7 @@ export function nextSequence(step: Step, account: Account | null): number {
 }
 
 export function eventIdOf(step: Step, account: Account | null, sequence: number): EventId {
-  if (account !== null) return (account.eventIdPrefix + String(sequence)) as EventId;
+  if (account !== null) return `${account.accountId}:${sequence}` as EventId;
   const { cause } = step;
   const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
   return `${text}:unknown:${step.outputs.length}` as EventId;
