@@ -13,8 +13,62 @@ import type {
   PositionEntity,
 } from './account-state.ts';
 import { formatScaled } from './decimal.ts';
-import { beginRecord, endRecord, writeDecimal, writeInteger, writeJson, writeText } from './record-writer.ts';
+import {
+  beginRecord,
+  endRecord,
+  fieldName,
+  writeBytes,
+  writeDecimal,
+  writeInteger,
+  writeJson,
+  writeText,
+  writeWord,
+} from './record-writer.ts';
 import type { FeeSchedule } from './trading-inputs.ts';
+
+const ACCEPTANCE_NUMBER = fieldName('acceptanceNumber');
+const ACCEPTED_AT_MS = fieldName('acceptedAtMs');
+const ACCOUNT_HASH = fieldName('accountHash');
+const ACCOUNT_ID = fieldName('accountId');
+const BODY_DIGEST = fieldName('bodyDigest');
+const BOUGHT = fieldName('bought');
+const CASH = fieldName('cash');
+const CASH_RESERVED = fieldName('cashReserved');
+const CLIENT_ORDER_ID = fieldName('clientOrderId');
+const CLOSING_NUMBER = fieldName('closingNumber');
+const COLLAR = fieldName('collar');
+const COST_BASIS = fieldName('costBasis');
+const EXPIRES_AT_MS = fieldName('expiresAtMs');
+const FEES = fieldName('fees');
+const FEES_CHARGED = fieldName('feesCharged');
+const FILLED_NOTIONAL = fieldName('filledNotional');
+const FILLED_QUANTITY = fieldName('filledQuantity');
+const FILLS = fieldName('fills');
+const FIRST_KIND = fieldName('kind', '{');
+const FIRST_PER_SHARE = fieldName('perShare', '{');
+const FIRST_SEQUENCE = fieldName('sequence', '{');
+const FIRST_SIDE = fieldName('side', '{');
+const FIRST_TIME_IN_FORCE = fieldName('timeInForce', '{');
+const INTENT = fieldName('intent');
+const KILL_SWITCH_ENGAGED = fieldName('killSwitchEngaged');
+const LIFETIME = fieldName('lifetime');
+const LIMIT_PRICE = fieldName('limitPrice');
+const LIQUIDITY_USED = fieldName('liquidityUsed');
+const MINIMUM_PER_ORDER = fieldName('minimumPerOrder');
+const NAME = fieldName('name');
+const ORDER_ID = fieldName('orderId');
+const PROGRESS = fieldName('progress');
+const QUANTITY = fieldName('quantity');
+const RATE = fieldName('rate');
+const REALISED_PROFIT = fieldName('realisedProfit');
+const RESERVED = fieldName('reserved');
+const RESERVED_CASH = fieldName('reservedCash');
+const SEQUENCE = fieldName('sequence');
+const SOLD = fieldName('sold');
+const STATUS = fieldName('status');
+const SYMBOL = fieldName('symbol');
+const TYPE = fieldName('type');
+const UPDATED_AT_MS = fieldName('updatedAtMs');
 
 export function encodeAccountStateEntity(entity: AccountStateEntity): Uint8Array {
   beginRecord();
@@ -47,140 +101,153 @@ function scaledAsText(_key: string, value: unknown): unknown {
 }
 
 function writeAccount(account: AccountHeadEntity): void {
-  writeJson('{"kind":"account","accountId":"');
-  writeJson(account.accountId);
-  writeJson('","name":');
+  writeBytes(FIRST_KIND);
+  writeWord(account.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(account.accountId);
+  writeBytes(NAME);
   writeText(account.name);
-  writeJson(',"cash":');
+  writeBytes(CASH);
   writeDecimal(account.cash);
-  writeJson(',"cashReserved":');
+  writeBytes(CASH_RESERVED);
   writeDecimal(account.cashReserved);
-  writeJson(',"sequence":');
+  writeBytes(SEQUENCE);
   writeInteger(account.sequence);
-  writeJson(account.killSwitchEngaged ? ',"killSwitchEngaged":true' : ',"killSwitchEngaged":false');
-  writeJson(',"accountHash":');
+  writeBytes(KILL_SWITCH_ENGAGED);
+  writeJson(account.killSwitchEngaged ? 'true' : 'false');
+  writeBytes(ACCOUNT_HASH);
   writeText(account.accountHash);
-  writeJson(',"updatedAtMs":');
+  writeBytes(UPDATED_AT_MS);
   writeInteger(account.updatedAtMs);
   writeJson('}');
 }
 
 function writePosition(position: PositionEntity): void {
   const { liquidityUsed } = position;
-  writeJson('{"kind":"position","accountId":"');
-  writeJson(position.accountId);
-  writeJson('","symbol":"');
-  writeJson(position.symbol);
-  writeJson('","quantity":');
+  writeBytes(FIRST_KIND);
+  writeWord(position.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(position.accountId);
+  writeBytes(SYMBOL);
+  writeWord(position.symbol);
+  writeBytes(QUANTITY);
   writeDecimal(position.quantity);
-  writeJson(',"reserved":');
+  writeBytes(RESERVED);
   writeDecimal(position.reserved);
-  writeJson(',"costBasis":');
+  writeBytes(COST_BASIS);
   writeDecimal(position.costBasis);
-  writeJson(',"realisedProfit":');
+  writeBytes(REALISED_PROFIT);
   writeDecimal(position.realisedProfit);
-  writeJson(',"liquidityUsed":{"sequence":');
+  writeBytes(LIQUIDITY_USED);
+  writeBytes(FIRST_SEQUENCE);
   writeInteger(liquidityUsed.sequence);
-  writeJson(',"bought":');
+  writeBytes(BOUGHT);
   writeDecimal(liquidityUsed.bought);
-  writeJson(',"sold":');
+  writeBytes(SOLD);
   writeDecimal(liquidityUsed.sold);
   writeJson('}}');
 }
 
 function writeOrder(order: OpenOrderEntity): void {
-  writeJson('{"kind":"order","accountId":"');
-  writeJson(order.accountId);
-  writeJson('","orderId":"');
-  writeJson(order.orderId);
-  writeJson('","acceptanceNumber":');
+  writeBytes(FIRST_KIND);
+  writeWord(order.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(order.accountId);
+  writeBytes(ORDER_ID);
+  writeWord(order.orderId);
+  writeBytes(ACCEPTANCE_NUMBER);
   writeInteger(order.acceptanceNumber);
-  writeJson(',"symbol":"');
-  writeJson(order.symbol);
-  writeJson('","quantity":');
+  writeBytes(SYMBOL);
+  writeWord(order.symbol);
+  writeBytes(QUANTITY);
   writeDecimal(order.quantity);
   writeIntent(order.intent);
   writeLifetime(order.lifetime);
   writeProgress(order.progress);
   writeFees(order.fees);
-  writeJson(',"clientOrderId":');
+  writeBytes(CLIENT_ORDER_ID);
   if (order.clientOrderId === null) writeJson('null');
   else writeText(order.clientOrderId);
-  writeJson(',"bodyDigest":');
+  writeBytes(BODY_DIGEST);
   writeText(order.bodyDigest);
-  writeJson(',"acceptedAtMs":');
+  writeBytes(ACCEPTED_AT_MS);
   writeInteger(order.acceptedAtMs);
   writeJson('}');
 }
 
 function writeIntent(intent: OrderIntent): void {
-  writeJson(',"intent":{"side":"');
-  writeJson(intent.side);
-  writeJson('","type":"');
-  writeJson(intent.type);
-  writeJson('"');
+  writeBytes(INTENT);
+  writeBytes(FIRST_SIDE);
+  writeWord(intent.side);
+  writeBytes(TYPE);
+  writeWord(intent.type);
   if (intent.type === 'LIMIT') {
-    writeJson(',"limitPrice":');
+    writeBytes(LIMIT_PRICE);
     writeDecimal(intent.limitPrice);
   } else if (intent.side === 'BUY') {
-    writeJson(',"collar":');
+    writeBytes(COLLAR);
     writeDecimal(intent.collar);
   }
   if (intent.side === 'BUY') {
-    writeJson(',"reservedCash":');
+    writeBytes(RESERVED_CASH);
     writeDecimal(intent.reservedCash);
   }
   writeJson('}');
 }
 
 function writeLifetime(lifetime: OrderLifetime): void {
-  if (lifetime.timeInForce === 'GTC') {
-    writeJson(',"lifetime":{"timeInForce":"GTC"}');
-    return;
+  writeBytes(LIFETIME);
+  writeBytes(FIRST_TIME_IN_FORCE);
+  writeWord(lifetime.timeInForce);
+  if (lifetime.timeInForce === 'DAY') {
+    writeBytes(EXPIRES_AT_MS);
+    writeInteger(lifetime.expiresAtMs);
   }
-  writeJson(',"lifetime":{"timeInForce":"DAY","expiresAtMs":');
-  writeInteger(lifetime.expiresAtMs);
   writeJson('}');
 }
 
 function writeProgress(progress: OrderProgress): void {
-  if (progress.kind === 'unfilled') {
-    writeJson(',"progress":{"kind":"unfilled"}');
-    return;
+  writeBytes(PROGRESS);
+  writeBytes(FIRST_KIND);
+  writeWord(progress.kind);
+  if (progress.kind === 'partially_filled') {
+    writeBytes(FILLED_QUANTITY);
+    writeDecimal(progress.filledQuantity);
+    writeBytes(FILLED_NOTIONAL);
+    writeDecimal(progress.filledNotional);
+    writeBytes(FEES_CHARGED);
+    writeDecimal(progress.feesCharged);
+    writeBytes(FILLS);
+    writeInteger(progress.fills);
   }
-  writeJson(',"progress":{"kind":"partially_filled","filledQuantity":');
-  writeDecimal(progress.filledQuantity);
-  writeJson(',"filledNotional":');
-  writeDecimal(progress.filledNotional);
-  writeJson(',"feesCharged":');
-  writeDecimal(progress.feesCharged);
-  writeJson(',"fills":');
-  writeInteger(progress.fills);
   writeJson('}');
 }
 
 function writeFees(fees: FeeSchedule): void {
-  writeJson(',"fees":{"perShare":');
+  writeBytes(FEES);
+  writeBytes(FIRST_PER_SHARE);
   writeDecimal(fees.perShare);
-  writeJson(',"rate":');
+  writeBytes(RATE);
   writeDecimal(fees.rate);
-  writeJson(',"minimumPerOrder":');
+  writeBytes(MINIMUM_PER_ORDER);
   writeDecimal(fees.minimumPerOrder);
   writeJson('}');
 }
 
 function writeClosedOrder(closed: ClosedOrderEntity): void {
-  writeJson('{"kind":"closed_order","closingNumber":');
+  writeBytes(FIRST_KIND);
+  writeWord(closed.kind);
+  writeBytes(CLOSING_NUMBER);
   writeInteger(closed.closingNumber);
-  writeJson(',"accountId":"');
-  writeJson(closed.accountId);
-  writeJson('","orderId":"');
-  writeJson(closed.orderId);
-  writeJson('","bodyDigest":');
+  writeBytes(ACCOUNT_ID);
+  writeWord(closed.accountId);
+  writeBytes(ORDER_ID);
+  writeWord(closed.orderId);
+  writeBytes(BODY_DIGEST);
   writeText(closed.bodyDigest);
-  writeJson(',"status":"');
-  writeJson(closed.status);
-  writeJson('","filledQuantity":');
+  writeBytes(STATUS);
+  writeWord(closed.status);
+  writeBytes(FILLED_QUANTITY);
   writeDecimal(closed.filledQuantity);
   writeJson('}');
 }

@@ -13,10 +13,13 @@ import { type FieldReader, isWireObject, type WireObject } from './field-reader.
 import {
   beginRecord,
   endRecord,
+  fieldName,
+  writeBytes,
   writeInteger,
   writeJson,
   writeText,
   writeTimestamp,
+  writeWord,
 } from './record-writer.ts';
 
 export const SCHEMA_VERSION = '1.0';
@@ -48,6 +51,16 @@ export interface OpenedEnvelope extends EnvelopeFields {
   readonly payload: WireObject;
 }
 
+const FIRST_EVENT_TYPE = fieldName('eventType', '{');
+const EVENT_ID = fieldName('eventId');
+const CAUSE = fieldName('cause');
+const EVENT_TIMESTAMP = fieldName('eventTimestamp');
+const INGEST_TIMESTAMP = fieldName('ingestTimestamp');
+const SOURCE_SERVICE = fieldName('sourceService');
+const WRITTEN_VERSION = fieldName('schemaVersion');
+const SEQUENCE = fieldName('sequence');
+const PAYLOAD = fieldName('payload');
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
 
@@ -67,28 +80,28 @@ export function toBytes(json: string): Uint8Array {
 export function beginEnvelope(fields: EnvelopeFields, context: EventContext): void {
   const { cause, ingestTimeMs, sequence } = fields;
   beginRecord();
-  writeJson('{"eventType":"');
-  writeJson(fields.eventType);
-  writeJson('","eventId":');
+  writeBytes(FIRST_EVENT_TYPE);
+  writeWord(fields.eventType);
+  writeBytes(EVENT_ID);
   writeText(fields.eventId);
-  writeJson(',"cause":');
+  writeBytes(CAUSE);
   if (cause === null) writeJson('null');
   else writeText(cause);
-  writeJson(',"eventTimestamp":');
+  writeBytes(EVENT_TIMESTAMP);
   writeTimestamp(fields.timeMs);
   if (ingestTimeMs !== null) {
-    writeJson(',"ingestTimestamp":');
+    writeBytes(INGEST_TIMESTAMP);
     writeTimestamp(ingestTimeMs);
   }
-  writeJson(',"sourceService":');
+  writeBytes(SOURCE_SERVICE);
   writeText(context.sourceService);
-  writeJson(`,"schemaVersion":"${SCHEMA_VERSION}",`);
+  writeBytes(WRITTEN_VERSION);
+  writeWord(SCHEMA_VERSION);
   if (sequence !== null) {
-    writeJson('"sequence":');
+    writeBytes(SEQUENCE);
     writeInteger(sequence);
-    writeJson(',');
   }
-  writeJson('"payload":');
+  writeBytes(PAYLOAD);
 }
 
 export function endEnvelope(context: EventContext): Uint8Array {

@@ -6,7 +6,7 @@
  * costs more than writing it; so bytes that are kept for long should be copied.
  */
 import { DECIMAL_PLACES, formatScaled } from './decimal.ts';
-import { formatTimestamp } from './timestamp.ts';
+import { formatTimestamp, isTimestampMs } from './timestamp.ts';
 
 const SLAB_BYTES = 65_536;
 /** A UTF-16 unit takes so many bytes of UTF-8 at most. */
@@ -19,7 +19,13 @@ const DELETE = 127;
 const ZERO = 48;
 const MINUS = 45;
 const POINT = 46;
+const COLON = 58;
+const ZONE = 90;
+const DAY_MS = 86_400_000;
+/** `YYYY-MM-DDT` */
+const DAY_LENGTH = 11;
 const LONGEST_NUMBER = 24;
+const LONGEST_TIMESTAMP = 26;
 const ONE_UNITS = 1e9;
 const LARGEST_SMALL = 0x7fffffff;
 
@@ -48,7 +54,31 @@ function reserve(bytes: number): void {
   end = written;
 }
 
-/** JSON as it is: names and marks, a word of ours, an id whose form was checked at the door. */
+/** What comes before a value, made once for each name: `,"name":`, or `{"name":` for an object's first. */
+export function fieldName(name: string, mark: ',' | '{' = ','): Uint8Array {
+  return encoder.encode(`${mark}${JSON.stringify(name)}:`);
+}
+
+/** Bytes that were made once. */
+export function writeBytes(bytes: Uint8Array): void {
+  reserve(bytes.length);
+  slab.set(bytes, end);
+  end += bytes.length;
+}
+
+/** A word of ours, or an id whose form was checked at the door, as a JSON string: ASCII with nothing to escape. */
+export function writeWord(word: string): void {
+  const { length } = word;
+  reserve(length + 2);
+  const bytes = slab;
+  let at = end;
+  bytes[at++] = QUOTE;
+  for (let index = 0; index < length; index += 1) bytes[at++] = word.charCodeAt(index);
+  bytes[at++] = QUOTE;
+  end = at;
+}
+
+/** What is JSON already. */
 export function writeJson(json: string): void {
   const { length } = json;
   reserve(length * BYTES_PER_UNIT);
@@ -121,8 +151,32 @@ export function writeInteger(value: number): void {
 
 /** A market or wall clock time, as a JSON string. Throws a `RangeError` outside the years 1 to 9999. */
 export function writeTimestamp(timeMs: number): void {
-  writeJson(`"${formatTimestamp(timeMs)}"`);
+  if (!isTimestampMs(timeMs)) throw new RangeError(`not a timestamp in milliseconds: ${timeMs}`);
+  const dayMs = Math.floor(timeMs / DAY_MS) * DAY_MS;
+  if (dayMs !== writtenDayMs) {
+    writtenDay = encoder.encode(formatTimestamp(dayMs).slice(0, DAY_LENGTH));
+    writtenDayMs = dayMs;
+  }
+  reserve(LONGEST_TIMESTAMP);
+  slab[end++] = QUOTE;
+  writeBytes(writtenDay);
+  const seconds = Math.floor((timeMs - dayMs) / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  writeDigits(hours, 2);
+  slab[end++] = COLON;
+  writeDigits(minutes - hours * 60, 2);
+  slab[end++] = COLON;
+  writeDigits(seconds - minutes * 60, 2);
+  slab[end++] = POINT;
+  writeDigits(timeMs - dayMs - seconds * 1_000, 3);
+  slab[end++] = ZONE;
+  slab[end++] = QUOTE;
 }
+
+// Records come in time order, so nearly every one finds its day here. With the `T`.
+let writtenDay = new Uint8Array();
+let writtenDayMs = Number.NaN;
 
 /** Not negative and below 2³¹; there is room. */
 function writeSmall(value: number): void {

@@ -1,5 +1,13 @@
 /** The payloads of execution's outputs on the wire, as `trading-output-codec.ts` reads them. */
-import { writeDecimal, writeJson, writeText, writeTimestamp } from './record-writer.ts';
+import {
+  fieldName,
+  writeBytes,
+  writeDecimal,
+  writeJson,
+  writeText,
+  writeTimestamp,
+  writeWord,
+} from './record-writer.ts';
 import type {
   LedgerEntry,
   OrderUpdate,
@@ -9,62 +17,96 @@ import type {
   VenueCommand,
 } from './trading-events.ts';
 
+const AMOUNT = fieldName('amount');
+const ASSET = fieldName('asset');
+const AVERAGE_FILL_PRICE = fieldName('averageFillPrice');
+const CASH_AFTER = fieldName('cashAfter');
+const CLIENT_ORDER_ID = fieldName('clientOrderId');
+const EXECUTION_ID = fieldName('executionId');
+const EXECUTION_PRICE = fieldName('executionPrice');
+const EXECUTION_TIMESTAMP = fieldName('executionTimestamp');
+const FAILURE_REASON = fieldName('failureReason');
+const FEE = fieldName('fee');
+const FILLED_QUANTITY = fieldName('filledQuantity');
+const FIRST_ACCOUNT = fieldName('account', '{');
+const FIRST_COMMAND = fieldName('command', '{');
+const FIRST_ORDER_ID = fieldName('orderId', '{');
+const FIRST_USER_ID = fieldName('userId', '{');
+const KIND = fieldName('kind');
+const LIMIT_PRICE = fieldName('limitPrice');
+const NOTE = fieldName('note');
+const ORDER_ID = fieldName('orderId');
+const POSTINGS = fieldName('postings');
+const PRICE = fieldName('price');
+const PRICE_EVENT_ID = fieldName('priceEventId');
+const PRICE_TIMESTAMP = fieldName('priceTimestamp');
+const QUANTITY = fieldName('quantity');
+const REASON = fieldName('reason');
+const REFERENCE = fieldName('reference');
+const SIDE = fieldName('side');
+const STATUS = fieldName('status');
+const SYMBOL = fieldName('symbol');
+const TIME_IN_FORCE = fieldName('timeInForce');
+const TYPE = fieldName('type');
+const UPDATE = fieldName('update');
+const USER_ID = fieldName('userId');
+
 /** Into the record that has been begun. */
 export function writePayload(output: TradingOutput): void {
   switch (output.type) {
     case 'TradeExecuted':
       writeTrade(output);
-      return;
+      break;
     case 'OrderUpdate':
       writeUpdate(output);
-      return;
+      break;
     case 'LedgerEntry':
       writeEntry(output);
-      return;
+      break;
     case 'VenueCommand':
       writeVenueCommand(output);
-      return;
+      break;
   }
-}
-
-function writeTrade(trade: TradeExecuted): void {
-  writeJson('{"orderId":"');
-  writeJson(trade.orderId);
-  writeJson('","userId":"');
-  writeJson(trade.accountId);
-  writeJson('","symbol":"');
-  writeJson(trade.symbol);
-  writeJson('","quantity":');
-  writeDecimal(trade.quantity);
-  writeJson(',"side":"');
-  writeJson(trade.side);
-  writeJson('","executionTimestamp":');
-  writeTimestamp(trade.timeMs);
-  writeOutcome(trade.outcome);
   writeJson('}');
 }
 
+function writeTrade(trade: TradeExecuted): void {
+  writeBytes(FIRST_ORDER_ID);
+  writeWord(trade.orderId);
+  writeBytes(USER_ID);
+  writeWord(trade.accountId);
+  writeBytes(SYMBOL);
+  writeWord(trade.symbol);
+  writeBytes(QUANTITY);
+  writeDecimal(trade.quantity);
+  writeBytes(SIDE);
+  writeWord(trade.side);
+  writeBytes(EXECUTION_TIMESTAMP);
+  writeTimestamp(trade.timeMs);
+  writeOutcome(trade.outcome);
+}
+
 function writeOutcome(outcome: TradeOutcome): void {
-  writeJson(',"status":"');
-  writeJson(outcome.status);
+  writeBytes(STATUS);
+  writeWord(outcome.status);
   if (outcome.status !== 'EXECUTED') {
-    writeJson('","failureReason":');
+    writeBytes(FAILURE_REASON);
     writeText(outcome.failureReason);
     return;
   }
   const { priceEventId, priceTimestampMs } = outcome;
-  writeJson('","executionId":');
+  writeBytes(EXECUTION_ID);
   writeText(outcome.executionId);
-  writeJson(',"executionPrice":');
+  writeBytes(EXECUTION_PRICE);
   writeDecimal(outcome.executionPrice);
-  writeJson(',"fee":');
+  writeBytes(FEE);
   writeDecimal(outcome.fee);
   if (priceEventId !== null) {
-    writeJson(',"priceEventId":');
+    writeBytes(PRICE_EVENT_ID);
     writeText(priceEventId);
   }
   if (priceTimestampMs !== null) {
-    writeJson(',"priceTimestamp":');
+    writeBytes(PRICE_TIMESTAMP);
     writeTimestamp(priceTimestampMs);
   }
 }
@@ -72,94 +114,106 @@ function writeOutcome(outcome: TradeOutcome): void {
 function writeUpdate(update: OrderUpdate): void {
   const { symbol, side, orderType, timeInForce, quantity, limitPrice } = update;
   const { clientOrderId, averageFillPrice, reason } = update;
-  writeJson('{"orderId":"');
-  writeJson(update.orderId);
-  writeJson('","userId":"');
-  writeJson(update.accountId);
-  writeJson('","update":"');
-  writeJson(update.update);
-  writeJson('","status":"');
-  writeJson(update.status);
-  writeJson('",');
-  if (symbol !== null) writeWord('"symbol":"', symbol);
-  if (side !== null) writeWord('"side":"', side);
-  if (orderType !== null) writeWord('"type":"', orderType);
-  if (timeInForce !== null) writeWord('"timeInForce":"', timeInForce);
-  if (quantity !== null) writeAmount('"quantity":', quantity);
-  if (limitPrice !== null) writeAmount('"limitPrice":', limitPrice);
-  if (clientOrderId !== null) writeAnyText('"clientOrderId":', clientOrderId);
-  if (averageFillPrice !== null) writeAmount('"averageFillPrice":', averageFillPrice);
-  if (reason !== null) writeAnyText('"reason":', reason);
-  writeJson('"filledQuantity":');
+  writeBytes(FIRST_ORDER_ID);
+  writeWord(update.orderId);
+  writeBytes(USER_ID);
+  writeWord(update.accountId);
+  writeBytes(UPDATE);
+  writeWord(update.update);
+  writeBytes(STATUS);
+  writeWord(update.status);
+  if (symbol !== null) {
+    writeBytes(SYMBOL);
+    writeWord(symbol);
+  }
+  if (side !== null) {
+    writeBytes(SIDE);
+    writeWord(side);
+  }
+  if (orderType !== null) {
+    writeBytes(TYPE);
+    writeWord(orderType);
+  }
+  if (timeInForce !== null) {
+    writeBytes(TIME_IN_FORCE);
+    writeWord(timeInForce);
+  }
+  if (quantity !== null) {
+    writeBytes(QUANTITY);
+    writeDecimal(quantity);
+  }
+  if (limitPrice !== null) {
+    writeBytes(LIMIT_PRICE);
+    writeDecimal(limitPrice);
+  }
+  if (clientOrderId !== null) {
+    writeBytes(CLIENT_ORDER_ID);
+    writeText(clientOrderId);
+  }
+  if (averageFillPrice !== null) {
+    writeBytes(AVERAGE_FILL_PRICE);
+    writeDecimal(averageFillPrice);
+  }
+  if (reason !== null) {
+    writeBytes(REASON);
+    writeText(reason);
+  }
+  writeBytes(FILLED_QUANTITY);
   writeDecimal(update.filledQuantity);
-  writeJson('}');
 }
 
 function writeEntry(entry: LedgerEntry): void {
   const { postings, symbol, price, note } = entry;
-  writeJson('{"userId":"');
-  writeJson(entry.accountId);
-  writeJson('","kind":"');
-  writeJson(entry.kind);
-  writeJson('","reference":');
+  writeBytes(FIRST_USER_ID);
+  writeWord(entry.accountId);
+  writeBytes(KIND);
+  writeWord(entry.kind);
+  writeBytes(REFERENCE);
   writeText(entry.reference);
-  writeJson(',"postings":[');
-  let mark = '{"account":"';
-  for (const posting of postings) {
-    writeJson(mark);
-    writeJson(posting.account);
-    writeJson('","asset":"');
-    writeJson(posting.asset);
-    writeJson('","amount":');
+  writeBytes(POSTINGS);
+  writeJson('[');
+  for (const [index, posting] of postings.entries()) {
+    if (index > 0) writeJson(',');
+    writeBytes(FIRST_ACCOUNT);
+    writeWord(posting.account);
+    writeBytes(ASSET);
+    writeWord(posting.asset);
+    writeBytes(AMOUNT);
     writeDecimal(posting.amount);
     writeJson('}');
-    mark = ',{"account":"';
   }
-  writeJson('],');
-  if (symbol !== null) writeWord('"symbol":"', symbol);
-  if (price !== null) writeAmount('"price":', price);
-  if (note !== null) writeAnyText('"note":', note);
-  writeJson('"cashAfter":');
+  writeJson(']');
+  if (symbol !== null) {
+    writeBytes(SYMBOL);
+    writeWord(symbol);
+  }
+  if (price !== null) {
+    writeBytes(PRICE);
+    writeDecimal(price);
+  }
+  if (note !== null) {
+    writeBytes(NOTE);
+    writeText(note);
+  }
+  writeBytes(CASH_AFTER);
   writeDecimal(entry.cashAfter);
-  writeJson('}');
 }
 
 function writeVenueCommand(command: VenueCommand): void {
-  writeJson('{"command":"');
-  writeJson(command.command);
-  writeJson('","orderId":"');
-  writeJson(command.orderId);
-  writeJson('","userId":"');
-  writeJson(command.accountId);
-  writeJson('","symbol":"');
-  writeJson(command.symbol);
-  writeJson('","side":"');
-  writeJson(command.side);
-  writeJson('","quantity":');
+  writeBytes(FIRST_COMMAND);
+  writeWord(command.command);
+  writeBytes(ORDER_ID);
+  writeWord(command.orderId);
+  writeBytes(USER_ID);
+  writeWord(command.accountId);
+  writeBytes(SYMBOL);
+  writeWord(command.symbol);
+  writeBytes(SIDE);
+  writeWord(command.side);
+  writeBytes(QUANTITY);
   writeDecimal(command.quantity);
   if (command.limitPrice !== null) {
-    writeJson(',"limitPrice":');
+    writeBytes(LIMIT_PRICE);
     writeDecimal(command.limitPrice);
   }
-  writeJson('}');
-}
-
-// A field that may be missing, with the comma behind it: what is always there comes last.
-
-function writeWord(name: string, word: string): void {
-  writeJson(name);
-  writeJson(word);
-  writeJson('",');
-}
-
-function writeAmount(name: string, amount: bigint): void {
-  writeJson(name);
-  writeDecimal(amount);
-  writeJson(',');
-}
-
-function writeAnyText(name: string, text: string): void {
-  writeJson(name);
-  writeText(text);
-  writeJson(',');
 }
