@@ -14,15 +14,17 @@ import {
 import { FieldReader, type WireObject } from './field-reader.ts';
 import { type CommandId, type EventId, type ExecutionId, parseAccountId } from './identifiers.ts';
 import { TOPIC, type TopicName } from './topics.ts';
-import type {
-  LedgerEntry,
-  OrderUpdate,
-  Posting,
-  SystemAccount,
-  TradeExecuted,
-  TradeOutcome,
-  TradingOutput,
-  VenueCommand,
+import {
+  eventIdOf,
+  type LedgerEntry,
+  type OrderUpdate,
+  type Posting,
+  type Recorded,
+  type SystemAccount,
+  type TradeExecuted,
+  type TradeOutcome,
+  type TradingOutput,
+  type VenueCommand,
 } from './trading-events.ts';
 import { MAX_CLIENT_ORDER_ID_LENGTH, MAX_REASON_LENGTH } from './trading-input-codec.ts';
 import { writePayload } from './trading-output-payload.ts';
@@ -82,7 +84,8 @@ export function topicOfOutput(output: TradingOutput): TopicName {
 }
 
 export function encodeTradingOutput(output: TradingOutput, context: EventContext): Uint8Array {
-  const { eventId, cause, timeMs, ingestTimeMs, sequence } = output;
+  const { cause, timeMs, ingestTimeMs, sequence } = output;
+  const eventId = eventIdOf(output);
   beginEnvelope({ eventType: output.type, eventId, cause, timeMs, ingestTimeMs, sequence }, context);
   writePayload(output);
   return endEnvelope(context);
@@ -117,7 +120,7 @@ function decodeOutput<Output extends TradingOutput>(
 }
 
 type OutputBase = Pick<
-  TradeExecuted,
+  Recorded<TradeExecuted>,
   'type' | 'eventId' | 'cause' | 'accountId' | 'sequence' | 'timeMs' | 'ingestTimeMs'
 >;
 
@@ -147,8 +150,8 @@ function readOutcome(payload: WireObject, reader: FieldReader): TradeOutcome {
   };
 }
 
-export function decodeTradeExecuted(bytes: Uint8Array): Decoded<TradeExecuted> {
-  return decodeOutput<TradeExecuted>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
+export function decodeTradeExecuted(bytes: Uint8Array): Decoded<Recorded<TradeExecuted>> {
+  return decodeOutput<Recorded<TradeExecuted>>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
     requireSameTime(payload['executionTimestamp'], 'executionTimestamp', envelope, reader);
     return {
       ...base,
@@ -161,8 +164,8 @@ export function decodeTradeExecuted(bytes: Uint8Array): Decoded<TradeExecuted> {
   });
 }
 
-export function decodeOrderUpdate(bytes: Uint8Array): Decoded<OrderUpdate> {
-  return decodeOutput<OrderUpdate>(bytes, 'OrderUpdate', (base, payload, reader) => ({
+export function decodeOrderUpdate(bytes: Uint8Array): Decoded<Recorded<OrderUpdate>> {
+  return decodeOutput<Recorded<OrderUpdate>>(bytes, 'OrderUpdate', (base, payload, reader) => ({
     ...base,
     update: reader.oneOf(payload['update'], 'update', UPDATES),
     orderId: reader.orderId(payload['orderId'], 'orderId'),
@@ -195,8 +198,8 @@ function readPosting(value: unknown, index: number, reader: FieldReader): Postin
   };
 }
 
-export function decodeLedgerEntry(bytes: Uint8Array): Decoded<LedgerEntry> {
-  return decodeOutput<LedgerEntry>(bytes, 'LedgerEntry', (base, payload, reader) => {
+export function decodeLedgerEntry(bytes: Uint8Array): Decoded<Recorded<LedgerEntry>> {
+  return decodeOutput<Recorded<LedgerEntry>>(bytes, 'LedgerEntry', (base, payload, reader) => {
     const items = reader.list(payload['postings'], 'postings', MAX_POSTINGS);
     reader.base = 'payload.postings.';
     const postings = items.map((item, index) => readPosting(item, index, reader));
@@ -215,8 +218,8 @@ export function decodeLedgerEntry(bytes: Uint8Array): Decoded<LedgerEntry> {
   });
 }
 
-export function decodeVenueCommand(bytes: Uint8Array): Decoded<VenueCommand> {
-  return decodeOutput<VenueCommand>(bytes, 'VenueCommand', (base, payload, reader) => ({
+export function decodeVenueCommand(bytes: Uint8Array): Decoded<Recorded<VenueCommand>> {
+  return decodeOutput<Recorded<VenueCommand>>(bytes, 'VenueCommand', (base, payload, reader) => ({
     ...base,
     command: reader.oneOf(payload['command'], 'command', VENUE_COMMANDS),
     orderId: reader.orderId(payload['orderId'], 'orderId'),

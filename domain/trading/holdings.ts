@@ -37,8 +37,7 @@ export class Account implements Changeable {
   /** The id's own hash, made once. */
   readonly identity: Lanes;
   readonly key: string;
-  /** What its events' ids and its orders' keys begin with. */
-  readonly eventIdPrefix: string;
+  /** What its orders' keys begin with. */
   readonly orderKeyPrefix: string;
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
@@ -49,7 +48,6 @@ export class Account implements Changeable {
     this.name = name;
     this.identity = textLanes(accountId);
     this.key = accountKey(accountId);
-    this.eventIdPrefix = `${accountId}:`;
     this.orderKeyPrefix = openOrderKey(accountId, '' as OrderId);
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
     writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
