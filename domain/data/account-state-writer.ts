@@ -17,10 +17,12 @@ import {
   beginRecord,
   endRecord,
   fieldName,
+  MARK,
   writeBytes,
   writeDecimal,
   writeInteger,
   writeJson,
+  writeMark,
   writeText,
   writeWord,
 } from './record-writer.ts';
@@ -119,7 +121,7 @@ function writeAccount(account: AccountHeadEntity): void {
   writeText(account.accountHash);
   writeBytes(UPDATED_AT_MS);
   writeInteger(account.updatedAtMs);
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writePosition(position: PositionEntity): void {
@@ -145,7 +147,8 @@ function writePosition(position: PositionEntity): void {
   writeDecimal(liquidityUsed.bought);
   writeBytes(SOLD);
   writeDecimal(liquidityUsed.sold);
-  writeJson('}}');
+  writeMark(MARK.closeObject);
+  writeMark(MARK.closeObject);
 }
 
 function writeOrder(order: OpenOrderEntity): void {
@@ -172,7 +175,7 @@ function writeOrder(order: OpenOrderEntity): void {
   writeText(order.bodyDigest);
   writeBytes(ACCEPTED_AT_MS);
   writeInteger(order.acceptedAtMs);
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeIntent(intent: OrderIntent): void {
@@ -192,7 +195,7 @@ function writeIntent(intent: OrderIntent): void {
     writeBytes(RESERVED_CASH);
     writeDecimal(intent.reservedCash);
   }
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeLifetime(lifetime: OrderLifetime): void {
@@ -203,7 +206,7 @@ function writeLifetime(lifetime: OrderLifetime): void {
     writeBytes(EXPIRES_AT_MS);
     writeInteger(lifetime.expiresAtMs);
   }
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeProgress(progress: OrderProgress): void {
@@ -220,7 +223,7 @@ function writeProgress(progress: OrderProgress): void {
     writeBytes(FILLS);
     writeInteger(progress.fills);
   }
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeFees(fees: FeeSchedule): void {
@@ -231,7 +234,7 @@ function writeFees(fees: FeeSchedule): void {
   writeDecimal(fees.rate);
   writeBytes(MINIMUM_PER_ORDER);
   writeDecimal(fees.minimumPerOrder);
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeClosedOrder(closed: ClosedOrderEntity): void {
@@ -249,5 +252,5 @@ function writeClosedOrder(closed: ClosedOrderEntity): void {
   writeWord(closed.status);
   writeBytes(FILLED_QUANTITY);
   writeDecimal(closed.filledQuantity);
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }

@@ -14,9 +14,11 @@ import {
   beginRecord,
   endRecord,
   fieldName,
+  MARK,
   writeBytes,
   writeInteger,
   writeJson,
+  writeMark,
   writeText,
   writeTimestamp,
   writeWord,
@@ -108,9 +110,9 @@ export function endEnvelope(context: EventContext): Uint8Array {
   if (context.traceparent !== undefined) {
     writeJson(',"traceContext":{"traceparent":');
     writeText(context.traceparent);
-    writeJson('}');
+    writeMark(MARK.closeObject);
   }
-  writeJson('}');
+  writeMark(MARK.closeObject);
   return endRecord();
 }
 

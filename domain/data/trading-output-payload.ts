@@ -1,9 +1,10 @@
 /** The payloads of execution's outputs on the wire, as `trading-output-codec.ts` reads them. */
 import {
   fieldName,
+  MARK,
   writeBytes,
   writeDecimal,
-  writeJson,
+  writeMark,
   writeText,
   writeTimestamp,
   writeWord,
@@ -67,7 +68,7 @@ export function writePayload(output: TradingOutput): void {
       writeVenueCommand(output);
       break;
   }
-  writeJson('}');
+  writeMark(MARK.closeObject);
 }
 
 function writeTrade(trade: TradeExecuted): void {
@@ -171,18 +172,20 @@ function writeEntry(entry: LedgerEntry): void {
   writeBytes(REFERENCE);
   writeText(entry.reference);
   writeBytes(POSTINGS);
-  writeJson('[');
-  for (const [index, posting] of postings.entries()) {
-    if (index > 0) writeJson(',');
+  writeMark(MARK.openList);
+  let isFirst = true;
+  for (const posting of postings) {
+    if (!isFirst) writeMark(MARK.comma);
+    isFirst = false;
     writeBytes(FIRST_ACCOUNT);
     writeWord(posting.account);
     writeBytes(ASSET);
     writeWord(posting.asset);
     writeBytes(AMOUNT);
     writeDecimal(posting.amount);
-    writeJson('}');
+    writeMark(MARK.closeObject);
   }
-  writeJson(']');
+  writeMark(MARK.closeList);
   if (symbol !== null) {
     writeBytes(SYMBOL);
     writeWord(symbol);
