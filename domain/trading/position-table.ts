@@ -1,13 +1,19 @@
 /** All positions of a partition, found by account and symbol. Positions are never taken out. */
+import type { Symbol } from '#domain/data/identifiers.ts';
 import { HashCells } from './hash-cells.ts';
 import type { Account, Position } from './holdings.ts';
-import type { Instrument } from './state.ts';
+
+/** An instrument, as far as it matters here. */
+interface Numbered {
+  readonly number: number;
+  readonly symbol: Symbol;
+}
 
 export class PositionTable {
   readonly #cells = new HashCells();
   readonly #positions: Position[] = [];
 
-  get(account: Account, instrument: Instrument): Position | undefined {
+  get(account: Account, instrument: Numbered): Position | undefined {
     const cells = this.#cells;
     const hash = hashOf(account, instrument);
     for (let place = cells.first(hash); place >= 0; place = cells.next(hash)) {
@@ -18,13 +24,13 @@ export class PositionTable {
   }
 
   /** One that is not there yet. */
-  add(instrument: Instrument, position: Position): void {
+  add(instrument: Numbered, position: Position): void {
     this.#cells.add(hashOf(position.account, instrument), this.#positions.length);
     this.#positions.push(position);
   }
 }
 
-function hashOf(account: Account, instrument: Instrument): number {
+function hashOf(account: Account, instrument: Numbered): number {
   const mixed = Math.imul(account.number ^ Math.imul(instrument.number, 0x9e3779b1), 0x85ebca6b);
   return mixed ^ (mixed >>> 15);
 }
