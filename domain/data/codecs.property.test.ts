@@ -120,6 +120,14 @@ for (const { name, written, decode } of codecs) {
       );
     });
 
+    test('what was written is JSON as JSON.stringify writes it', () => {
+      fc.assert(
+        fc.property(written, ({ bytes }) =>
+          assert.equal(new TextDecoder().decode(bytes), JSON.stringify(parse(bytes))),
+        ),
+      );
+    });
+
     test('another order of fields, spaces and unknown fields make no difference', () => {
       fc.assert(
         fc.property(written, ({ value, bytes }) => {
