@@ -37,6 +37,11 @@ let end = 0;
 const encoder = new TextEncoder();
 
 export function beginRecord(): void {
+  // What a long record has grown is left to it.
+  if (slab.length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    end = 0;
+  }
   start = end;
 }
 
