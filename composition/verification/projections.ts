@@ -7,7 +7,7 @@
 import { formatScaled } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, OrderId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { LedgerEntry, OrderUpdate, TradeExecuted } from '#domain/data/trading-events.ts';
+import type { LedgerEntry, OrderUpdate, Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type { IndexedOrder, RelationalStores, StatementLine } from '#infrastructure/relational/stores.ts';
@@ -58,7 +58,7 @@ export class ProjectionCheck implements OutputFollower {
   readonly #lines = new Map<string, number>();
   readonly #findings: Finding[] = [];
 
-  tradeExecuted(event: TradeExecuted): void {
+  tradeExecuted(event: Recorded<TradeExecuted>): void {
     this.#trades.set(event.eventId, digestOf(historyDocument(event)));
     const trade = analyticsTrade(event);
     if (trade === null) return;
@@ -79,7 +79,7 @@ export class ProjectionCheck implements OutputFollower {
     this.#orders.update(event);
   }
 
-  ledgerEntry(event: LedgerEntry): void {
+  ledgerEntry(event: Recorded<LedgerEntry>): void {
     const line = statementLine(event);
     this.#lines.set(line.entryId, digestOf(line));
   }

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AccountStateEntity } from '#domain/data/account-state.ts';
-import { decodeAccountStateEntity, encodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
-import type { TradingOutput } from '#domain/data/trading-events.ts';
+import { eventIdOf, type TradingOutput } from '#domain/data/trading-events.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { arbitraryInputs, hostileWorld, smallWorld } from '#tests/support/arbitrary-trading-inputs.ts';
 import { DEFAULT_LIMITS, NO_FEES } from './default-controls.ts';
@@ -149,8 +150,9 @@ test("an account's sequence has no gaps, event ids do not repeat, and an order e
       for (const [index, input] of inputs.entries()) {
         const once = { ...input, commandId: `${index}` as typeof input.commandId };
         for (const output of applyInput(state, once)) {
-          assert.ok(!eventIds.has(output.eventId), output.eventId);
-          eventIds.add(output.eventId);
+          const eventId = eventIdOf(output);
+          assert.ok(!eventIds.has(eventId), eventId);
+          eventIds.add(eventId);
           assert.equal(output.cause, once.commandId);
           const expected = state.accounts.has(output.accountId)
             ? (sequences.get(output.accountId) ?? 0) + 1
