@@ -37,26 +37,44 @@ export class Durability {
     this.#pagesToCopy += partitions * PAGES_PER_PARTITION + bytes / BYTES_PER_PAGE;
     try {
       await this.#sync.writeAheadLog();
-      if (this.#pagesToCopy < CHECKPOINT_PAGES) return null;
-      this.#pagesToCopy = 0;
-      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
-      await this.#sync.database();
       return null;
     } catch (cause) {
-      this.#logger.error(
-        { err: cause },
-        'the event log could not be synced; it takes nothing more until a restart',
-      );
-      this.#refusal = new OperatingError(
-        'LOG_UNAVAILABLE',
-        `The event log takes nothing more since the disk failed to sync it. ${ADVICE}`,
-        { retry: 'retry', cause },
-      );
+      this.#refuse(cause);
       return new OperatingError(
         'LOG_OUTCOME_UNKNOWN',
         `The disk failed to sync the event log; the records may be there. ${ADVICE}`,
         { retry: 'unknown', cause },
       );
     }
+  }
+
+  get copyIsDue(): boolean {
+    return this.#pagesToCopy >= CHECKPOINT_PAGES && this.#refusal === null;
+  }
+
+  /**
+   * Copies pages back into the database. What was committed before is durable without it, but the next transaction
+   * waits for it, since it may write over the write-ahead log from its start.
+   */
+  async copyBack(): Promise<void> {
+    this.#pagesToCopy = 0;
+    try {
+      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
+      await this.#sync.database();
+    } catch (cause) {
+      this.#refuse(cause);
+    }
+  }
+
+  #refuse(cause: unknown): void {
+    this.#logger.error(
+      { err: cause },
+      'the event log could not be synced; it takes nothing more until a restart',
+    );
+    this.#refusal = new OperatingError(
+      'LOG_UNAVAILABLE',
+      `The event log takes nothing more since the disk failed to sync it. ${ADVICE}`,
+      { retry: 'retry', cause },
+    );
   }
 }

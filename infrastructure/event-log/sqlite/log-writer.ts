@@ -3,7 +3,7 @@
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
  *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
- *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers
+ *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers ─▶ pages copied back, if due
  *
  * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
  * batches. What is not synced yet, nobody sees.
@@ -204,12 +204,21 @@ export class LogWriter {
   }
 
   async #run(): Promise<void> {
+    const { durability } = this.#options;
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
       await this.#held;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
       await this.#flush(this.#take());
+      if (durability.copyIsDue) {
+        // The answers go out first.
+        await this.#options.runtime.timers.yieldTurn();
+        await durability.copyBack();
+      }
+      if (durability.refusal !== null) {
+        for (const queued of this.#queue.splice(0)) queued.reject(durability.refusal);
+      }
       this.#syncing = null;
       resolve();
     }
@@ -279,7 +288,6 @@ export class LogWriter {
       const failure = await durability.makeDurable(touched.size, bytes);
       if (failure !== null) {
         for (const queued of taken) queued.reject(failure);
-        for (const queued of this.#queue.splice(0)) queued.reject(durability.refusal);
         return;
       }
     }
