@@ -69,12 +69,12 @@ export function createPortfolioService(
     metrics,
     crash,
     maxRecords: config.batchSize,
-    lingerMs: config.lingerMs,
   };
   const loops = [
     createConsumerLoop({
       ...shared,
       group: PORTFOLIO_GROUP,
+      lingerMs: config.lingerMs,
       topics: [TOPIC.accountStates],
       handle: (records) => states.handle(records),
       onAssigned: (partitions) => states.forget(partitions),
@@ -83,6 +83,7 @@ export function createPortfolioService(
     createConsumerLoop({
       ...shared,
       group: STATEMENTS_GROUP,
+      lingerMs: config.statementLingerMs,
       topics: [TOPIC.ledgerEntries],
       async handle(records) {
         const entries = await readRecords(log, STATEMENTS_GROUP, records, decodeLedgerEntry);
