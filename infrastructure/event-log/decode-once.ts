@@ -1,19 +1,31 @@
 /**
  * In one process several readers get the same record, as the very same bytes, within moments: the log hands out the
- * last ones from memory. What one of them has decoded the others take over. A memory of decoded bytes and nothing
- * else: bytes that are not the same object are decoded again, so a reader far behind or in another process is as well
- * off as without.
+ * last ones from memory. What one of them has decoded the others take over, and where the process has written the bytes
+ * itself, what it encoded is remembered with them. A memory of decoded bytes and nothing else: bytes that are not the
+ * same object are decoded again, so a reader far behind or in another process is as well off as without.
  */
 import type { Decoded } from '#domain/data/decoded.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import type { TradingOutput } from '#domain/data/trading-events.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
-import { decodeOrderUpdate, decodeTradeExecuted } from '#domain/data/trading-output-codec.ts';
+import {
+  decodeLedgerEntry,
+  decodeOrderUpdate,
+  decodeTradeExecuted,
+} from '#domain/data/trading-output-codec.ts';
 
 type Decode<Value> = (bytes: Uint8Array) => Decoded<Value>;
 
 interface Slot<Value> {
   readonly bytes: Uint8Array;
   readonly decoded: Decoded<Value>;
+}
+
+export interface DecodedOnce<Value> {
+  /** Whoever gets a value shares it: values are never changed. */
+  read(bytes: Uint8Array): Decoded<Value>;
+  /** `bytes` are `value`, encoded. */
+  remember(bytes: Uint8Array, value: Value): void;
 }
 
 /** What tells records apart is early (the event's id) and late (amounts, times); some of those bytes choose the slot. */
@@ -31,24 +43,58 @@ function sample(bytes: Uint8Array): number {
   return sum >>> 0;
 }
 
-/** `decode`, remembering the last `slots` or so of its answers. Whoever gets one shares it: values are never changed. */
-export function decodeOnce<Value>(decode: Decode<Value>, slots: number): Decode<Value> {
+/** Records that were encoded here lie behind one another in a buffer that they share: there their place tells them apart. */
+function place(bytes: Uint8Array): number {
+  return bytes.byteOffset === 0 ? sample(bytes) : bytes.byteOffset + bytes.length;
+}
+
+/** `decode`, remembering the last `slots` or so of its answers. */
+export function decodeOnce<Value>(decode: Decode<Value>, slots: number): DecodedOnce<Value> {
   const remembered: (Slot<Value> | undefined)[] = new Array(slots).fill(undefined);
-  return (bytes) => {
-    const index = sample(bytes) % slots;
-    const slot = remembered[index];
-    if (slot?.bytes === bytes) return slot.decoded;
-    const decoded = decode(bytes);
-    remembered[index] = { bytes, decoded };
-    return decoded;
+  return {
+    read(bytes) {
+      const index = place(bytes) % slots;
+      const slot = remembered[index];
+      if (slot?.bytes === bytes) return slot.decoded;
+      const decoded = decode(bytes);
+      remembered[index] = { bytes, decoded };
+      return decoded;
+    },
+    remember(bytes, value) {
+      remembered[place(bytes) % slots] = { bytes, decoded: { kind: 'decoded', value } };
+    },
   };
 }
 
+const inputs = decodeOnce(decodeTradingInput, 2_048);
+const updates = decodeOnce(decodeOrderUpdate, 2_048);
+const trades = decodeOnce(decodeTradeExecuted, 2_048);
+const entries = decodeOnce(decodeLedgerEntry, 2_048);
+
 /** For the price cache and the price sequencer. */
-export const readMarketEvent = decodeOnce(decodeMarketEvent, 8_192);
+export const { read: readMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
 /** For the owners of all partitions, which get the same price batches, and the order index. */
-export const readTradingInput = decodeOnce(decodeTradingInput, 1_024);
+export const { read: readTradingInput, remember: rememberTradingInput } = inputs;
 /** For the order index and account channels. */
-export const readOrderUpdate = decodeOnce(decodeOrderUpdate, 1_024);
+export const { read: readOrderUpdate } = updates;
 /** For history and analytics. */
-export const readTradeExecuted = decodeOnce(decodeTradeExecuted, 1_024);
+export const { read: readTradeExecuted } = trades;
+/** For statements. */
+export const { read: readLedgerEntry } = entries;
+
+export function rememberTradingOutput(bytes: Uint8Array, output: TradingOutput): void {
+  switch (output.type) {
+    case 'OrderUpdate':
+      updates.remember(bytes, output);
+      break;
+    case 'TradeExecuted':
+      trades.remember(bytes, output);
+      break;
+    case 'LedgerEntry':
+      entries.remember(bytes, output);
+      break;
+    // Read by the venues alone.
+    case 'VenueCommand':
+      break;
+  }
+}

@@ -18,7 +18,7 @@ import type { PartitionState } from '#domain/trading/engine.ts';
 import { applyInput, currentControls, stateHash, takeChangedEntities } from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
-import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
+import { readTradingInput, rememberTradingOutput } from '#infrastructure/event-log/decode-once.ts';
 import type {
   EventLog,
   LogRecord,
@@ -128,7 +128,9 @@ export class PartitionOwner {
       }
       for (const output of applyInput(this.#state, decoded.value)) {
         outputs += 1;
-        written.push(outputRecord(output, this.partition));
+        const record = outputRecord(output, this.partition);
+        if (record.value !== null) rememberTradingOutput(record.value, output);
+        written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
       applied += 1;
