@@ -10,7 +10,9 @@ import {
   anyTradeExecuted,
   anyVenueCommand,
 } from '#tests/support/arbitrary-outputs.ts';
-import { decodeAccountStateEntity, encodeAccountStateEntity } from './account-state-codec.ts';
+import { decodeAccountStateEntity } from './account-state-codec.ts';
+import { encodeAccountStateEntity } from './account-state-writer.ts';
+import { formatScaled } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import { MAX_RECORD_BYTES } from './event-envelope.ts';
 import { decodeExecutionHead, encodeExecutionHead } from './execution-head-codec.ts';
@@ -184,3 +186,16 @@ for (const { name, written, decode } of codecs) {
     });
   });
 }
+
+const scaledAsText = (_key: string, value: unknown) =>
+  typeof value === 'bigint' ? formatScaled(value) : value;
+
+test('an entity is written field by field as JSON.stringify would write it', () => {
+  fc.assert(
+    fc.property(anyAccountStateEntity, (entity) => {
+      const written = new TextDecoder().decode(encodeAccountStateEntity(entity));
+      assert.equal(written, JSON.stringify(entity, scaledAsText));
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,20 +1,18 @@
 /** The outputs of execution on the wire: `trade_executed`, `order_updates`, `ledger_entries`, `venue_commands`. */
 
-import { formatDecimal, type Money } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import {
+  beginEnvelope,
   type EventContext,
-  encodeEnvelope,
+  endEnvelope,
   MAX_ID_LENGTH,
   type OpenedEnvelope,
   openEnvelope,
-  quote,
   requirePresent,
   requireSameTime,
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
 import { type CommandId, type EventId, type ExecutionId, parseAccountId } from './identifiers.ts';
-import { formatTimestamp } from './timestamp.ts';
 import { TOPIC, type TopicName } from './topics.ts';
 import type {
   LedgerEntry,
@@ -27,6 +25,7 @@ import type {
   VenueCommand,
 } from './trading-events.ts';
 import { MAX_CLIENT_ORDER_ID_LENGTH, MAX_REASON_LENGTH } from './trading-input-codec.ts';
+import { writePayload } from './trading-output-payload.ts';
 
 const MAX_POSTINGS = 10_000;
 const SIDES = ['BUY', 'SELL'] as const;
@@ -82,106 +81,11 @@ export function topicOfOutput(output: TradingOutput): TopicName {
   return TOPIC_OF[output.type];
 }
 
-function outcomeToWire(outcome: TradeOutcome): string {
-  if (outcome.status !== 'EXECUTED') {
-    return `"status":"${outcome.status}","failureReason":${quote(outcome.failureReason)}`;
-  }
-  return (
-    `"status":"EXECUTED","executionId":${quote(outcome.executionId)},` +
-    `"executionPrice":"${formatDecimal(outcome.executionPrice)}","fee":"${formatDecimal(outcome.fee)}"` +
-    (outcome.priceEventId === null ? '' : `,"priceEventId":${quote(outcome.priceEventId)}`) +
-    (outcome.priceTimestampMs === null
-      ? ''
-      : `,"priceTimestamp":"${formatTimestamp(outcome.priceTimestampMs)}"`)
-  );
-}
-
-function tradeToWire(trade: TradeExecuted): string {
-  return (
-    `{"orderId":"${trade.orderId}","userId":"${trade.accountId}","symbol":"${trade.symbol}",` +
-    `"quantity":"${formatDecimal(trade.quantity)}","side":"${trade.side}",` +
-    `"executionTimestamp":"${formatTimestamp(trade.timeMs)}",${outcomeToWire(trade.outcome)}}`
-  );
-}
-
-function updateToWire(update: OrderUpdate): string {
-  const {
-    symbol,
-    side,
-    orderType,
-    timeInForce,
-    quantity,
-    limitPrice,
-    clientOrderId,
-    averageFillPrice,
-    reason,
-  } = update;
-  return (
-    `{"orderId":"${update.orderId}","userId":"${update.accountId}","update":"${update.update}",` +
-    `"status":"${update.status}",` +
-    (symbol === null ? '' : `"symbol":"${symbol}",`) +
-    (side === null ? '' : `"side":"${side}",`) +
-    (orderType === null ? '' : `"type":"${orderType}",`) +
-    (timeInForce === null ? '' : `"timeInForce":"${timeInForce}",`) +
-    (quantity === null ? '' : `"quantity":"${formatDecimal(quantity)}",`) +
-    (limitPrice === null ? '' : `"limitPrice":"${formatDecimal(limitPrice)}",`) +
-    (clientOrderId === null ? '' : `"clientOrderId":${quote(clientOrderId)},`) +
-    (averageFillPrice === null ? '' : `"averageFillPrice":"${formatDecimal(averageFillPrice)}",`) +
-    (reason === null ? '' : `"reason":${quote(reason)},`) +
-    `"filledQuantity":"${formatDecimal(update.filledQuantity)}"}`
-  );
-}
-
-function postingToWire(posting: Posting): string {
-  const amount = formatDecimal(posting.amount as Money);
-  return `{"account":"${posting.account}","asset":"${posting.asset}","amount":"${amount}"}`;
-}
-
-function entryToWire(entry: LedgerEntry): string {
-  return (
-    `{"userId":"${entry.accountId}","kind":"${entry.kind}","reference":${quote(entry.reference)},` +
-    `"postings":[${entry.postings.map(postingToWire).join(',')}],` +
-    (entry.symbol === null ? '' : `"symbol":"${entry.symbol}",`) +
-    (entry.price === null ? '' : `"price":"${formatDecimal(entry.price)}",`) +
-    (entry.note === null ? '' : `"note":${quote(entry.note)},`) +
-    `"cashAfter":"${formatDecimal(entry.cashAfter)}"}`
-  );
-}
-
-function venueCommandToWire(command: VenueCommand): string {
-  return (
-    `{"command":"${command.command}","orderId":"${command.orderId}","userId":"${command.accountId}",` +
-    `"symbol":"${command.symbol}","side":"${command.side}","quantity":"${formatDecimal(command.quantity)}"` +
-    (command.limitPrice === null ? '}' : `,"limitPrice":"${formatDecimal(command.limitPrice)}"}`)
-  );
-}
-
-function payloadToWire(output: TradingOutput): string {
-  switch (output.type) {
-    case 'TradeExecuted':
-      return tradeToWire(output);
-    case 'OrderUpdate':
-      return updateToWire(output);
-    case 'LedgerEntry':
-      return entryToWire(output);
-    case 'VenueCommand':
-      return venueCommandToWire(output);
-  }
-}
-
 export function encodeTradingOutput(output: TradingOutput, context: EventContext): Uint8Array {
-  return encodeEnvelope(
-    {
-      eventType: output.type,
-      eventId: output.eventId,
-      cause: output.cause,
-      timeMs: output.timeMs,
-      ingestTimeMs: output.ingestTimeMs,
-      sequence: output.sequence,
-    },
-    payloadToWire(output),
-    context,
-  );
+  const { eventId, cause, timeMs, ingestTimeMs, sequence } = output;
+  beginEnvelope({ eventType: output.type, eventId, cause, timeMs, ingestTimeMs, sequence }, context);
+  writePayload(output);
+  return endEnvelope(context);
 }
 
 /** Opens the envelope, lets `read` read the payload over what all outputs share, and gives what came of it. */
