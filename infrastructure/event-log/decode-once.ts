@@ -72,7 +72,7 @@ const trades = decodeOnce(decodeTradeExecuted, 2_048);
 const entries = decodeOnce(decodeLedgerEntry, 2_048);
 
 /** For the price cache and the price sequencer. */
-export const { read: readMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
+export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
 /** For the owners of all partitions, which get the same price batches, and the order index. */
 export const { read: readTradingInput, remember: rememberTradingInput } = inputs;
 /** For the order index and account channels. */

@@ -22,6 +22,7 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { rememberMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import type { Feed, FeedBatch } from './feed.ts';
 import { readFeedPositions } from './feed-positions.ts';
@@ -246,12 +247,9 @@ export function createIngestion(options: IngestionOptions): Ingestion {
 }
 
 function marketRecord(event: MarketEvent): NewRecord {
-  return {
-    topic: TOPIC.marketData,
-    partition: 0,
-    key: event.symbol,
-    value: encodeMarketEvent(event, CONTEXT),
-  };
+  const value = encodeMarketEvent(event, CONTEXT);
+  rememberMarketEvent(value, event);
+  return { topic: TOPIC.marketData, partition: 0, key: event.symbol, value };
 }
 
 function positionRecord(position: FeedPosition): NewRecord {
