@@ -207,17 +207,15 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       events: progress.events + events.length,
       badRows: progress.badRows + batch.badRows.length,
     };
-    const changed = new Map<Symbol, MarketEvent>(events.map((event) => [event.symbol, event]));
-    const records: NewRecord[] = [
-      ...events.map(marketRecord),
-      ...batch.badRows.map((row) =>
-        deadLetterRecord(
-          { topic: TOPIC.marketData, source, line: row.line, bytes: row.original },
-          SERVICE,
-          row,
-        ),
-      ),
-      ...[...changed.values()].map((lastEvent) => positionRecord({ kind: 'symbol', lastEvent })),
+    const changed = new Map<Symbol, MarketEvent>();
+    const records = events.map(marketRecord);
+    for (const row of batch.badRows) {
+      const letter = { topic: TOPIC.marketData, source, line: row.line, bytes: row.original };
+      records.push(deadLetterRecord(letter, SERVICE, row));
+    }
+    for (const event of events) changed.set(event.symbol, event);
+    for (const lastEvent of changed.values()) records.push(positionRecord({ kind: 'symbol', lastEvent }));
+    records.push(
       positionRecord({
         kind: 'source',
         source,
@@ -226,7 +224,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
         ...counts,
         marketDataOffsetHint: session.marketDataOffset,
       }),
-    ];
+    );
     const outcome = await session.producer.commit({ records });
     if (outcome.kind === 'fenced') return 'fenced';
     session.batches += 1;
