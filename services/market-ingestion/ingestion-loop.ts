@@ -26,6 +26,7 @@ import { rememberMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import type { Feed, FeedBatch } from './feed.ts';
 import { readFeedPositions } from './feed-positions.ts';
+import type { Followers } from './followers.ts';
 import { createSequencer, type Sequencer } from './sequencer.ts';
 
 const SERVICE = 'market-ingestion';
@@ -51,6 +52,8 @@ export interface IngestionOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  /** Of a feed that has no pace of its own; `null`: nobody is waited for. */
+  readonly followers: Followers | null;
 }
 
 export interface Ingestion {
@@ -188,6 +191,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       }
       if (signal.aborted) return;
       await runtime.timers.yieldTurn();
+      await options.followers?.keepUp(signal);
     }
   }
 
