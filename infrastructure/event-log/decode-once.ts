@@ -16,11 +16,6 @@ import {
 
 type Decode<Value> = (bytes: Uint8Array) => Decoded<Value>;
 
-interface Slot<Value> {
-  readonly bytes: Uint8Array;
-  readonly decoded: Decoded<Value>;
-}
-
 export interface DecodedOnce<Value> {
   /** Whoever gets a value shares it: values are never changed. */
   read(bytes: Uint8Array): Decoded<Value>;
@@ -28,41 +23,29 @@ export interface DecodedOnce<Value> {
   remember(bytes: Uint8Array, value: Value): void;
 }
 
-/** What tells records apart is early (the event's id) and late (amounts, times); some of those bytes choose the slot. */
-const ID_FROM = 32;
-const ID_TO = 80;
-const END_BYTES = 24;
+/** `decode`, remembering its last `limit` answers by the identity of the bytes. */
+export function decodeOnce<Value>(decode: Decode<Value>, limit: number): DecodedOnce<Value> {
+  const remembered = new Map<Uint8Array, Decoded<Value>>();
+  const order: (Uint8Array | undefined)[] = new Array(limit).fill(undefined);
+  let next = 0;
 
-function sample(bytes: Uint8Array): number {
-  let sum = bytes.length;
-  const mix = (from: number, to: number): void => {
-    for (let at = Math.max(0, from); at < to; at += 1) sum = (Math.imul(sum, 31) + (bytes[at] ?? 0)) | 0;
-  };
-  mix(ID_FROM, Math.min(ID_TO, bytes.length));
-  mix(bytes.length - END_BYTES, bytes.length);
-  return sum >>> 0;
-}
+  function keep(bytes: Uint8Array, decoded: Decoded<Value>): void {
+    const oldest = order[next];
+    if (oldest !== undefined) remembered.delete(oldest);
+    order[next] = bytes;
+    next = (next + 1) % limit;
+    remembered.set(bytes, decoded);
+  }
 
-/** Records that were encoded here lie behind one another in a buffer that they share: there their place tells them apart. */
-function place(bytes: Uint8Array): number {
-  return bytes.byteOffset === 0 ? sample(bytes) : bytes.byteOffset + bytes.length;
-}
-
-/** `decode`, remembering the last `slots` or so of its answers. */
-export function decodeOnce<Value>(decode: Decode<Value>, slots: number): DecodedOnce<Value> {
-  const remembered: (Slot<Value> | undefined)[] = new Array(slots).fill(undefined);
   return {
     read(bytes) {
-      const index = place(bytes) % slots;
-      const slot = remembered[index];
-      if (slot?.bytes === bytes) return slot.decoded;
+      const known = remembered.get(bytes);
+      if (known !== undefined) return known;
       const decoded = decode(bytes);
-      remembered[index] = { bytes, decoded };
+      keep(bytes, decoded);
       return decoded;
     },
-    remember(bytes, value) {
-      remembered[place(bytes) % slots] = { bytes, decoded: { kind: 'decoded', value } };
-    },
+    remember: (bytes, value) => keep(bytes, { kind: 'decoded', value }),
   };
 }
 
