@@ -4,6 +4,8 @@
  * itself, what it encoded is remembered with them. A memory of decoded bytes and nothing else: bytes that are not the
  * same object are decoded again, so a reader far behind or in another process is as well off as without.
  */
+import type { AccountStateEntity } from '#domain/data/account-state.ts';
+import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
@@ -53,6 +55,7 @@ const inputs = decodeOnce(decodeTradingInput, 2_048);
 const updates = decodeOnce(decodeOrderUpdate, 2_048);
 const trades = decodeOnce(decodeTradeExecuted, 2_048);
 const entries = decodeOnce(decodeLedgerEntry, 2_048);
+const states = decodeOnce(decodeAccountStateEntity, 2_048);
 
 /** For the price cache and the price sequencer. */
 export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
@@ -64,6 +67,14 @@ export const { read: readOrderUpdate } = updates;
 export const { read: readTradeExecuted } = trades;
 /** For statements. */
 export const { read: readLedgerEntry } = entries;
+
+/** For portfolios. */
+export const { read: readAccountState } = states;
+
+/** Accounts and positions; nothing else is read but when a partition is restored. */
+export function rememberAccountState(bytes: Uint8Array, entity: AccountStateEntity): void {
+  if (entity.kind === 'account' || entity.kind === 'position') states.remember(bytes, entity);
+}
 
 export function rememberTradingOutput(bytes: Uint8Array, output: TradingOutput): void {
   switch (output.type) {

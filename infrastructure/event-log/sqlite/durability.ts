@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Timers } from '#infrastructure/core/runtime.ts';
 import type { LogSync } from './log-sync.ts';
 
 /** Pages in the write-ahead log, estimated, after which they are copied into the database. */
@@ -17,13 +18,15 @@ const ADVICE = 'Look after the disk, then restart the program.';
 export class Durability {
   readonly #db: DatabaseSync;
   readonly #sync: LogSync;
+  readonly #timers: Timers;
   readonly #logger: Logger;
   #pagesToCopy = 0;
   #refusal: OperatingError | null = null;
 
-  constructor(db: DatabaseSync, sync: LogSync, logger: Logger) {
+  constructor(db: DatabaseSync, sync: LogSync, timers: Timers, logger: Logger) {
     this.#db = db;
     this.#sync = sync;
+    this.#timers = timers;
     this.#logger = logger;
   }
 
@@ -48,16 +51,15 @@ export class Durability {
     }
   }
 
-  get copyIsDue(): boolean {
-    return this.#pagesToCopy >= CHECKPOINT_PAGES && this.#refusal === null;
-  }
-
   /**
-   * Copies pages back into the database. What was committed before is durable without it, but the next transaction
-   * waits for it, since it may write over the write-ahead log from its start.
+   * Copies pages back into the database, when there are many. What was committed before is durable without it, but the
+   * next transaction waits for it, since it may write over the write-ahead log from its start.
    */
   async copyBack(): Promise<void> {
+    if (this.#pagesToCopy < CHECKPOINT_PAGES || this.#refusal !== null) return;
     this.#pagesToCopy = 0;
+    // The answers to what is durable go out first.
+    await this.#timers.yieldTurn();
     try {
       this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
       await this.#sync.database();

@@ -204,21 +204,15 @@ export class LogWriter {
   }
 
   async #run(): Promise<void> {
-    const { durability } = this.#options;
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
       await this.#held;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
       await this.#flush(this.#take());
-      if (durability.copyIsDue) {
-        // The answers go out first.
-        await this.#options.runtime.timers.yieldTurn();
-        await durability.copyBack();
-      }
-      if (durability.refusal !== null) {
-        for (const queued of this.#queue.splice(0)) queued.reject(durability.refusal);
-      }
+      await this.#options.durability.copyBack();
+      const { refusal } = this.#options.durability;
+      if (refusal !== null) for (const queued of this.#queue.splice(0)) queued.reject(refusal);
       this.#syncing = null;
       resolve();
     }
@@ -283,9 +277,8 @@ export class LogWriter {
       return;
     }
     if (writing.length > 0) {
-      const { durability } = this.#options;
       const bytes = writing.reduce((sum, queued) => sum + queued.bytes, 0);
-      const failure = await durability.makeDurable(touched.size, bytes);
+      const failure = await this.#options.durability.makeDurable(touched.size, bytes);
       if (failure !== null) {
         for (const queued of taken) queued.reject(failure);
         return;
