@@ -127,6 +127,11 @@ export type TradingOutput = TradeExecuted | OrderUpdate | LedgerEntry | VenueCom
 /** An output as it was read: its id is always a text. */
 export type Recorded<Output extends TradingOutput> = Output & { readonly eventId: EventId };
 
+/** The output as its record will be read. */
+export function asRecorded<Output extends TradingOutput>(output: Output): Recorded<Output> {
+  return { ...output, eventId: eventIdOf(output) };
+}
+
 export function eventIdOf(output: Pick<OutputBase, 'eventId' | 'accountId' | 'sequence'>): EventId {
   return output.eventId ?? (`${output.accountId}:${output.sequence}` as EventId);
 }

@@ -65,4 +65,4 @@ export interface Feed {
 }
 
 /** At most so many ticks and bad rows make a batch, and so one transaction. */
-export const MAX_BATCH_ITEMS = 4_096;
+export const MAX_BATCH_ITEMS = 2_048;

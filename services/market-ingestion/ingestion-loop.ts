@@ -22,9 +22,11 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { rememberMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import type { AdmitSymbol, Feed, FeedBatch } from './feed.ts';
 import { readFeedPositions } from './feed-positions.ts';
+import type { Followers } from './followers.ts';
 import { createSequencer, type Sequencer } from './sequencer.ts';
 
 const SERVICE = 'market-ingestion';
@@ -51,6 +53,8 @@ export interface IngestionOptions {
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
   readonly maxSymbols: number;
+  /** Of a feed that has no pace of its own; `null`: nobody is waited for. */
+  readonly followers: Followers | null;
 }
 
 export interface Ingestion {
@@ -189,6 +193,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       }
       if (signal.aborted) return;
       await runtime.timers.yieldTurn();
+      await options.followers?.keepUp(signal);
     }
   }
 
@@ -208,17 +213,15 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       events: progress.events + events.length,
       badRows: progress.badRows + batch.badRows.length,
     };
-    const changed = new Map<Symbol, MarketEvent>(events.map((event) => [event.symbol, event]));
-    const records: NewRecord[] = [
-      ...events.map(marketRecord),
-      ...batch.badRows.map((row) =>
-        deadLetterRecord(
-          { topic: TOPIC.marketData, source, line: row.line, bytes: row.original },
-          SERVICE,
-          row,
-        ),
-      ),
-      ...[...changed.values()].map((lastEvent) => positionRecord({ kind: 'symbol', lastEvent })),
+    const changed = new Map<Symbol, MarketEvent>();
+    const records = events.map(marketRecord);
+    for (const row of batch.badRows) {
+      const letter = { topic: TOPIC.marketData, source, line: row.line, bytes: row.original };
+      records.push(deadLetterRecord(letter, SERVICE, row));
+    }
+    for (const event of events) changed.set(event.symbol, event);
+    for (const lastEvent of changed.values()) records.push(positionRecord({ kind: 'symbol', lastEvent }));
+    records.push(
       positionRecord({
         kind: 'source',
         source,
@@ -227,7 +230,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
         ...counts,
         marketDataOffsetHint: session.marketDataOffset,
       }),
-    ];
+    );
     const outcome = await session.producer.commit({ records });
     if (outcome.kind === 'fenced') return 'fenced';
     session.batches += 1;
@@ -260,12 +263,9 @@ function symbolLimit(known: Iterable<Symbol>, maxSymbols: number): AdmitSymbol {
 }
 
 function marketRecord(event: MarketEvent): NewRecord {
-  return {
-    topic: TOPIC.marketData,
-    partition: 0,
-    key: event.symbol,
-    value: encodeMarketEvent(event, CONTEXT),
-  };
+  const value = encodeMarketEvent(event, CONTEXT);
+  rememberMarketEvent(value, event);
+  return { topic: TOPIC.marketData, partition: 0, key: event.symbol, value };
 }
 
 function positionRecord(position: FeedPosition): NewRecord {

@@ -168,13 +168,7 @@ function ticksOf(row: MarketRow, intervalMs: number): readonly FeedTick[] {
   const { symbol, timeMs } = row;
   switch (row.kind) {
     case 'bars':
-      return barPath(row, intervalMs).map((trade) => ({
-        symbol,
-        timeMs: trade.timeMs,
-        price: trade.price,
-        size: trade.size,
-        quote: null,
-      }));
+      return barPath(row, intervalMs);
     case 'trades':
       return [{ symbol, timeMs, price: row.price, size: row.size, quote: null }];
     case 'quotes':

@@ -27,6 +27,12 @@ interface PartitionStatements {
   readonly values: StatementSync;
 }
 
+/** What is left of `records` of a compacted partition: the file has dropped the others already. */
+function lastOfEachKey(records: readonly LogRecord[]): LogRecord[] {
+  const last = new Map(records.map(({ key, offset }) => [key, offset]));
+  return records.filter(({ key, offset }) => last.get(key) === offset);
+}
+
 export class RecordStorage {
   readonly #db: DatabaseSync;
   readonly #advance: StatementSync;
@@ -91,7 +97,7 @@ export class RecordStorage {
   read(partition: PartitionState, fromOffset: number, maxRecords: number): LogRecord[] {
     if (fromOffset >= partition.nextOffset || maxRecords <= 0) return [];
     const held = partition.tail?.read(fromOffset, maxRecords);
-    if (held) return held;
+    if (held) return partition.topic.spec.cleanup.kind === 'compact' ? lastOfEachKey(held) : held;
     const records: LogRecord[] = [];
     for (let from = fromOffset; records.length < maxRecords; ) {
       const wanted = Math.min(RECORDS_PER_STRETCH, maxRecords - records.length);
