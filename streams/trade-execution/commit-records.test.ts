@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
-import type { TradingOutput } from '#domain/data/trading-events.ts';
+import { asRecorded, type TradingOutput } from '#domain/data/trading-events.ts';
 import {
   decodeLedgerEntry,
   decodeOrderUpdate,
@@ -30,7 +30,7 @@ test('outputs and states of busy traffic come back from their records as they we
     for (const output of applyInput(state, input)) {
       const { value } = outputRecord(output, 0);
       assert(value !== null);
-      assert.deepEqual(DECODERS[output.type](value), { kind: 'decoded', value: output });
+      assert.deepEqual(DECODERS[output.type](value), { kind: 'decoded', value: asRecorded(output) });
       count(output.type);
     }
     for (const change of takeChangedEntities(state)) {
