@@ -8,6 +8,11 @@
 const needed = 26;
 const found = Number(process.versions.node.split('.')[0]);
 
+// Of a long-running start, docs/decisions/0015: what V8 and the C library read before any code runs.
+const allocator = { MALLOC_MMAP_THRESHOLD_: '131072' };
+const heap = ['--max-semi-space-size=8', '--expose-gc'];
+const onAnotherHeap = process.argv[2] === 'start' && heap.some((flag) => !process.execArgv.includes(flag));
+
 if (found < needed) {
   process.stderr.write(
     `Tradehall needs Node ${needed} or newer, and this is Node ${process.versions.node}.\n` +
@@ -15,6 +20,14 @@ if (found < needed) {
       '`npm start`, or `npx tradehall <command>`. Elsewhere install Node 26 from https://nodejs.org first.\n',
   );
   process.exit(2);
+} else if (onAnotherHeap && process.platform !== 'win32' && process.execve !== undefined) {
+  // The same process begins again with these flags, before whatever flags it was given. Windows has no such call.
+  process.execve(
+    process.execPath,
+    [process.execPath, ...heap, ...process.execArgv, ...process.argv.slice(1)],
+    // house: allow environment — handed on whole, and nothing of it read.
+    { ...allocator, ...process.env },
+  );
 } else {
   // Half of a start is turning TypeScript into what Node runs; what was made of a file once is kept beside the packages.
   // Where that folder cannot be written, Node goes on without.

@@ -6,11 +6,18 @@ import { machineLines } from './bench/machine.ts';
 import { MEMORY_BENCHES } from './bench/memory-bench.ts';
 import { ORDER_BENCHES } from './bench/order-benches.ts';
 import { PART_BENCHES } from './bench/part-benches.ts';
+import { SOCKET_BENCHES } from './bench/socket-bench.ts';
 import { type Terminal, UsageError } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
-const BENCHES: readonly Bench[] = [...ORDER_BENCHES, ...FEED_BENCHES, ...MEMORY_BENCHES, ...PART_BENCHES];
+const BENCHES: readonly Bench[] = [
+  ...ORDER_BENCHES,
+  ...FEED_BENCHES,
+  ...SOCKET_BENCHES,
+  ...MEMORY_BENCHES,
+  ...PART_BENCHES,
+];
 
 function chosenBenches(names: readonly string[]): readonly Bench[] {
   const unknown = names.find((name) => !BENCHES.some((bench) => bench.name === name));

@@ -66,10 +66,15 @@ marks the letter as done with. A row of a file has no topic to go back to: corre
       .description('The open letters, oldest first.')
       .option('--topic <name>', 'Only those of this topic.')
       .option('--limit <count>', 'At most so many, up to 1000.', '100')
-      .option('--json', 'As JSON: [{id, reader, reason, errors, origin, original, originalBytes, at}].'),
+      .option('--after <id>', 'Those behind this letter: the next page.')
+      .option(
+        '--json',
+        'As JSON: [{id, reader, reason, errors, origin, original, originalBytes, at}]; of long originals the first 2 KiB.',
+      ),
   ).action(async (flags: Flags) => {
     const query = new URLSearchParams({ limit: String(flags['limit']) });
     if (typeof flags['topic'] === 'string') query.set('topic', flags['topic']);
+    if (typeof flags['after'] === 'string') query.set('after', flags['after']);
     const client = connectOperator(dataFolderOf(flags));
     const { letters } = (await client.call('GET', `/operator/dead-letters?${query}`)) as {
       readonly letters: readonly LetterView[];

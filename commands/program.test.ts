@@ -143,6 +143,14 @@ test('a process starts on a fresh folder, says where it is, refuses a second on 
   const status = await run('status', '--data', data, '--json');
   assert.equal(status.code, 0);
   assert.equal((JSON.parse(status.out) as { ready: boolean }).ready, true);
+  for (const [words, sentence] of [
+    [['account', 'open', '--name', 'A', '--cash', 'abc'], /cash must be/],
+    [['dead-letters', 'list', '--limit', '1001'], /limit must be/],
+  ] as const) {
+    const mistaken = await run(...words, '--data', data);
+    assert.equal(mistaken.code, 2, mistaken.err);
+    assert.match(mistaken.err, sentence);
+  }
   child.kill('SIGTERM');
   const [code] = (await once(child, 'exit')) as [number];
   assert.equal(code, 0);

@@ -79,6 +79,8 @@ const EXIT_USAGE = 2;
 /** Operating errors whose cause is what was typed, not the place where the program runs. */
 const WRONG_USE: ReadonlySet<string> = new Set([
   'HOST_UNKNOWN',
+  // What the running instance says of a value that it was given.
+  'INVALID_REQUEST',
   'MARKET_FILE_MISSING',
   'MARKET_FILE_UNREADABLE',
   'MARKET_FILE_UNRECOGNISED',

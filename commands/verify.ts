@@ -11,7 +11,7 @@ function describeVerdict(verdict: Verdict): readonly string[] {
   const { records, seals, accounts, inputsReplayed } = verdict;
   if (verdict.sound) {
     return [
-      `Sound: ${records} records under ${seals} seals, ${accounts} accounts, ${inputsReplayed} inputs replayed.`,
+      `Sound: ${records} records, ${seals} seals, ${accounts} accounts, ${inputsReplayed} inputs replayed.`,
       `Checked: ${verdict.checked.join(', ')}.`,
     ];
   }

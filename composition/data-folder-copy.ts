@@ -21,6 +21,8 @@ import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import { countRecords } from '#infrastructure/event-log/log-archive.ts';
+import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/directory-archive.ts';
 import {
   openSqliteEventLog,
   type SqliteEventLog,
@@ -107,13 +109,19 @@ export async function restoreDataFolder(
   writeFileSync(marker, '');
   try {
     cpSync(source, target, { recursive: true, filter: (path) => path !== join(source, MANIFEST_FILE) });
-    const log = await openSqliteEventLog({ directory: join(target, DATA_PATHS.log), ...parts });
+    const directory = join(target, DATA_PATHS.log);
+    const log = await openSqliteEventLog({ directory, ...parts });
     let records: number;
     try {
       await rewindProjections(log, PROJECTION_STORES);
-      records = await countRecords(log);
     } finally {
       await log.close();
+    }
+    const archive = openLogArchiveFromDirectory(directory);
+    try {
+      records = countRecords(archive);
+    } finally {
+      archive.close();
     }
     rmSync(marker);
     return { records };
@@ -121,10 +129,4 @@ export async function restoreDataFolder(
     for (const name of readdirSync(target)) rmSync(join(target, name), { recursive: true, force: true });
     throw failure('RESTORE_FAILED', `The restore into ${target}`, error);
   }
-}
-
-async function countRecords(log: EventLog): Promise<number> {
-  const topics = await log.topics();
-  const extents = (await Promise.all(topics.map(({ name }) => log.extents(name)))).flat();
-  return extents.reduce((sum, extent) => sum + extent.nextOffset - extent.firstOffset, 0);
 }

@@ -75,6 +75,22 @@ test('a clean stop leaves every projection level with the log', async () => {
   assert.deepEqual((await deep(data)).findings, []);
 });
 
+test('a projection whose group has committed nothing is behind, not wrong', async () => {
+  const copy = join(root, 'uncommitted');
+  cpSync(data, copy, { recursive: true });
+  const log = new DatabaseSync(join(copy, DATA_PATHS.log, 'event-log.sqlite'));
+  log.exec("DELETE FROM positions WHERE consumer_group = 'trade-history'");
+  log.close();
+  const history = new DatabaseSync(join(copy, DATA_PATHS.history));
+  history.exec('DELETE FROM trading_trades');
+  history.close();
+  const { findings } = await deep(copy);
+  assert.deepEqual(
+    findings.map(({ check, message }) => [check, /records behind the log/.test(message)]),
+    [['trade history', true]],
+  );
+});
+
 test('a projection that was deleted is rebuilt by the next start', async () => {
   for (const name of readdirSync(data)) {
     if (/^(portfolios|history|tradehall)\.sqlite|^analytics\.duckdb/.test(name)) {

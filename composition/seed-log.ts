@@ -3,6 +3,7 @@
  * installation is had in a minute, for measuring. Used by `tradehall bench` alone.
  */
 
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Price, parsePrice, parseQuantity, type Quantity } from '#domain/data/decimal.ts';
 import {
@@ -47,6 +48,11 @@ const symbols: readonly Symbol[] = SYMBOLS.map((name) => required(parseSymbol(na
 
 function uuid(kind: number, index: number): string {
   return `00000000-0000-4000-${(0x8000 + kind).toString(16)}-${index.toString(16).padStart(12, '0')}`;
+}
+
+/** As long as a real one: what execution keeps of an order depends on it. */
+function digestOf(orderId: OrderId): string {
+  return createHash('sha256').update(orderId).digest('hex');
 }
 
 function priceOf(text: string): Price {
@@ -112,7 +118,7 @@ function* accountInputs(index: number, { ordersPerAccount }: Seed): Generator<Tr
       terms: { type: 'MARKET', quantity: quantityOf('1') },
       timeInForce: 'GTC',
       clientOrderId: null,
-      bodyDigest: 'seed',
+      bodyDigest: digestOf(orderId),
     };
   }
 }

@@ -12,6 +12,8 @@ const ENTRY = join(dirname(import.meta.dirname), '../bin/tradehall.ts');
 /** A first start on a seeded log executes all of it before it is ready. */
 const READY_TIMEOUT_MS = 1_800_000;
 const KIB_PER_MIB = 1_024;
+/** Linux counts processor time in hundredths of a second, on every machine. */
+const US_PER_TICK = 10_000;
 
 export interface BenchProgram {
   readonly host: string;
@@ -20,7 +22,16 @@ export interface BenchProgram {
   readonly operator: OperatorClient;
   /** `VmRSS` of the process, MiB; 0 where there is no /proc. */
   residentMib(): number;
+  /** What the process has used since its start; zeros where there is no /proc. */
+  used(): ProcessUse;
   stop(): Promise<void>;
+}
+
+export interface ProcessUse {
+  /** User and system time of all its threads, µs. */
+  readonly processorUs: number;
+  /** Handed to the disk. */
+  readonly diskBytes: number;
 }
 
 export interface BenchFolder {
@@ -56,6 +67,7 @@ export async function startBenchProgram(dataFolder: string, flags: readonly stri
     readyMs: performance.now() - startedAt,
     operator: connectOperator(dataFolder),
     residentMib: () => residentMib(pid),
+    used: () => usedBy(pid),
     stop: async () => {
       child.kill('SIGTERM');
       await closed;
@@ -68,11 +80,23 @@ function failure(what: string): OperatingError {
 }
 
 function residentMib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(processFile(pid, 'status'))?.[1] ?? 0) / KIB_PER_MIB;
+}
+
+function usedBy(pid: number): ProcessUse {
+  // The fields after the name in parentheses, which may hold anything: state is the third, utime and stime 14 and 15.
+  const fields = processFile(pid, 'stat').split(') ').at(-1)?.split(' ') ?? [];
+  const ticks = Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  const diskBytes = Number(/^write_bytes: (\d+)$/m.exec(processFile(pid, 'io'))?.[1] ?? 0);
+  return { processorUs: ticks * US_PER_TICK, diskBytes };
+}
+
+/** Empty where there is no /proc: only Linux tells, and the figures then are left at 0. */
+function processFile(pid: number, name: string): string {
   try {
-    const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return Number(match?.[1] ?? 0) / KIB_PER_MIB;
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
-    return 0; // Only Linux tells; the figure then is left at 0.
+    return '';
   }
 }
 

@@ -1,7 +1,7 @@
-/** Market data: a replay flat out through the log to the cache, and a thousand sockets that follow it. */
+/** Market data: a replay flat out through the log to the cache. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BenchProgram, benchFolder, openBenchAccounts, startBenchProgram } from './bench-program.ts';
+import { type BenchProgram, benchFolder, startBenchProgram } from './bench-program.ts';
 import type { Bench } from './bench-result.ts';
 
 const SYMBOLS = 24;
@@ -11,10 +11,6 @@ const TRADES_PER_BAR = 4;
 const MINUTE_MS = 60_000;
 const FIRST_MS = Date.UTC(2019, 1, 11, 14, 30);
 const POLL_MS = 50;
-const SOCKETS = 1_000;
-const SYMBOLS_PER_SOCKET = 5;
-const WATCH_MS = 10_000;
-const NAMES = ['AAPL', 'AMZN', 'BAC', 'JPM', 'MSFT', 'MU', 'QQQ', 'SPY', 'TSLA', 'V'];
 
 /** One-minute bars of all symbols, as recorded days have them; prices wander some cents at a time. */
 function writeBars(path: string): void {
@@ -105,62 +101,4 @@ const replay: Bench = {
   },
 };
 
-const sockets: Bench = {
-  name: 'sockets',
-  sentence: `${SOCKETS} sockets, each following ${SYMBOLS_PER_SOCKET} symbols of the simulated feed for ${WATCH_MS / 1_000} s.`,
-  runs: 1,
-  run: async () => {
-    const folder = benchFolder();
-    const program = await startBenchProgram(folder.path, ['--feed', 'simulated']);
-    const open: WebSocket[] = [];
-    try {
-      const [account] = await openBenchAccounts(program.operator, 1);
-      let updates = 0;
-      let closed = 0;
-      const startedAt = performance.now();
-      for (let index = 0; index < SOCKETS; index += 1) {
-        const response = await fetch(`http://${program.host}:${program.port}/v1/tickets`, {
-          method: 'POST',
-          headers: {
-            authorization: `Bearer ${account?.credential ?? ''}`,
-            'content-type': 'application/json',
-          },
-          body: '{}',
-        });
-        const { ticket } = (await response.json()) as { readonly ticket: string };
-        const address = `ws://${program.host}:${program.port}/v1/marketdata/websocket?vsn=2.0.0&ticket=${ticket}`;
-        const socket = new WebSocket(address);
-        await new Promise((resolve, reject) => {
-          socket.addEventListener('open', resolve, { once: true });
-          socket.addEventListener('error', reject, { once: true });
-        });
-        socket.addEventListener('message', ({ data }) => {
-          if (String(data).includes('"price_update"')) updates += 1;
-        });
-        socket.addEventListener('close', () => {
-          closed += 1;
-        });
-        for (let at = 0; at < SYMBOLS_PER_SOCKET; at += 1) {
-          const symbol = NAMES[(index + at) % NAMES.length] ?? 'AAPL';
-          socket.send(JSON.stringify([String(at), String(at), `prices:${symbol}`, 'phx_join', {}]));
-        }
-        open.push(socket);
-      }
-      const openedMs = performance.now() - startedAt;
-      updates = 0;
-      await pause(WATCH_MS);
-      return {
-        sockets: open.length - closed,
-        opened_ms: openedMs,
-        updates_per_second: updates / (WATCH_MS / 1_000),
-        resident_mib: program.residentMib(),
-      };
-    } finally {
-      for (const socket of open) socket.close();
-      await program.stop();
-      folder.remove();
-    }
-  },
-};
-
-export const FEED_BENCHES: readonly Bench[] = [replay, sockets];
+export const FEED_BENCHES: readonly Bench[] = [replay];

@@ -20,6 +20,8 @@ export interface Load {
   readonly ratePerSecond: number;
   readonly seconds: number;
   readonly wantedStatus: number;
+  /** The load is broken off, what is left counting as refused, when so many seconds' worth of requests wait in line. */
+  readonly giveUpBehindSeconds?: number;
   request(index: number): Buffer;
   /** Called with each wanted answer, when it is of use. */
   onAnswer?(index: number, answer: RawAnswer): void;
@@ -34,7 +36,7 @@ export function latencyHistogram(): Histogram {
 }
 
 export function runOpenLoop(client: RawClient, load: Load): Promise<LoadOutcome> {
-  const { ratePerSecond, seconds, wantedStatus } = load;
+  const { ratePerSecond, seconds, wantedStatus, giveUpBehindSeconds = Number.POSITIVE_INFINITY } = load;
   const total = Math.round(ratePerSecond * seconds);
   const latency = latencyHistogram();
   const startedAt = performance.now();
@@ -63,7 +65,11 @@ export function runOpenLoop(client: RawClient, load: Load): Promise<LoadOutcome>
       }
       if (sent === total && answered === total) finish();
       // What is still unanswered long after the last was due counts as refused, with the time it has waited.
-      else if (now - startedAt > seconds * 1_000 + GRACE_MS) {
+      else if (
+        now - startedAt > seconds * 1_000 + GRACE_MS ||
+        client.waiting > ratePerSecond * giveUpBehindSeconds
+      ) {
+        client.dropWaiting();
         for (let missing = answered; missing < total; missing += 1) latency.recordValue(GRACE_MS * US_PER_MS);
         refused += total - answered;
         finish();

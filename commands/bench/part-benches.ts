@@ -22,6 +22,11 @@ export const PART_BENCHES: readonly Bench[] = [
     'The deterministic core alone, one thread.',
     () => import('#domain/trading/engine.bench.ts'),
   ),
+  partBench(
+    'pipeline',
+    'An order read, applied and written by its partition, without the log.',
+    () => import('#domain/trading/pipeline.bench.ts'),
+  ),
   partBench('codecs', 'Events to bytes and back.', () => import('#domain/data/codecs.bench.ts')),
   partBench(
     'event-log',

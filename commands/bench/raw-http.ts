@@ -14,6 +14,8 @@ export interface RawClient {
   /** Waits in line when every connection is busy. */
   send(request: Buffer, answered: (answer: RawAnswer) => void): void;
   readonly waiting: number;
+  /** Forgets the requests that wait in line; they are never sent nor answered. */
+  dropWaiting(): void;
   close(): void;
 }
 
@@ -100,6 +102,10 @@ export async function openRawClient(host: string, port: number, connections: num
     },
     get waiting() {
       return line.length - head;
+    },
+    dropWaiting() {
+      line.length = 0;
+      head = 0;
     },
     close: () => {
       for (const { socket } of opened) socket.destroy();

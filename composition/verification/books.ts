@@ -5,7 +5,7 @@
 import type { Decoded } from '#domain/data/decoded.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { LedgerEntry, OrderUpdate, TradeExecuted } from '#domain/data/trading-events.ts';
+import type { LedgerEntry, OrderUpdate, Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import {
   decodeLedgerEntry,
   decodeOrderUpdate,
@@ -17,9 +17,9 @@ import { FINDINGS_PER_CHECK, type Finding, placeOf } from './finding.ts';
 import { SequenceCheck } from './sequences.ts';
 
 export interface OutputFollower {
-  tradeExecuted(event: TradeExecuted): void;
+  tradeExecuted(event: Recorded<TradeExecuted>): void;
   orderUpdate(event: OrderUpdate): void;
-  ledgerEntry(event: LedgerEntry): void;
+  ledgerEntry(event: Recorded<LedgerEntry>): void;
 }
 
 /** Account (or system account of a partition) → asset → balance. */
@@ -50,7 +50,7 @@ export function checkBooks(
       findings.push(finding);
   }
 
-  function balance(entry: LedgerEntry, record: ArchivedRecord): void {
+  function balance(entry: Recorded<LedgerEntry>, record: ArchivedRecord): void {
     const sums = new Map<string, bigint>();
     for (const { account, asset, amount } of entry.postings) {
       sums.set(asset, (sums.get(asset) ?? 0n) + amount);

@@ -6,7 +6,8 @@
  */
 import { formatScaled } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, OrderId } from '#domain/data/identifiers.ts';
-import type { LedgerEntry, OrderUpdate, TradeExecuted } from '#domain/data/trading-events.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import type { LedgerEntry, OrderUpdate, Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type { IndexedOrder, RelationalStores, StatementLine } from '#infrastructure/relational/stores.ts';
@@ -28,12 +29,12 @@ export interface ProjectionStores {
   readonly relational: RelationalStores;
 }
 
-const GROUPS: readonly (readonly [group: string, check: CheckName])[] = [
-  ['portfolio', 'portfolios'],
-  ['portfolio-statements', 'statements'],
-  ['trade-history', 'trade history'],
-  ['trade-analytics', 'trade analytics'],
-  ['order-index', 'order index'],
+const GROUPS: readonly (readonly [group: string, check: CheckName, topics: readonly string[]])[] = [
+  ['portfolio', 'portfolios', [TOPIC.accountStates]],
+  ['portfolio-statements', 'statements', [TOPIC.ledgerEntries]],
+  ['trade-history', 'trade history', [TOPIC.tradeExecuted]],
+  ['trade-analytics', 'trade analytics', [TOPIC.tradeExecuted]],
+  ['order-index', 'order index', [TOPIC.tradeOrders, TOPIC.orderUpdates]],
 ];
 
 const PAGE = 1_000;
@@ -57,7 +58,7 @@ export class ProjectionCheck implements OutputFollower {
   readonly #lines = new Map<string, number>();
   readonly #findings: Finding[] = [];
 
-  tradeExecuted(event: TradeExecuted): void {
+  tradeExecuted(event: Recorded<TradeExecuted>): void {
     this.#trades.set(event.eventId, digestOf(historyDocument(event)));
     const trade = analyticsTrade(event);
     if (trade === null) return;
@@ -78,7 +79,7 @@ export class ProjectionCheck implements OutputFollower {
     this.#orders.update(event);
   }
 
-  ledgerEntry(event: LedgerEntry): void {
+  ledgerEntry(event: Recorded<LedgerEntry>): void {
     const line = statementLine(event);
     this.#lines.set(line.entryId, digestOf(line));
   }
@@ -106,17 +107,20 @@ export class ProjectionCheck implements OutputFollower {
   }
 
   #behind(archive: LogArchive): ReadonlySet<CheckName> {
-    const ends = new Map(
-      archive.partitions().map((extent) => [`${extent.topic}/${extent.partition}`, extent]),
+    const committed = new Map(
+      archive
+        .groupPositions()
+        .map(({ group, topic, partition, offset }) => [`${group} ${topic}/${partition}`, offset]),
     );
     const behind = new Set<CheckName>();
-    for (const [group, check] of GROUPS) {
+    for (const [group, check, topics] of GROUPS) {
+      // A group that has committed nothing of a partition is behind by all of it.
       const lag = archive
-        .groupPositions()
-        .filter((position) => position.group === group)
-        .reduce((sum, position) => {
-          const end = ends.get(`${position.topic}/${position.partition}`)?.nextOffset ?? position.offset;
-          return sum + end - position.offset;
+        .partitions()
+        .filter(({ topic }) => topics.includes(topic))
+        .reduce((sum, { topic, partition, firstOffset, nextOffset }) => {
+          const position = committed.get(`${group} ${topic}/${partition}`) ?? firstOffset;
+          return sum + nextOffset - position;
         }, 0);
       if (lag === 0) continue;
       behind.add(check);

@@ -17,9 +17,11 @@ import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-r
 import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb/duckdb-trade-analytics.ts';
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import { DATA_PATHS } from '../data-paths.ts';
+import { PROJECTION_STORES } from '../rewind-projections.ts';
 import { checkBooks } from './books.ts';
 import { type Finding, placeOf } from './finding.ts';
 import { ProjectionCheck, type ProjectionStores } from './projections.ts';
+import { openReadableStores } from './readable-stores.ts';
 import { checkReplay } from './replay-check.ts';
 
 export interface Verdict {
@@ -131,21 +133,7 @@ async function withStores<Result>(
   dataFolder: string,
   work: (stores: ProjectionStores) => Promise<Result>,
 ): Promise<Result> {
-  const path = (name: keyof typeof DATA_PATHS): string => {
-    const file = join(dataFolder, DATA_PATHS[name]);
-    if (existsSync(file)) return file;
-    throw new OperatingError(
-      'STORE_MISSING',
-      `${file} is missing: start the instance once, it rebuilds the store from the log.`,
-      { retry: 'never' },
-    );
-  };
-  const paths = {
-    portfolios: path('portfolios'),
-    history: path('history'),
-    analytics: path('analytics'),
-    relational: path('relational'),
-  };
+  const readable = openReadableStores(dataFolder, PROJECTION_STORES);
   const open: { close(): Promise<void> }[] = [];
   const keep = <Store extends { close(): Promise<void> }>(store: Store): Store => {
     open.push(store);
@@ -153,18 +141,19 @@ async function withStores<Result>(
   };
   try {
     return await work({
-      portfolios: keep(await openSqlitePortfolios({ path: paths.portfolios })),
-      history: keep(await openSqliteTradeHistory({ path: paths.history })),
+      portfolios: keep(await openSqlitePortfolios({ path: readable.path('portfolios') })),
+      history: keep(await openSqliteTradeHistory({ path: readable.path('history') })),
       analytics: keep(
         await openDuckDbTradeAnalytics({
-          path: paths.analytics,
+          path: readable.path('analytics'),
           memoryLimitMb: ANALYTICS_MEMORY_MB,
           threads: 1,
         }),
       ),
-      relational: keep(await openSqliteRelational({ path: paths.relational })),
+      relational: keep(await openSqliteRelational({ path: readable.path('relational') })),
     });
   } finally {
     for (const store of open) await store.close();
+    readable.remove();
   }
 }

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AccountStateEntity } from './account-state.ts';
-import { decodeAccountStateEntity, encodeAccountStateEntity } from './account-state-codec.ts';
+import { decodeAccountStateEntity } from './account-state-codec.ts';
 import { entityKey } from './account-state-key.ts';
+import { encodeAccountStateEntity } from './account-state-writer.ts';
 import type { Money, Price, Quantity, Rate } from './decimal.ts';
 import type { AccountId, CommandId, OrderId, Symbol } from './identifiers.ts';
 

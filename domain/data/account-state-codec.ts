@@ -1,6 +1,6 @@
 /**
- * The entities of `account_states` on the wire: JSON in UTF-8, decimals and balances as text. Not an event: it wears no
- * envelope. A reader ignores fields that it does not know.
+ * The entities of `account_states` read from the wire: JSON in UTF-8, decimals and balances as text. Not an event: it
+ * wears no envelope. A reader ignores fields that it does not know.
  */
 import type {
   AccountStateEntity,
@@ -10,9 +10,8 @@ import type {
   OrderLifetime,
   OrderProgress,
 } from './account-state.ts';
-import { formatScaled } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
-import { MAX_ID_LENGTH, parseWireObject, toBytes } from './event-envelope.ts';
+import { MAX_ID_LENGTH, parseWireObject } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
 import type { CommandId, EventId } from './identifiers.ts';
 import { isTimestampMs } from './timestamp.ts';
@@ -39,15 +38,6 @@ const PROGRESSES = ['unfilled', 'partially_filled'] as const;
 const MAX_TEXT_LENGTH = 1_000;
 /** Balances of system accounts may pass 64 bits; no books of this world need more digits. */
 const BALANCE = /^-?(0|[1-9][0-9]{0,38})(\.[0-9]{1,9})?$/;
-
-export function encodeAccountStateEntity(entity: AccountStateEntity): Uint8Array {
-  return toBytes(JSON.stringify(entity, scaledAsText));
-}
-
-/** Every bigint of an entity counts 10⁻⁹ units. */
-function scaledAsText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? formatScaled(value) : value;
-}
 
 export function decodeAccountStateEntity(bytes: Uint8Array): Decoded<AccountStateEntity> {
   const reader = new FieldReader();

@@ -7,6 +7,8 @@ export const REMEMBERED_ORDERS = 50_000;
 export const REMEMBERED_COMMANDS = 50_000;
 
 export const HEAD_KEY = 'head';
+/** What the keys of open orders, and no others, begin with. */
+export const OPEN_ORDER_KEYS = 'order/';
 
 export function accountKey(accountId: AccountId): string {
   return `account/${accountId}`;
@@ -17,7 +19,7 @@ export function positionKey(accountId: AccountId, symbol: Symbol): string {
 }
 
 export function openOrderKey(accountId: AccountId, orderId: OrderId): string {
-  return `order/${accountId}/${orderId}`;
+  return `${OPEN_ORDER_KEYS}${accountId}/${orderId}`;
 }
 
 export function closedOrderKey(closed: ClosedOrderEntity): string {

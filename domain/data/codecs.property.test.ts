@@ -10,7 +10,9 @@ import {
   anyTradeExecuted,
   anyVenueCommand,
 } from '#tests/support/arbitrary-outputs.ts';
-import { decodeAccountStateEntity, encodeAccountStateEntity } from './account-state-codec.ts';
+import { decodeAccountStateEntity } from './account-state-codec.ts';
+import { encodeAccountStateEntity } from './account-state-writer.ts';
+import { formatScaled } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import { MAX_RECORD_BYTES } from './event-envelope.ts';
 import { decodeExecutionHead, encodeExecutionHead } from './execution-head-codec.ts';
@@ -118,6 +120,14 @@ for (const { name, written, decode } of codecs) {
       );
     });
 
+    test('what was written is JSON as JSON.stringify writes it', () => {
+      fc.assert(
+        fc.property(written, ({ bytes }) =>
+          assert.equal(new TextDecoder().decode(bytes), JSON.stringify(parse(bytes))),
+        ),
+      );
+    });
+
     test('another order of fields, spaces and unknown fields make no difference', () => {
       fc.assert(
         fc.property(written, ({ value, bytes }) => {
@@ -184,3 +194,16 @@ for (const { name, written, decode } of codecs) {
     });
   });
 }
+
+const scaledAsText = (_key: string, value: unknown) =>
+  typeof value === 'bigint' ? formatScaled(value) : value;
+
+test('an entity is written field by field as JSON.stringify would write it', () => {
+  fc.assert(
+    fc.property(anyAccountStateEntity, (entity) => {
+      const written = new TextDecoder().decode(encodeAccountStateEntity(entity));
+      assert.equal(written, JSON.stringify(entity, scaledAsText));
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -10,7 +10,19 @@
  * never makes a record unreadable.
  */
 import { type FieldReader, isWireObject, type WireObject } from './field-reader.ts';
-import { formatTimestamp } from './timestamp.ts';
+import {
+  beginRecord,
+  endRecord,
+  fieldName,
+  MARK,
+  writeBytes,
+  writeInteger,
+  writeJson,
+  writeMark,
+  writeText,
+  writeTimestamp,
+  writeWord,
+} from './record-writer.ts';
 
 export const SCHEMA_VERSION = '1.0';
 export const MAX_RECORD_BYTES = 1_048_576;
@@ -41,10 +53,16 @@ export interface OpenedEnvelope extends EnvelopeFields {
   readonly payload: WireObject;
 }
 
-const SLAB_BYTES = 65_536;
-let slab = new Uint8Array(SLAB_BYTES);
-let slabUsed = 0;
-const encoder = new TextEncoder();
+const FIRST_EVENT_TYPE = fieldName('eventType', '{');
+const EVENT_ID = fieldName('eventId');
+const CAUSE = fieldName('cause');
+const EVENT_TIMESTAMP = fieldName('eventTimestamp');
+const INGEST_TIMESTAMP = fieldName('ingestTimestamp');
+const SOURCE_SERVICE = fieldName('sourceService');
+const WRITTEN_VERSION = fieldName('schemaVersion');
+const SEQUENCE = fieldName('sequence');
+const PAYLOAD = fieldName('payload');
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
 
@@ -53,37 +71,56 @@ export function quote(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/**
- * UTF-8. Short texts share slabs, since an allocation for each costs more than writing it; so bytes that are kept
- * for long should be copied.
- */
-export function toBytes(text: string): Uint8Array {
-  const longest = text.length * 3;
-  if (longest > SLAB_BYTES / 8) return encoder.encode(text);
-  if (slabUsed + longest > SLAB_BYTES) {
-    slab = new Uint8Array(SLAB_BYTES);
-    slabUsed = 0;
+/** JSON in UTF-8. */
+export function toBytes(json: string): Uint8Array {
+  beginRecord();
+  writeJson(json);
+  return endRecord();
+}
+
+/** Begins a record and writes it up to its payload, which the caller writes before `endEnvelope`. */
+export function beginEnvelope(fields: EnvelopeFields, context: EventContext): void {
+  const { cause, ingestTimeMs, sequence } = fields;
+  beginRecord();
+  writeBytes(FIRST_EVENT_TYPE);
+  writeWord(fields.eventType);
+  writeBytes(EVENT_ID);
+  writeText(fields.eventId);
+  writeBytes(CAUSE);
+  if (cause === null) writeJson('null');
+  else writeText(cause);
+  writeBytes(EVENT_TIMESTAMP);
+  writeTimestamp(fields.timeMs);
+  if (ingestTimeMs !== null) {
+    writeBytes(INGEST_TIMESTAMP);
+    writeTimestamp(ingestTimeMs);
   }
-  const start = slabUsed;
-  slabUsed += encoder.encodeInto(text, slab.subarray(start)).written;
-  return slab.subarray(start, slabUsed);
+  writeBytes(SOURCE_SERVICE);
+  writeText(context.sourceService);
+  writeBytes(WRITTEN_VERSION);
+  writeWord(SCHEMA_VERSION);
+  if (sequence !== null) {
+    writeBytes(SEQUENCE);
+    writeInteger(sequence);
+  }
+  writeBytes(PAYLOAD);
+}
+
+export function endEnvelope(context: EventContext): Uint8Array {
+  if (context.traceparent !== undefined) {
+    writeJson(',"traceContext":{"traceparent":');
+    writeText(context.traceparent);
+    writeMark(MARK.closeObject);
+  }
+  writeMark(MARK.closeObject);
+  return endRecord();
 }
 
 /** `payload` is JSON already. */
 export function encodeEnvelope(fields: EnvelopeFields, payload: string, context: EventContext): Uint8Array {
-  const { ingestTimeMs, sequence } = fields;
-  return toBytes(
-    `{"eventType":"${fields.eventType}","eventId":${quote(fields.eventId)},` +
-      `"cause":${fields.cause === null ? 'null' : quote(fields.cause)},` +
-      `"eventTimestamp":"${formatTimestamp(fields.timeMs)}",` +
-      (ingestTimeMs === null ? '' : `"ingestTimestamp":"${formatTimestamp(ingestTimeMs)}",`) +
-      `"sourceService":${quote(context.sourceService)},"schemaVersion":"${SCHEMA_VERSION}",` +
-      (sequence === null ? '' : `"sequence":${sequence},`) +
-      `"payload":${payload}` +
-      (context.traceparent === undefined
-        ? '}'
-        : `,"traceContext":{"traceparent":${quote(context.traceparent)}}}`),
-  );
+  beginEnvelope(fields, context);
+  writeJson(payload);
+  return endEnvelope(context);
 }
 
 /** The text of a record; `null` with an issue noted when it is too long or not UTF-8. */

@@ -9,7 +9,8 @@ import type { AccountId, CommandId, EventId, ExecutionId, OrderId, Symbol } from
 import type { Side, TimeInForce } from './trading-inputs.ts';
 
 interface OutputBase {
-  readonly eventId: EventId;
+  /** `null` stands for `{accountId}:{sequence}`, which nearly all have and only their records need as a text. */
+  readonly eventId: EventId | null;
   /** The input that led to it. */
   readonly cause: CommandId;
   readonly accountId: AccountId;
@@ -122,3 +123,15 @@ export interface VenueCommand extends OutputBase {
 }
 
 export type TradingOutput = TradeExecuted | OrderUpdate | LedgerEntry | VenueCommand;
+
+/** An output as it was read: its id is always a text. */
+export type Recorded<Output extends TradingOutput> = Output & { readonly eventId: EventId };
+
+/** The output as its record will be read. */
+export function asRecorded<Output extends TradingOutput>(output: Output): Recorded<Output> {
+  return { ...output, eventId: eventIdOf(output) };
+}
+
+export function eventIdOf(output: Pick<OutputBase, 'eventId' | 'accountId' | 'sequence'>): EventId {
+  return output.eventId ?? (`${output.accountId}:${output.sequence}` as EventId);
+}

@@ -1,32 +1,33 @@
 /** The outputs of execution on the wire: `trade_executed`, `order_updates`, `ledger_entries`, `venue_commands`. */
 
-import { formatDecimal, type Money } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import {
+  beginEnvelope,
   type EventContext,
-  encodeEnvelope,
+  endEnvelope,
   MAX_ID_LENGTH,
   type OpenedEnvelope,
   openEnvelope,
-  quote,
   requirePresent,
   requireSameTime,
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
 import { type CommandId, type EventId, type ExecutionId, parseAccountId } from './identifiers.ts';
-import { formatTimestamp } from './timestamp.ts';
 import { TOPIC, type TopicName } from './topics.ts';
-import type {
-  LedgerEntry,
-  OrderUpdate,
-  Posting,
-  SystemAccount,
-  TradeExecuted,
-  TradeOutcome,
-  TradingOutput,
-  VenueCommand,
+import {
+  eventIdOf,
+  type LedgerEntry,
+  type OrderUpdate,
+  type Posting,
+  type Recorded,
+  type SystemAccount,
+  type TradeExecuted,
+  type TradeOutcome,
+  type TradingOutput,
+  type VenueCommand,
 } from './trading-events.ts';
 import { MAX_CLIENT_ORDER_ID_LENGTH, MAX_REASON_LENGTH } from './trading-input-codec.ts';
+import { writePayload } from './trading-output-payload.ts';
 
 const MAX_POSTINGS = 10_000;
 const SIDES = ['BUY', 'SELL'] as const;
@@ -82,106 +83,12 @@ export function topicOfOutput(output: TradingOutput): TopicName {
   return TOPIC_OF[output.type];
 }
 
-function outcomeToWire(outcome: TradeOutcome): string {
-  if (outcome.status !== 'EXECUTED') {
-    return `"status":"${outcome.status}","failureReason":${quote(outcome.failureReason)}`;
-  }
-  return (
-    `"status":"EXECUTED","executionId":${quote(outcome.executionId)},` +
-    `"executionPrice":"${formatDecimal(outcome.executionPrice)}","fee":"${formatDecimal(outcome.fee)}"` +
-    (outcome.priceEventId === null ? '' : `,"priceEventId":${quote(outcome.priceEventId)}`) +
-    (outcome.priceTimestampMs === null
-      ? ''
-      : `,"priceTimestamp":"${formatTimestamp(outcome.priceTimestampMs)}"`)
-  );
-}
-
-function tradeToWire(trade: TradeExecuted): string {
-  return (
-    `{"orderId":"${trade.orderId}","userId":"${trade.accountId}","symbol":"${trade.symbol}",` +
-    `"quantity":"${formatDecimal(trade.quantity)}","side":"${trade.side}",` +
-    `"executionTimestamp":"${formatTimestamp(trade.timeMs)}",${outcomeToWire(trade.outcome)}}`
-  );
-}
-
-function updateToWire(update: OrderUpdate): string {
-  const {
-    symbol,
-    side,
-    orderType,
-    timeInForce,
-    quantity,
-    limitPrice,
-    clientOrderId,
-    averageFillPrice,
-    reason,
-  } = update;
-  return (
-    `{"orderId":"${update.orderId}","userId":"${update.accountId}","update":"${update.update}",` +
-    `"status":"${update.status}",` +
-    (symbol === null ? '' : `"symbol":"${symbol}",`) +
-    (side === null ? '' : `"side":"${side}",`) +
-    (orderType === null ? '' : `"type":"${orderType}",`) +
-    (timeInForce === null ? '' : `"timeInForce":"${timeInForce}",`) +
-    (quantity === null ? '' : `"quantity":"${formatDecimal(quantity)}",`) +
-    (limitPrice === null ? '' : `"limitPrice":"${formatDecimal(limitPrice)}",`) +
-    (clientOrderId === null ? '' : `"clientOrderId":${quote(clientOrderId)},`) +
-    (averageFillPrice === null ? '' : `"averageFillPrice":"${formatDecimal(averageFillPrice)}",`) +
-    (reason === null ? '' : `"reason":${quote(reason)},`) +
-    `"filledQuantity":"${formatDecimal(update.filledQuantity)}"}`
-  );
-}
-
-function postingToWire(posting: Posting): string {
-  const amount = formatDecimal(posting.amount as Money);
-  return `{"account":"${posting.account}","asset":"${posting.asset}","amount":"${amount}"}`;
-}
-
-function entryToWire(entry: LedgerEntry): string {
-  return (
-    `{"userId":"${entry.accountId}","kind":"${entry.kind}","reference":${quote(entry.reference)},` +
-    `"postings":[${entry.postings.map(postingToWire).join(',')}],` +
-    (entry.symbol === null ? '' : `"symbol":"${entry.symbol}",`) +
-    (entry.price === null ? '' : `"price":"${formatDecimal(entry.price)}",`) +
-    (entry.note === null ? '' : `"note":${quote(entry.note)},`) +
-    `"cashAfter":"${formatDecimal(entry.cashAfter)}"}`
-  );
-}
-
-function venueCommandToWire(command: VenueCommand): string {
-  return (
-    `{"command":"${command.command}","orderId":"${command.orderId}","userId":"${command.accountId}",` +
-    `"symbol":"${command.symbol}","side":"${command.side}","quantity":"${formatDecimal(command.quantity)}"` +
-    (command.limitPrice === null ? '}' : `,"limitPrice":"${formatDecimal(command.limitPrice)}"}`)
-  );
-}
-
-function payloadToWire(output: TradingOutput): string {
-  switch (output.type) {
-    case 'TradeExecuted':
-      return tradeToWire(output);
-    case 'OrderUpdate':
-      return updateToWire(output);
-    case 'LedgerEntry':
-      return entryToWire(output);
-    case 'VenueCommand':
-      return venueCommandToWire(output);
-  }
-}
-
 export function encodeTradingOutput(output: TradingOutput, context: EventContext): Uint8Array {
-  return encodeEnvelope(
-    {
-      eventType: output.type,
-      eventId: output.eventId,
-      cause: output.cause,
-      timeMs: output.timeMs,
-      ingestTimeMs: output.ingestTimeMs,
-      sequence: output.sequence,
-    },
-    payloadToWire(output),
-    context,
-  );
+  const { cause, timeMs, ingestTimeMs, sequence } = output;
+  const eventId = eventIdOf(output);
+  beginEnvelope({ eventType: output.type, eventId, cause, timeMs, ingestTimeMs, sequence }, context);
+  writePayload(output);
+  return endEnvelope(context);
 }
 
 /** Opens the envelope, lets `read` read the payload over what all outputs share, and gives what came of it. */
@@ -213,7 +120,7 @@ function decodeOutput<Output extends TradingOutput>(
 }
 
 type OutputBase = Pick<
-  TradeExecuted,
+  Recorded<TradeExecuted>,
   'type' | 'eventId' | 'cause' | 'accountId' | 'sequence' | 'timeMs' | 'ingestTimeMs'
 >;
 
@@ -243,8 +150,8 @@ function readOutcome(payload: WireObject, reader: FieldReader): TradeOutcome {
   };
 }
 
-export function decodeTradeExecuted(bytes: Uint8Array): Decoded<TradeExecuted> {
-  return decodeOutput<TradeExecuted>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
+export function decodeTradeExecuted(bytes: Uint8Array): Decoded<Recorded<TradeExecuted>> {
+  return decodeOutput<Recorded<TradeExecuted>>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
     requireSameTime(payload['executionTimestamp'], 'executionTimestamp', envelope, reader);
     return {
       ...base,
@@ -257,8 +164,8 @@ export function decodeTradeExecuted(bytes: Uint8Array): Decoded<TradeExecuted> {
   });
 }
 
-export function decodeOrderUpdate(bytes: Uint8Array): Decoded<OrderUpdate> {
-  return decodeOutput<OrderUpdate>(bytes, 'OrderUpdate', (base, payload, reader) => ({
+export function decodeOrderUpdate(bytes: Uint8Array): Decoded<Recorded<OrderUpdate>> {
+  return decodeOutput<Recorded<OrderUpdate>>(bytes, 'OrderUpdate', (base, payload, reader) => ({
     ...base,
     update: reader.oneOf(payload['update'], 'update', UPDATES),
     orderId: reader.orderId(payload['orderId'], 'orderId'),
@@ -291,8 +198,8 @@ function readPosting(value: unknown, index: number, reader: FieldReader): Postin
   };
 }
 
-export function decodeLedgerEntry(bytes: Uint8Array): Decoded<LedgerEntry> {
-  return decodeOutput<LedgerEntry>(bytes, 'LedgerEntry', (base, payload, reader) => {
+export function decodeLedgerEntry(bytes: Uint8Array): Decoded<Recorded<LedgerEntry>> {
+  return decodeOutput<Recorded<LedgerEntry>>(bytes, 'LedgerEntry', (base, payload, reader) => {
     const items = reader.list(payload['postings'], 'postings', MAX_POSTINGS);
     reader.base = 'payload.postings.';
     const postings = items.map((item, index) => readPosting(item, index, reader));
@@ -311,8 +218,8 @@ export function decodeLedgerEntry(bytes: Uint8Array): Decoded<LedgerEntry> {
   });
 }
 
-export function decodeVenueCommand(bytes: Uint8Array): Decoded<VenueCommand> {
-  return decodeOutput<VenueCommand>(bytes, 'VenueCommand', (base, payload, reader) => ({
+export function decodeVenueCommand(bytes: Uint8Array): Decoded<Recorded<VenueCommand>> {
+  return decodeOutput<Recorded<VenueCommand>>(bytes, 'VenueCommand', (base, payload, reader) => ({
     ...base,
     command: reader.oneOf(payload['command'], 'command', VENUE_COMMANDS),
     orderId: reader.orderId(payload['orderId'], 'orderId'),

@@ -2,18 +2,13 @@
  * Accounts: opening, depositing, withdrawing. Each command is answered once: the same command id again is nothing
  * when it says the same, and a denial when it says something else. Opening is also once per account id.
  */
-import type { AccountCommandEntity } from '#domain/data/account-state.ts';
 import { formatDecimal, type Money, sumFits } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { LedgerEntry } from '#domain/data/trading-events.ts';
 import type { Deposit, OpenAccount, Withdraw } from '#domain/data/trading-inputs.ts';
-import { hashAccountCommand } from './entity-hash.ts';
 import { Account } from './holdings.ts';
-import { hashOfId } from './id-map.ts';
-import { remember } from './idempotency.ts';
 import { postTransfer } from './ledger.ts';
 import type { PartitionState } from './state.ts';
-import { emptyLanes } from './state-hash.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
 
 /** Empty. */
@@ -111,25 +106,14 @@ function refuse(
   emitLedgerEntry(step, input.accountId, account, kind, input.commandId, [], null, null, note);
 }
 
-const commandHash = emptyLanes();
-
-export function rememberCommand(state: PartitionState, command: AccountCommandEntity): void {
-  hashAccountCommand(command, commandHash);
-  const idHash = hashOfId(command.commandId);
-  const place = state.commands.add(command.commandId, command, idHash);
-  remember(state.accountCommands, state.commands, place, idHash, command, commandHash, state.lanes);
-}
-
 /** Whether a command was answered before; remembers it when it was not. */
 function answered(
   state: PartitionState,
   commandId: CommandId,
   fingerprint: string,
 ): 'first' | 'repeat' | 'conflict' {
-  const memory = state.accountCommands;
-  const known = state.commands.get(commandId);
-  if (known !== undefined) return known.fingerprint === fingerprint ? 'repeat' : 'conflict';
-  const commandNumber = memory.count;
-  rememberCommand(state, { kind: 'account_command', commandNumber, commandId, fingerprint });
+  const known = state.accountCommands.fingerprintOf(commandId);
+  if (known !== null) return known === fingerprint ? 'repeat' : 'conflict';
+  state.accountCommands.add(commandId, fingerprint, state.lanes);
   return 'first';
 }

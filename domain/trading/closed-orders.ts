@@ -150,6 +150,7 @@ export class ClosedOrders {
     const oldest = Math.max(0, count - this.#capacity);
     invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
     const sorted = entities.toSorted((left, right) => left.closingNumber - right.closingNumber);
+    this.#rows.reserve(entities.length);
     for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
     this.count = oldest;
     for (const closed of sorted) {
@@ -208,8 +209,11 @@ export class ClosedOrders {
       words.fill(0, word + DIGEST + 4, word + ACCOUNT_ID);
       this.#texts.set(slot, closed);
     }
-    const identity = account === null ? textLanes(closed.accountId) : account.identity;
-    writeLanes(identity, words, word + ACCOUNT_ID);
+    if (account === null) writeLanes(textLanes(closed.accountId), words, word + ACCOUNT_ID);
+    else {
+      account.readIdentity(lanes);
+      writeLanes(lanes, words, word + ACCOUNT_ID);
+    }
     rows.numbers[(word + CLOSING_NUMBER) >> 1] = closed.closingNumber;
     rows.cells[(word + FILLED) >> 1] = closed.filledQuantity;
     words[word + ACCOUNT_NUMBER] = account === null ? NO_ACCOUNT : account.number;

@@ -1,11 +1,11 @@
 /** The state of a partition that has seen no input. */
 import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
+import { AccountCommands } from './account-commands.ts';
 import { AssetBook, BOOK_CELLS } from './book.ts';
 import { ClosedOrders } from './closed-orders.ts';
 import { DEFAULT_CONTROLS } from './default-controls.ts';
 import { ACCOUNT_CELLS, POSITION_CELLS } from './holdings.ts';
 import { IdMap } from './id-map.ts';
-import { createMemory } from './idempotency.ts';
 import { PositionTable } from './position-table.ts';
 import { Rows } from './rows.ts';
 import { CASH_ASSET, emptyChanges, type PartitionState } from './state.ts';
@@ -30,13 +30,12 @@ export function createState(partition: number): PartitionState {
     positions: new PositionTable(),
     accounts,
     working: new IdMap(),
-    commands: new IdMap(),
     instruments: new Map(),
     books: new Map([[CASH_ASSET, cashBook]]),
     cashBook,
     sources: new Map(),
     closedOrders: new ClosedOrders(REMEMBERED_ORDERS, accounts),
-    accountCommands: createMemory(REMEMBERED_COMMANDS),
+    accountCommands: new AccountCommands(REMEMBERED_COMMANDS),
     controls: DEFAULT_CONTROLS,
     controlsTracking: { ...untracked(), stale: true, changed: true },
     countersTracking: { ...untracked(), stale: true, changed: true },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatScaled } from '#domain/data/decimal.ts';
+import { eventIdOf } from '#domain/data/trading-events.ts';
 import { applyInput, restorePartition, stateHash, takeChangedEntities } from './engine.ts';
 import { accountId, filled, limit, market, money, orderId, quantity, rate } from './fixtures/inputs.ts';
 
@@ -111,7 +112,7 @@ test('an unknown account is denied with sequence 0 and leaves other sequences al
     outputs.map((output) => output.sequence),
     [0, 0, 0, 0],
   );
-  assert.equal(new Set(outputs.map((output) => output.eventId)).size, 4);
+  assert.equal(new Set(outputs.map(eventIdOf)).size, 4);
 });
 
 test('twenty blind retries of an order place one order; another body is a conflict', () => {

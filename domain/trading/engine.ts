@@ -21,13 +21,14 @@ import { createState } from './create-state.ts';
 import { assertEverything } from './invariants.ts';
 import { cancelOrder, expireOrders, submitOrder } from './orders.ts';
 import { applyPriceBatch } from './price-book.ts';
-import { restoreState } from './restore.ts';
+import { PartitionRestore, restoreState } from './restore.ts';
 import { type EntityChange, hashState, takeChanges } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
 import type { Step } from './step.ts';
 import { applyVenueEvent } from './venue-events.ts';
 
 export type { EntityChange, PartitionState };
+export { PartitionRestore };
 
 /** An empty partition, with the default controls. */
 export function createPartition(partition: number): PartitionState {

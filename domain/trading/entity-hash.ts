@@ -2,7 +2,7 @@
  * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in rows
  * (accounts, positions, books, closed orders) is hashed there.
  */
-import type { AccountCommandEntity, ControlsEntity } from '#domain/data/account-state.ts';
+import type { ControlsEntity } from '#domain/data/account-state.ts';
 import type { OrderId } from '#domain/data/identifiers.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
 import type { Instrument, PartitionState, VenueSource, WorkingOrder } from './state.ts';
@@ -22,7 +22,6 @@ import {
 const TAG = {
   order: 3,
   orderIdentity: 1,
-  accountCommand: 5,
   price: 6,
   controls: 8,
   venueSource: 9,
@@ -70,17 +69,10 @@ function identityOf(working: WorkingOrder): Lanes {
   if (working.identity === null) {
     working.identity = emptyLanes();
     const { orderId, bodyDigest } = working.order;
-    hashIdentity(working.account.identity, orderId, bodyDigest, working.identity);
+    working.account.readIdentity(working.identity);
+    hashIdentity(working.identity, orderId, bodyDigest, working.identity);
   }
   return working.identity;
-}
-
-export function hashAccountCommand(command: AccountCommandEntity, target: Lanes): void {
-  beginHash(TAG.accountCommand);
-  hashNumber(command.commandNumber);
-  hashText(command.commandId);
-  hashText(command.fingerprint);
-  finishHash(target);
 }
 
 export function hashInstrument(instrument: Instrument, target: Lanes): void {

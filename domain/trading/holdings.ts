@@ -2,11 +2,10 @@
  * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. The entity's kind and ids
  * are in its row too, written once, so that its hash is over the row and nothing else.
  */
-import { accountKey, openOrderKey, positionKey } from '#domain/data/account-state-key.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
-import { emptyLanes, type Lanes, textLanes, writeLanes } from './state-hash.ts';
+import { emptyLanes, type Lanes, readLanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
 
 /** The hashed cells of a row; behind them lies the hash. */
@@ -33,13 +32,6 @@ export class Account implements Changeable {
   readonly name: string;
   /** Over the head, the positions and the open orders. */
   readonly sum: Lanes = emptyLanes();
-  readonly positions: Position[] = [];
-  /** The id's own hash, made once. */
-  readonly identity: Lanes;
-  readonly key: string;
-  /** What its events' ids and its orders' keys begin with. */
-  readonly eventIdPrefix: string;
-  readonly orderKeyPrefix: string;
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
     this.rows = rows;
@@ -47,13 +39,14 @@ export class Account implements Changeable {
     this.number = number;
     this.accountId = accountId;
     this.name = name;
-    this.identity = textLanes(accountId);
-    this.key = accountKey(accountId);
-    this.eventIdPrefix = `${accountId}:`;
-    this.orderKeyPrefix = openOrderKey(accountId, '' as OrderId);
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
-    writeLanes(this.identity, rows.words, (this.place + ACCOUNT_ID) * 2);
+    writeLanes(textLanes(accountId), rows.words, (this.place + ACCOUNT_ID) * 2);
     writeLanes(textLanes(name), rows.words, (this.place + NAME) * 2);
+  }
+
+  /** The id's own hash. */
+  readIdentity(lanes: Lanes): void {
+    readLanes(this.rows.words, (this.place + ACCOUNT_ID) * 2, lanes);
   }
 
   /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
@@ -118,6 +111,8 @@ const POSITION_KIND = 7;
 const OWNER_ID = 8;
 const SYMBOL = 10;
 
+const ownerId = emptyLanes();
+
 export class Position implements Changeable {
   stale = false;
   changed = false;
@@ -126,16 +121,15 @@ export class Position implements Changeable {
   readonly place: number;
   readonly account: Account;
   readonly symbol: Symbol;
-  readonly key: string;
 
   constructor(account: Account, symbol: Symbol, rows: Rows) {
     this.rows = rows;
     this.place = rows.add();
     this.account = account;
     this.symbol = symbol;
-    this.key = positionKey(account.accountId, symbol);
     rows.numbers[this.place + POSITION_KIND] = 2;
-    writeLanes(account.identity, rows.words, (this.place + OWNER_ID) * 2);
+    account.readIdentity(ownerId);
+    writeLanes(ownerId, rows.words, (this.place + OWNER_ID) * 2);
     writeLanes(textLanes(symbol), rows.words, (this.place + SYMBOL) * 2);
   }
 

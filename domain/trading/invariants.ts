@@ -35,18 +35,18 @@ export function assertEverything(state: PartitionState): void {
     invariant(account.cashReserved <= account.cash, 'no more cash is reserved than there is');
     invariant(account.openOrders === (openOrders.get(account) ?? 0), 'open orders are counted');
     held.set(CASH_ASSET, (held.get(CASH_ASSET) ?? 0n) + account.cash);
-    for (const position of account.positions.values()) {
-      const key = `${account.accountId}/${position.symbol}`;
-      invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
-      invariant(
-        position.reserved === (sharesReserved.get(key) ?? 0n),
-        'reserved shares are what open sales reserve',
-      );
-      invariant(position.reserved <= position.quantity, 'no more shares are reserved than there are');
-      invariant(position.costBasis >= 0n, 'a cost basis is never below zero');
-      invariant(position.quantity > 0n || position.costBasis === 0n, 'nothing held has cost nothing');
-      held.set(position.symbol, (held.get(position.symbol) ?? 0n) + position.quantity);
-    }
+  }
+  for (const position of state.positions.all()) {
+    const key = `${position.account.accountId}/${position.symbol}`;
+    invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
+    invariant(
+      position.reserved === (sharesReserved.get(key) ?? 0n),
+      'reserved shares are what open sales reserve',
+    );
+    invariant(position.reserved <= position.quantity, 'no more shares are reserved than there are');
+    invariant(position.costBasis >= 0n, 'a cost basis is never below zero');
+    invariant(position.quantity > 0n || position.costBasis === 0n, 'nothing held has cost nothing');
+    held.set(position.symbol, (held.get(position.symbol) ?? 0n) + position.quantity);
   }
   for (const book of state.books.values()) {
     assertBalanced(book);

@@ -33,7 +33,7 @@ import { addResting, removeResting } from './resting-orders.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
 import { emptyLanes, subtractLanes } from './state-hash.ts';
-import { emitOrderUpdate, emitTrade, eventIdOf, nextSequence, type Step } from './step.ts';
+import { emitOrderUpdate, emitTrade, nextSequence, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
 const DAY_MS = 86_400_000;
@@ -253,7 +253,7 @@ export function describe(
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'OrderUpdate',
-    eventId: eventIdOf(step, account, sequence),
+    eventId: null,
     cause: step.cause,
     accountId: account.accountId,
     sequence,

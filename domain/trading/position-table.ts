@@ -1,57 +1,40 @@
-/** All positions of a partition, found by account and symbol. */
-import type { Position } from './holdings.ts';
+/** All positions of a partition, found by account and symbol. Positions are never taken out. */
+import type { Symbol } from '#domain/data/identifiers.ts';
+import { HashCells } from './hash-cells.ts';
+import type { Account, Position } from './holdings.ts';
 
+/** An instrument, as far as it matters here. */
 interface Numbered {
   readonly number: number;
+  readonly symbol: Symbol;
 }
 
-/** Open addressing with linear probing, by the numbers of account and instrument. Positions are never taken out. */
 export class PositionTable {
-  /** Fours: account, instrument, place plus one (0 where nothing lies), nothing. */
-  #cells = new Int32Array(64 * 4);
-  #mask = 63;
+  readonly #cells = new HashCells();
   readonly #positions: Position[] = [];
 
-  get(account: Numbered, instrument: Numbered): Position | undefined {
+  get(account: Account, instrument: Numbered): Position | undefined {
     const cells = this.#cells;
-    for (let cell = this.#home(account.number, instrument.number); ; cell = (cell + 1) & this.#mask) {
-      const at = cell * 4;
-      const place = cells[at + 2] as number;
-      if (place === 0) return undefined;
-      if (cells[at] === account.number && cells[at + 1] === instrument.number) {
-        return this.#positions[place - 1];
-      }
+    const hash = hashOf(account, instrument);
+    for (let place = cells.first(hash); place >= 0; place = cells.next(hash)) {
+      const position = this.#positions[place];
+      if (position?.account === account && position.symbol === instrument.symbol) return position;
     }
+    return undefined;
+  }
+
+  all(): readonly Position[] {
+    return this.#positions;
   }
 
   /** One that is not there yet. */
-  add(account: Numbered, instrument: Numbered, position: Position): void {
+  add(instrument: Numbered, position: Position): void {
+    this.#cells.add(hashOf(position.account, instrument), this.#positions.length);
     this.#positions.push(position);
-    if (this.#positions.length * 2 > this.#mask) this.#grow();
-    this.#lay(account.number, instrument.number, this.#positions.length);
   }
+}
 
-  #home(account: number, instrument: number): number {
-    const mixed = Math.imul(account ^ Math.imul(instrument, 0x9e3779b1), 0x85ebca6b);
-    return (mixed ^ (mixed >>> 15)) & this.#mask;
-  }
-
-  #lay(account: number, instrument: number, place: number): void {
-    const cells = this.#cells;
-    let cell = this.#home(account, instrument);
-    while (cells[cell * 4 + 2] !== 0) cell = (cell + 1) & this.#mask;
-    cells[cell * 4] = account;
-    cells[cell * 4 + 1] = instrument;
-    cells[cell * 4 + 2] = place;
-  }
-
-  #grow(): void {
-    const former = this.#cells;
-    this.#cells = new Int32Array(former.length * 2);
-    this.#mask = this.#mask * 2 + 1;
-    for (let at = 0; at < former.length; at += 4) {
-      const place = former[at + 2] as number;
-      if (place !== 0) this.#lay(former[at] as number, former[at + 1] as number, place);
-    }
-  }
+function hashOf(account: Account, instrument: Numbered): number {
+  const mixed = Math.imul(account.number ^ Math.imul(instrument.number, 0x9e3779b1), 0x85ebca6b);
+  return mixed ^ (mixed >>> 15);
 }

@@ -7,8 +7,7 @@ export function positionOf(state: PartitionState, account: Account, instrument: 
   const held = state.positions.get(account, instrument);
   if (held !== undefined) return held;
   const position = new Position(account, instrument.symbol, state.positionRows);
-  state.positions.add(account, instrument, position);
-  account.positions.push(position);
+  state.positions.add(instrument, position);
   position.touch(state.changes.positions);
   return position;
 }

@@ -1,132 +1,158 @@
 /** A partition's state made again from the entities of its snapshots: same hash, same future. */
 import type {
   AccountCommandEntity,
+  AccountHeadEntity,
   AccountStateEntity,
   ClosedOrderEntity,
   CountersEntity,
   OpenOrderEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { addAccount, rememberCommand } from './accounts.ts';
+import {
+  entityKey,
+  OPEN_ORDER_KEYS,
+  REMEMBERED_COMMANDS,
+  REMEMBERED_ORDERS,
+} from '#domain/data/account-state-key.ts';
+import type { BatchPrice } from '#domain/data/trading-inputs.ts';
+import { addAccount } from './accounts.ts';
 import { createState } from './create-state.ts';
 import type { Account } from './holdings.ts';
 import { hashOfId } from './id-map.ts';
-import { restoreMemory } from './idempotency.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
 import { listOrder, workingOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
-import { takeNothing } from './snapshot.ts';
+import { type EntityChange, takeNothing } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes } from './state-hash.ts';
 import { touch, untracked } from './tracking.ts';
 
-interface Gathered {
-  readonly positions: PositionEntity[];
-  readonly orders: OpenOrderEntity[];
-  readonly closedOrders: ClosedOrderEntity[];
-  readonly accountCommands: AccountCommandEntity[];
-  counters: CountersEntity | null;
-}
+/**
+ * Takes what a partition's snapshots have written, as it is read, and makes the state of it at the end. Of a key the
+ * last one counts, and otherwise they come in whatever order. What can be put into the state at once is; the rest
+ * waits for what it belongs to. The stream's head is passed over.
+ */
+export class PartitionRestore {
+  readonly #state: PartitionState;
+  readonly #accountHashes = new Map<Account, string>();
+  readonly #positions: PositionEntity[] = [];
+  readonly #orders = new Map<string, OpenOrderEntity>();
+  /** By slot. */
+  readonly #closedOrders = new Map<number, ClosedOrderEntity>();
+  readonly #accountCommands = new Map<number, AccountCommandEntity>();
+  #counters: CountersEntity | null = null;
 
-/** The state that a fold of taken entities describes, in whatever order they come. The stream's head is passed over. */
-export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
-  const state = createState(partition);
-  const hashes = new Map<Account, string>();
-  const gathered: Gathered = {
-    positions: [],
-    orders: [],
-    closedOrders: [],
-    accountCommands: [],
-    counters: null,
-  };
-  for (const entity of entities) restoreEntity(state, entity, gathered, hashes);
-  // Nothing has been saved yet, so the defaults have not either.
-  if (gathered.counters === null) return state;
-  for (const position of gathered.positions) restorePosition(state, position);
-  gathered.orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
-  for (const order of gathered.orders) restoreOrder(state, order);
-  const { counters } = gathered;
-  if (counters !== null) {
+  constructor(partition: number) {
+    this.#state = createState(partition);
+  }
+
+  take({ key, entity }: EntityChange): void {
+    const state = this.#state;
+    switch (entity?.kind) {
+      case undefined:
+        invariant(key.startsWith(OPEN_ORDER_KEYS), 'nothing but orders is ever removed');
+        this.#orders.delete(key);
+        return;
+      case 'head':
+        return;
+      case 'account':
+        this.#takeAccount(entity);
+        return;
+      case 'position':
+        this.#positions.push(entity);
+        return;
+      case 'order':
+        this.#orders.set(key, entity);
+        return;
+      case 'closed_order':
+        this.#closedOrders.set(entity.closingNumber % REMEMBERED_ORDERS, entity);
+        return;
+      case 'account_command':
+        this.#accountCommands.set(entity.commandNumber % REMEMBERED_COMMANDS, entity);
+        return;
+      case 'price':
+        this.#takePrice(entity.price);
+        return;
+      case 'ledger': {
+        const book = bookOf(state, entity.asset);
+        book.set(entity);
+        book.touch(state.changes.books);
+        return;
+      }
+      case 'controls':
+        state.controls = entity;
+        state.controlsTracking.stale = true;
+        return;
+      case 'venue_source': {
+        const source = { ...untracked(), source: entity.source, lastSequence: entity.lastSequence };
+        state.sources.set(source.source, source);
+        return;
+      }
+      case 'counters':
+        this.#counters = entity;
+        return;
+    }
+  }
+
+  /** Throws `InvariantViolation` when what was taken is no whole snapshot. */
+  finish(): PartitionState {
+    const state = this.#state;
+    const counters = this.#counters;
+    // Nothing has been saved yet, so the defaults have not either.
+    if (counters === null) return state;
+    state.positionRows.reserve(this.#positions.length);
+    for (const position of this.#positions) restorePosition(state, position);
+    const orders = [...this.#orders.values()];
+    orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
+    for (const order of orders) restoreOrder(state, order);
+    for (const source of state.sources.values()) touch(source, state.changes.sources);
     state.clockMs = counters.clockMs;
     state.ordersAccepted = counters.ordersAccepted;
     state.countersTracking.stale = true;
-  }
-  const { closedOrders, accountCommands } = gathered;
-  const accountOf = ({ accountId }: ClosedOrderEntity) => state.accounts.get(accountId) ?? null;
-  state.closedOrders.restore(closedOrders, counters?.ordersClosed ?? 0, accountOf, state.lanes);
-  restoreMemory(
-    state.accountCommands,
-    accountCommands,
-    (command) => command.commandNumber,
-    counters?.accountCommands ?? 0,
-    (command) => rememberCommand(state, command),
-  );
-  takeNothing(state);
-  for (const [account, hash] of hashes) {
-    invariant(
-      formatLanes(account.sum) === hash,
-      `account ${account.accountId} is restored to the hash it was saved with`,
+    state.closedOrders.restore(
+      [...this.#closedOrders.values()],
+      counters.ordersClosed,
+      ({ accountId }) => state.accounts.get(accountId) ?? null,
+      state.lanes,
     );
+    const commands = [...this.#accountCommands.values()];
+    state.accountCommands.restore(commands, counters.accountCommands, state.lanes);
+    takeNothing(state);
+    for (const [account, hash] of this.#accountHashes) {
+      invariant(
+        formatLanes(account.sum) === hash,
+        `account ${account.accountId} is restored to the hash it was saved with`,
+      );
+    }
+    return state;
   }
-  return state;
+
+  #takeAccount(entity: AccountHeadEntity): void {
+    const state = this.#state;
+    const account = state.accounts.get(entity.accountId) ?? addAccount(state, entity.accountId, entity.name);
+    account.updatedAtMs = entity.updatedAtMs;
+    account.cash = entity.cash;
+    account.cashReserved = entity.cashReserved;
+    account.sequence = entity.sequence;
+    account.killSwitchEngaged = entity.killSwitchEngaged;
+    this.#accountHashes.set(account, entity.accountHash);
+  }
+
+  #takePrice(price: BatchPrice): void {
+    const state = this.#state;
+    const known = state.instruments.get(price.symbol);
+    if (known !== undefined) known.price = price;
+    else touch(createInstrument(state, price), state.changes.instruments);
+  }
 }
 
-function restoreEntity(
-  state: PartitionState,
-  entity: AccountStateEntity,
-  gathered: Gathered,
-  hashes: Map<Account, string>,
-): void {
-  switch (entity.kind) {
-    case 'head':
-      return;
-    case 'account': {
-      const account = addAccount(state, entity.accountId, entity.name);
-      account.updatedAtMs = entity.updatedAtMs;
-      account.cash = entity.cash;
-      account.cashReserved = entity.cashReserved;
-      account.sequence = entity.sequence;
-      account.killSwitchEngaged = entity.killSwitchEngaged;
-      hashes.set(account, entity.accountHash);
-      return;
-    }
-    case 'position':
-      gathered.positions.push(entity);
-      return;
-    case 'order':
-      gathered.orders.push(entity);
-      return;
-    case 'closed_order':
-      gathered.closedOrders.push(entity);
-      return;
-    case 'account_command':
-      gathered.accountCommands.push(entity);
-      return;
-    case 'price':
-      touch(createInstrument(state, entity.price), state.changes.instruments);
-      return;
-    case 'ledger': {
-      const book = bookOf(state, entity.asset);
-      book.set(entity);
-      book.touch(state.changes.books);
-      return;
-    }
-    case 'controls':
-      state.controls = entity;
-      state.controlsTracking.stale = true;
-      return;
-    case 'venue_source': {
-      const source = { ...untracked(), source: entity.source, lastSequence: entity.lastSequence };
-      state.sources.set(source.source, source);
-      touch(source, state.changes.sources);
-      return;
-    }
-    case 'counters':
-      gathered.counters = entity;
-      return;
-  }
+/** The state that these entities describe, one of each key. */
+export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
+  const restoring = new PartitionRestore(partition);
+  for (const entity of entities) restoring.take({ key: entityKey(entity), entity });
+  return restoring.finish();
 }
 
 function restorePosition(state: PartitionState, entity: PositionEntity): void {

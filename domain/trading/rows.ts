@@ -29,13 +29,19 @@ export class Rows {
   add(): number {
     const place = this.#used;
     this.#used += this.#width;
-    if (this.#used > this.cells.length) this.#grow();
+    if (this.#used > this.cells.length) this.#grow(this.cells.length * 2);
     return place;
   }
 
-  #grow(): void {
+  /** Makes room for so many more rows, and for no others: for many that come at once. */
+  reserve(rows: number): void {
+    const cells = this.#used + rows * this.#width;
+    if (cells > this.cells.length) this.#grow(cells);
+  }
+
+  #grow(length: number): void {
     const { cells } = this;
-    const buffer = new ArrayBuffer(cells.length * 2 * 8);
+    const buffer = new ArrayBuffer(length * 8);
     this.cells = new BigInt64Array(buffer);
     this.numbers = new Float64Array(buffer);
     this.words = new Int32Array(buffer);

@@ -27,7 +27,7 @@ import { acceptOrder, closeOrder, describe, type Filled, filledOf, listOrder } f
 import { positionOf } from './position.ts';
 import type { ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
-import { emitLedgerEntry, eventIdOf, nextSequence, type Step } from './step.ts';
+import { emitLedgerEntry, nextSequence, type Step } from './step.ts';
 import { touch } from './tracking.ts';
 
 export type Contradiction = 'fill_exceeds_order' | 'reservation_used_up' | 'overflow';
@@ -115,7 +115,7 @@ export function settleFill(step: Step, working: WorkingOrder, terms: FillTerms):
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'TradeExecuted',
-    eventId: eventIdOf(step, account, sequence),
+    eventId: null,
     cause: step.cause,
     accountId: account.accountId,
     sequence,

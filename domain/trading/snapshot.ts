@@ -11,11 +11,16 @@ import type {
   LedgerBalanceEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import { closedOrderKey, entityKey } from '#domain/data/account-state-key.ts';
+import {
+  accountKey,
+  closedOrderKey,
+  entityKey,
+  openOrderKey,
+  positionKey,
+} from '#domain/data/account-state-key.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
 import { hashControls, hashCounters, hashInstrument, hashOpenOrder, hashVenueSource } from './entity-hash.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
-import { takeRemembered } from './idempotency.ts';
 import { allResting } from './resting-orders.ts';
 import type { Rows } from './rows.ts';
 import type { PartitionState, WorkingOrder } from './state.ts';
@@ -44,7 +49,10 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   const taken: EntityChange[] = [];
   for (const position of changes.positions) {
     position.changed = false;
-    taken.push({ key: position.key, entity: positionEntity(position) });
+    taken.push({
+      key: positionKey(position.account.accountId, position.symbol),
+      entity: positionEntity(position),
+    });
   }
   for (const working of changes.orders) takeOrder(working, taken);
   const take = (entity: CoreEntity) => taken.push({ key: entityKey(entity), entity });
@@ -54,14 +62,14 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
     take({ kind: 'venue_source', source, lastSequence });
   }
   state.closedOrders.takeNew((closed) => taken.push({ key: closedOrderKey(closed), entity: closed }));
-  takeRemembered(state.accountCommands, take);
+  state.accountCommands.takeNew(take);
   if (state.controlsTracking.changed) take(state.controls);
   if (state.countersTracking.changed) take(countersEntity(state));
   state.controlsTracking.changed = false;
   state.countersTracking.changed = false;
   for (const account of changes.accounts) {
     account.changed = false;
-    taken.push({ key: account.key, entity: accountEntity(account) });
+    taken.push({ key: accountKey(account.accountId), entity: accountEntity(account) });
   }
   changes.positions = [];
   changes.orders = [];
@@ -83,17 +91,15 @@ function takeOrder(working: WorkingOrder, taken: EntityChange[]): void {
   working.changed = false;
   if (working.closed && !working.saved) return;
   working.saved = true;
-  const key = account.orderKeyPrefix + order.orderId;
+  const key = openOrderKey(account.accountId, order.orderId);
   taken.push({ key, entity: working.closed ? null : order });
 }
 
 /** Every entity of the state as it is now; takes nothing. */
 export function* takeAll(state: PartitionState): Generator<CoreEntity> {
   refreshHash(state);
-  for (const account of state.accounts.values()) {
-    for (const position of account.positions.values()) yield positionEntity(position);
-    yield accountEntity(account);
-  }
+  for (const position of state.positions.all()) yield positionEntity(position);
+  for (const account of state.accounts.values()) yield accountEntity(account);
   for (const { price, resting } of state.instruments.values()) {
     for (const { order } of allResting(resting)) yield order;
     yield { kind: 'price', price };
@@ -103,7 +109,7 @@ export function* takeAll(state: PartitionState): Generator<CoreEntity> {
     yield { kind: 'venue_source', source, lastSequence };
   }
   yield* state.closedOrders.all();
-  yield* state.accountCommands.slots;
+  yield* state.accountCommands.all();
   yield state.controls;
   yield countersEntity(state);
 }

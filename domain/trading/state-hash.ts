@@ -50,20 +50,17 @@ export function readLanes(words: Int32Array, at: number, lanes: Lanes): void {
   lanes.lane3 = words[at + 3] as number;
 }
 
-/** 32 hexadecimal digits. */
+/** 32 hexadecimal digits, each lane's highest first. */
 export function formatLanes(lanes: Lanes): string {
-  // The low word of a pair lies first.
-  formatted[0] = lanes.lane1;
-  formatted[1] = lanes.lane0;
-  formatted[2] = lanes.lane3;
-  formatted[3] = lanes.lane2;
-  return (((formattedPairs[0] as bigint) << 64n) | (formattedPairs[1] as bigint))
-    .toString(16)
-    .padStart(32, '0');
+  formatted.setInt32(0, lanes.lane0);
+  formatted.setInt32(4, lanes.lane1);
+  formatted.setInt32(8, lanes.lane2);
+  formatted.setInt32(12, lanes.lane3);
+  return formattedBytes.toHex();
 }
 
-const formatted = new Int32Array(4);
-const formattedPairs = new BigUint64Array(formatted.buffer);
+const formattedBytes = new Uint8Array(16);
+const formatted = new DataView(formattedBytes.buffer);
 
 /** Room for any entity with texts as long as the wires let them be; a longer text is folded on the way. */
 const CELLS = 1_024;

@@ -2,15 +2,15 @@
  * The state of one partition of accounts: what `applyInput` owns and mutates. Everything here is a fold of the
  * partition's inputs; nothing here is read by anyone but the files of this folder.
  */
-import type { AccountCommandEntity, ControlsEntity, OpenOrderEntity } from '#domain/data/account-state.ts';
+import type { ControlsEntity, OpenOrderEntity } from '#domain/data/account-state.ts';
 import type { Price } from '#domain/data/decimal.ts';
-import type { AccountId, CommandId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
+import type { AccountCommands } from './account-commands.ts';
 import type { AssetBook } from './book.ts';
 import type { ClosedOrders } from './closed-orders.ts';
 import type { Account, Position } from './holdings.ts';
 import type { IdMap } from './id-map.ts';
-import type { Memory } from './idempotency.ts';
 import type { PositionTable } from './position-table.ts';
 import type { Rows } from './rows.ts';
 import type { Lanes } from './state-hash.ts';
@@ -88,13 +88,12 @@ export interface PartitionState {
   readonly positions: PositionTable;
   readonly accounts: IdMap<AccountId, Account>;
   readonly working: IdMap<OrderId, WorkingOrder>;
-  readonly commands: IdMap<CommandId, AccountCommandEntity>;
   readonly instruments: Map<Symbol, Instrument>;
   readonly books: Map<string, AssetBook>;
   readonly cashBook: AssetBook;
   readonly sources: Map<string, VenueSource>;
   readonly closedOrders: ClosedOrders;
-  readonly accountCommands: Memory<AccountCommandEntity>;
+  readonly accountCommands: AccountCommands;
   controls: ControlsEntity;
   readonly controlsTracking: Tracked;
   readonly countersTracking: Tracked;

@@ -38,8 +38,9 @@ export function nextSequence(step: Step, account: Account | null): number {
   return sequence;
 }
 
-export function eventIdOf(step: Step, account: Account | null, sequence: number): EventId {
-  if (account !== null) return (account.eventIdPrefix + String(sequence)) as EventId;
+/** `null` where account and sequence make it. */
+export function eventIdOf(step: Step, account: Account | null): EventId | null {
+  if (account !== null) return null;
   const { cause } = step;
   const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
   return `${text}:unknown:${step.outputs.length}` as EventId;
@@ -56,7 +57,7 @@ export function emitOrderUpdate(
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'OrderUpdate',
-    eventId: eventIdOf(step, account, sequence),
+    eventId: eventIdOf(step, account),
     cause: step.cause,
     accountId,
     sequence,
@@ -87,7 +88,7 @@ export function emitTrade(
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'TradeExecuted',
-    eventId: eventIdOf(step, account, sequence),
+    eventId: eventIdOf(step, account),
     cause: step.cause,
     accountId,
     sequence,
@@ -116,7 +117,7 @@ export function emitLedgerEntry(
   const cashAfter: Money = account === null ? ZERO_MONEY : account.cash;
   step.outputs.push({
     type: 'LedgerEntry',
-    eventId: eventIdOf(step, account, sequence),
+    eventId: eventIdOf(step, account),
     cause: step.cause,
     accountId,
     sequence,

@@ -35,6 +35,9 @@ const LOCK_WAIT_MS = 2_000;
 /** After a checkpoint a grown write-ahead log is cut back to this. */
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 
+/** As many as are kept: most pages of a projection are written again and again before they are copied back. */
+const CHECKPOINT_PAGES = WAL_KEPT_BYTES / 4_096;
+
 /** Opens (and creates or upgrades) the file. Throws `OperatingError`. */
 export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
   const { path, format } = options;
@@ -49,7 +52,8 @@ export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
       requireFormat(database, path, format, 'upgradable');
       // A commit returns when it is on disk. Batches amortise the sync.
       database.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`,
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
+         PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
       );
       upgrade(database, format);
       if (options.sizeLimitBytes !== undefined) limitSize(database, options.sizeLimitBytes);

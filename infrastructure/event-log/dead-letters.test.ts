@@ -64,6 +64,28 @@ describe('dead letters', () => {
     assert.equal((await openDeadLetters(under.log, { limit: 10 })).length, 1);
   });
 
+  test('many letters are read page by page, whether or not the last of a page is still open', async () => {
+    for (const topic of ['orders', 'states'])
+      for (let line = 0; line < 4; line += 1) {
+        const bad = { topic, source: topic, line, bytes: Buffer.from('') };
+        const letter = deadLetterRecord(bad, 'feed', FAILURE);
+        // Written again, as a reader does that did not learn whether its first was.
+        await under.log.append([letter, letter]);
+      }
+    const all = (await openDeadLetters(under.log, { limit: 100 })).map(({ id }) => id);
+    assert.equal(all.length, 8);
+    const paged: string[] = [];
+    while (paged.length <= all.length) {
+      const after = paged.at(-1);
+      const page = await openDeadLetters(under.log, { limit: 3, ...(after === undefined ? {} : { after }) });
+      assert.ok(page.length <= 3);
+      if (page.length === 0) break;
+      paged.push(...page.map(({ id }) => id));
+      if (paged.length === 3) await resolveDeadLetter(under.log, paged[2] ?? '', 'drop');
+    }
+    assert.deepEqual(paged, all);
+  });
+
   test('a retry appends the original bytes again and closes the letter, once', async () => {
     const bad = await unreadable('orders', 'again');
     await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);

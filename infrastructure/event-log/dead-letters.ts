@@ -200,12 +200,16 @@ async function deadLetterPartitions(
   return extents.flat();
 }
 
-/** The open letters, oldest first within each topic, at most `limit`; of `topic` (the original's name) only, when given. */
+/**
+ * The open letters, oldest first within each topic, at most `limit`; of `topic` (the original's name) only, when given;
+ * with `after`, a letter's id, those behind it: the next page.
+ */
 export async function openDeadLetters(
   log: EventLog,
-  query: { readonly topic?: string; readonly limit: number },
+  query: { readonly topic?: string; readonly after?: string; readonly limit: number },
 ): Promise<readonly DeadLetter[]> {
   const open: DeadLetter[] = [];
+  let begun = query.after === undefined;
   for (const place of await deadLetterPartitions(log, query.topic)) {
     const closed = new Set<string>();
     for await (const record of scan(log, place, 0)) {
@@ -214,6 +218,11 @@ export async function openDeadLetters(
     }
     for await (const record of scan(log, place, 0)) {
       if (open.length >= query.limit) return open;
+      if (!begun) {
+        begun = record.key === query.after;
+        if (begun && record.key !== null) closed.add(record.key);
+        continue;
+      }
       const read = decodeLetterRecord(record);
       if (read.kind !== 'letter' || closed.has(read.letter.id)) continue;
       open.push(read.letter);

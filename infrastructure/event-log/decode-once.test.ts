@@ -6,11 +6,11 @@ import { decodeOnce } from './decode-once.ts';
 
 function counting() {
   let calls = 0;
-  const read = decodeOnce<string>((bytes) => {
+  const { read, remember } = decodeOnce<string>((bytes) => {
     calls += 1;
     return { kind: 'decoded', value: Buffer.from(bytes).toString('hex') };
   }, 7);
-  return { read, calls: () => calls };
+  return { read, remember, calls: () => calls };
 }
 
 test('bytes that come again are not decoded again', () => {
@@ -20,15 +20,33 @@ test('bytes that come again are not decoded again', () => {
   assert.equal(calls(), 1);
 });
 
+test('bytes that were encoded here are not decoded; equal ones of another origin are', () => {
+  const { read, remember, calls } = counting();
+  const bytes = Uint8Array.of(1, 2, 3);
+  remember(bytes, '010203');
+  assert.deepEqual(read(bytes), { kind: 'decoded', value: '010203' });
+  assert.equal(calls(), 0);
+  assert.deepEqual(read(Uint8Array.of(1, 2, 3)), { kind: 'decoded', value: '010203' });
+  assert.equal(calls(), 1);
+});
+
 test('any sequence of bytes is answered as by the decoder itself', () => {
   fc.assert(
     fc.property(
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 }),
       fc.array(fc.nat(29)),
       (all, order) => {
-        const { read } = counting();
+        const { read, remember } = counting();
+        const shared = Buffer.concat(all);
+        let end = 0;
+        // Half of them as records are encoded: behind one another in one buffer.
+        const placed = all.map((bytes, at) => {
+          end += bytes.length;
+          return at % 2 === 0 ? bytes : shared.subarray(end - bytes.length, end);
+        });
+        for (const bytes of placed.slice(0, 3)) remember(bytes, Buffer.from(bytes).toString('hex'));
         for (const at of order) {
-          const bytes = all[at];
+          const bytes = placed[at];
           if (bytes === undefined) continue;
           assert.deepEqual(read(bytes), { kind: 'decoded', value: Buffer.from(bytes).toString('hex') });
         }

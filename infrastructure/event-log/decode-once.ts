@@ -1,54 +1,94 @@
 /**
  * In one process several readers get the same record, as the very same bytes, within moments: the log hands out the
- * last ones from memory. What one of them has decoded the others take over. A memory of decoded bytes and nothing
- * else: bytes that are not the same object are decoded again, so a reader far behind or in another process is as well
- * off as without.
+ * last ones from memory. What one of them has decoded the others take over, and where the process has written the bytes
+ * itself, what it encoded is remembered with them. A memory of decoded bytes and nothing else: bytes that are not the
+ * same object are decoded again, so a reader far behind or in another process is as well off as without.
  */
+import type { AccountStateEntity } from '#domain/data/account-state.ts';
+import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
+import { asRecorded, type TradingOutput } from '#domain/data/trading-events.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
-import { decodeOrderUpdate, decodeTradeExecuted } from '#domain/data/trading-output-codec.ts';
+import {
+  decodeLedgerEntry,
+  decodeOrderUpdate,
+  decodeTradeExecuted,
+} from '#domain/data/trading-output-codec.ts';
 
 type Decode<Value> = (bytes: Uint8Array) => Decoded<Value>;
 
-interface Slot<Value> {
-  readonly bytes: Uint8Array;
-  readonly decoded: Decoded<Value>;
+export interface DecodedOnce<Value> {
+  /** Whoever gets a value shares it: values are never changed. */
+  read(bytes: Uint8Array): Decoded<Value>;
+  /** `bytes` are `value`, encoded. */
+  remember(bytes: Uint8Array, value: Value): void;
 }
 
-/** What tells records apart is early (the event's id) and late (amounts, times); some of those bytes choose the slot. */
-const ID_FROM = 32;
-const ID_TO = 80;
-const END_BYTES = 24;
+/** `decode`, remembering its last `limit` answers by the identity of the bytes. */
+export function decodeOnce<Value>(decode: Decode<Value>, limit: number): DecodedOnce<Value> {
+  const remembered = new Map<Uint8Array, Decoded<Value>>();
+  const order: (Uint8Array | undefined)[] = new Array(limit).fill(undefined);
+  let next = 0;
 
-function sample(bytes: Uint8Array): number {
-  let sum = bytes.length;
-  const mix = (from: number, to: number): void => {
-    for (let at = Math.max(0, from); at < to; at += 1) sum = (Math.imul(sum, 31) + (bytes[at] ?? 0)) | 0;
+  function keep(bytes: Uint8Array, decoded: Decoded<Value>): void {
+    const oldest = order[next];
+    if (oldest !== undefined) remembered.delete(oldest);
+    order[next] = bytes;
+    next = (next + 1) % limit;
+    remembered.set(bytes, decoded);
+  }
+
+  return {
+    read(bytes) {
+      const known = remembered.get(bytes);
+      if (known !== undefined) return known;
+      const decoded = decode(bytes);
+      keep(bytes, decoded);
+      return decoded;
+    },
+    remember: (bytes, value) => keep(bytes, { kind: 'decoded', value }),
   };
-  mix(ID_FROM, Math.min(ID_TO, bytes.length));
-  mix(bytes.length - END_BYTES, bytes.length);
-  return sum >>> 0;
 }
 
-/** `decode`, remembering the last `slots` or so of its answers. Whoever gets one shares it: values are never changed. */
-export function decodeOnce<Value>(decode: Decode<Value>, slots: number): Decode<Value> {
-  const remembered: (Slot<Value> | undefined)[] = new Array(slots).fill(undefined);
-  return (bytes) => {
-    const index = sample(bytes) % slots;
-    const slot = remembered[index];
-    if (slot?.bytes === bytes) return slot.decoded;
-    const decoded = decode(bytes);
-    remembered[index] = { bytes, decoded };
-    return decoded;
-  };
-}
+const inputs = decodeOnce(decodeTradingInput, 2_048);
+const updates = decodeOnce(decodeOrderUpdate, 2_048);
+const trades = decodeOnce(decodeTradeExecuted, 2_048);
+const entries = decodeOnce(decodeLedgerEntry, 2_048);
+const states = decodeOnce(decodeAccountStateEntity, 2_048);
 
 /** For the price cache and the price sequencer. */
-export const readMarketEvent = decodeOnce(decodeMarketEvent, 8_192);
+export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
 /** For the owners of all partitions, which get the same price batches, and the order index. */
-export const readTradingInput = decodeOnce(decodeTradingInput, 1_024);
+export const { read: readTradingInput, remember: rememberTradingInput } = inputs;
 /** For the order index and account channels. */
-export const readOrderUpdate = decodeOnce(decodeOrderUpdate, 1_024);
+export const { read: readOrderUpdate } = updates;
 /** For history and analytics. */
-export const readTradeExecuted = decodeOnce(decodeTradeExecuted, 1_024);
+export const { read: readTradeExecuted } = trades;
+/** For statements. */
+export const { read: readLedgerEntry } = entries;
+
+/** For portfolios. */
+export const { read: readAccountState } = states;
+
+/** Accounts and positions; nothing else is read but when a partition is restored. */
+export function rememberAccountState(bytes: Uint8Array, entity: AccountStateEntity): void {
+  if (entity.kind === 'account' || entity.kind === 'position') states.remember(bytes, entity);
+}
+
+export function rememberTradingOutput(bytes: Uint8Array, output: TradingOutput): void {
+  switch (output.type) {
+    case 'OrderUpdate':
+      updates.remember(bytes, asRecorded(output));
+      break;
+    case 'TradeExecuted':
+      trades.remember(bytes, asRecorded(output));
+      break;
+    case 'LedgerEntry':
+      entries.remember(bytes, asRecorded(output));
+      break;
+    // Read by the venues alone.
+    case 'VenueCommand':
+      break;
+  }
+}

@@ -39,7 +39,14 @@ export interface LogArchive {
   heads(): readonly LogHead[] | null;
   groupPositions(): readonly GroupPosition[];
   producerEpochs(): readonly ProducerEpoch[];
+  /** How many records `records` gives. */
+  count(place: TopicPartition): number;
   /** In offset order. Several iterations may be under way at a time. */
   records(place: TopicPartition): Iterable<ArchivedRecord>;
   close(): void;
+}
+
+/** Records at rest over all topics: what was compacted away or has expired is not among them. */
+export function countRecords(archive: LogArchive): number {
+  return archive.partitions().reduce((sum, place) => sum + archive.count(place), 0);
 }

@@ -51,6 +51,24 @@ describe('seals', () => {
     assert.equal(recordHash(5_000_000_000, 1_700_000_000_123, '€', Uint8Array.of(1, 2)), expected);
   });
 
+  test('a record hash is the same whatever was hashed before it, of whatever length', () => {
+    const lengths = fc.array(fc.constantFrom(0, 1, 300, 65_500, 200_000), { maxLength: 8 });
+    fc.assert(
+      fc.property(lengths, (all) => {
+        all.forEach((length, offset) => {
+          const header = Buffer.alloc(25);
+          header.writeBigUInt64BE(BigInt(offset), 1);
+          header.writeInt32BE(4, 17);
+          header.writeInt32BE(length, 21);
+          const value = Buffer.alloc(length, offset);
+          const expected = digest(header, Buffer.from('AAPL'), value).toString('latin1');
+          assert.equal(recordHash(offset, 0, 'AAPL', value), expected);
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test('nothing that is not the same record has the same hash', () => {
     const seen = new Set<Hash>();
     const variants: readonly (readonly [number, number, string | null, Uint8Array | null])[] = [

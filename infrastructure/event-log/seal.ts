@@ -22,6 +22,8 @@ export const NO_HASH: Hash = '\0'.repeat(32);
 const HEADER_BYTES = 25;
 const TWO_TO_32 = 0x1_0000_0000;
 let scratch = Buffer.alloc(64 * 1024);
+/** The part of it hashed last: records that follow one another are often of one length. */
+let hashed = scratch.subarray(0, 0);
 
 export function recordHash(
   offset: number,
@@ -31,7 +33,10 @@ export function recordHash(
 ): Hash {
   const valueLength = value === null ? 0 : value.length;
   const needed = HEADER_BYTES + (key === null ? 0 : key.length * 3) + valueLength;
-  if (scratch.length < needed) scratch = Buffer.alloc(needed * 2);
+  if (scratch.length < needed) {
+    scratch = Buffer.alloc(needed * 2);
+    hashed = scratch.subarray(0, 0);
+  }
   scratch[0] = 0;
   scratch.writeUInt32BE(Math.floor(offset / TWO_TO_32), 1);
   scratch.writeUInt32BE(offset % TWO_TO_32, 5);
@@ -45,7 +50,8 @@ export function recordHash(
     scratch.set(value, end);
     end += valueLength;
   }
-  return hash('sha256', scratch.subarray(0, end), 'latin1');
+  if (hashed.length !== end) hashed = scratch.subarray(0, end);
+  return hash('sha256', hashed, 'latin1');
 }
 
 /** 48 bits of a record's hash, stored beside the record: they secure nothing, they let `verify` name the record. */
@@ -59,8 +65,10 @@ const pair = Buffer.alloc(65);
 pair[0] = 1;
 
 function parent(left: Hash, right: Hash): Hash {
-  pair.write(left, 1, 'latin1');
-  pair.write(right, 33, 'latin1');
+  for (let at = 0; at < 32; at += 1) {
+    pair[1 + at] = left.charCodeAt(at);
+    pair[33 + at] = right.charCodeAt(at);
+  }
   return hash('sha256', pair, 'latin1');
 }
 

@@ -43,6 +43,7 @@ export interface LogVerdict {
   readonly sound: boolean;
   /** At most one per partition, in the order of the topics, `log_seals` last: what follows a bad record cannot be judged. */
   readonly problems: readonly LogProblem[];
+  /** In the log, those of compacted topics among them. */
   readonly records: number;
   readonly seals: number;
   readonly partitions: number;
@@ -248,8 +249,11 @@ export function verifyLog(archive: LogArchive): LogVerdict {
   });
   for (const check of checks.values()) {
     guarded(check, () => {
-      if (specs.get(check.extent.topic)?.cleanup.kind === 'compact') check.compareHead();
-      else check.finish();
+      if (specs.get(check.extent.topic)?.cleanup.kind !== 'compact') check.finish();
+      else {
+        check.records = archive.count(check.extent);
+        check.compareHead();
+      }
     });
   }
   const found = [...checks.values()].flatMap(({ problem }) => problem ?? []);

@@ -171,6 +171,9 @@ export function registerRelationalContract(
             status: 'CANCELED',
             filledQuantity: 2n as Quantity,
             reason: 'asked for',
+            // What an update does not say, the order keeps.
+            quantity: null,
+            clientOrderId: null,
           }),
         ];
         const steps = [0, 1, 2, 3];

@@ -11,13 +11,16 @@ import {
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 
 const LIST_MAX = 1_000;
+/** Of the original bytes of each letter in a list; `letter` gives them all. */
+const LIST_ORIGINAL_BYTES_MAX = 2_048;
 /** Ids hold slashes and at signs, so they travel as a query parameter, never as a part of the path. */
 const LetterQuery = Type.Object({ id: Type.String({ minLength: 1, maxLength: 300 }) });
 const Letter = Type.Object({}, { additionalProperties: true });
 
-function viewOf(letter: DeadLetter): Record<string, unknown> {
+function viewOf(letter: DeadLetter, originalBytesMax?: number): Record<string, unknown> {
   const { original, atMs, ...rest } = letter;
-  return { ...rest, at: new Date(atMs).toISOString(), original: textOf(original) };
+  const shown = original?.subarray(0, originalBytesMax) ?? null;
+  return { ...rest, at: new Date(atMs).toISOString(), original: textOf(shown) };
 }
 
 /** Text where the bytes are UTF-8, base64 otherwise. */
@@ -89,18 +92,21 @@ export function deadLetterRoutes(log: EventLog): readonly Route[] {
       schema: {
         querystring: Type.Object({
           topic: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+          after: Type.Optional(LetterQuery.properties.id),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIST_MAX })),
         }),
         response: { 200: Type.Object({ letters: Type.Array(Letter) }) },
       },
       problems: [],
       async handle(request) {
-        const { topic, limit } = request.query as { readonly topic?: string; readonly limit?: number };
-        const letters = await openDeadLetters(log, {
-          ...(topic === undefined ? {} : { topic }),
-          limit: limit ?? 100,
-        });
-        return { kind: 'json', status: 200, body: { letters: letters.map(viewOf) } };
+        const query = request.query as {
+          readonly topic?: string;
+          readonly after?: string;
+          readonly limit?: number;
+        };
+        const letters = await openDeadLetters(log, { limit: 100, ...query });
+        const views = letters.map((letter) => viewOf(letter, LIST_ORIGINAL_BYTES_MAX));
+        return { kind: 'json', status: 200, body: { letters: views } };
       },
     },
     {

@@ -1,4 +1,5 @@
 /** The options of market-data. */
+import { symbolOptions } from '#infrastructure/common/symbol-options.ts';
 import { type ConfigurationOf, integerOption } from '#infrastructure/core/options.ts';
 
 export const marketDataOptions = {
@@ -9,14 +10,7 @@ export const marketDataOptions = {
     minimum: 1,
     maximum: 100_000,
   }),
-  maxSymbols: integerOption({
-    name: 'market_data_max_symbols',
-    default: '20000',
-    sentence:
-      'How many symbols market-data keeps prices of; further ones are refused, with an error in the log.',
-    minimum: 1,
-    maximum: 1_000_000,
-  }),
+  ...symbolOptions,
   resumeEventsPerSymbol: integerOption({
     name: 'resume_events_per_symbol',
     default: '256',

@@ -1,4 +1,5 @@
 /** The options of market-ingestion. */
+import { symbolOptions } from '#infrastructure/common/symbol-options.ts';
 import {
   type ConfigurationOf,
   integerOption,
@@ -68,6 +69,7 @@ export const marketIngestionOptions = {
     },
     parseSpeed,
   ),
+  ...symbolOptions,
   seed: integerOption({
     name: 'seed',
     default: '1',

@@ -45,6 +45,10 @@ export interface FeedBatch {
   readonly finished: boolean;
 }
 
+export type AdmitSymbol = (
+  symbol: Symbol,
+) => { readonly kind: 'admitted' } | { readonly kind: 'too-many'; readonly maxSymbols: number };
+
 export interface Feed {
   /** Under which its position is kept. */
   readonly source: string;
@@ -52,10 +56,13 @@ export interface Feed {
   idPrefix(): string;
   /** Cheap checks, at the start of the service. Throws an `OperatingError` that says what to do. */
   open(): Promise<void>;
-  /** Ends after a finished batch, or when `signal` is aborted. `null`: from the beginning. */
-  batches(position: string | null, signal: AbortSignal): AsyncIterable<FeedBatch>;
+  /**
+   * Ends after a finished batch, or when `signal` is aborted. `null`: from the beginning. A feed whose symbols are
+   * given from outside asks `admit` for each, and gives rows of those that are one too many as bad rows.
+   */
+  batches(position: string | null, signal: AbortSignal, admit: AdmitSymbol): AsyncIterable<FeedBatch>;
   close(): Promise<void>;
 }
 
 /** At most so many ticks and bad rows make a batch, and so one transaction. */
-export const MAX_BATCH_ITEMS = 4_096;
+export const MAX_BATCH_ITEMS = 2_048;

@@ -22,9 +22,11 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { rememberMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
-import type { Feed, FeedBatch } from './feed.ts';
+import type { AdmitSymbol, Feed, FeedBatch } from './feed.ts';
 import { readFeedPositions } from './feed-positions.ts';
+import type { Followers } from './followers.ts';
 import { createSequencer, type Sequencer } from './sequencer.ts';
 
 const SERVICE = 'market-ingestion';
@@ -50,6 +52,9 @@ export interface IngestionOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
+  readonly maxSymbols: number;
+  /** Of a feed that has no pace of its own; `null`: nobody is waited for. */
+  readonly followers: Followers | null;
 }
 
 export interface Ingestion {
@@ -168,7 +173,8 @@ export function createIngestion(options: IngestionOptions): Ingestion {
   async function consume(from: Session): Promise<void> {
     // The feed is asked all the same: it notices when its file has become another one.
     if (from.finished) report({ phase: 'finished', trouble: null });
-    for await (const batch of feed.batches(from.position, signal)) {
+    const admit = symbolLimit(from.sequencer.lastEvents.keys(), options.maxSymbols);
+    for await (const batch of feed.batches(from.position, signal, admit)) {
       if (from.position === null && from.batches === 0) refuseThePast(batch);
       const nothingNew = from.finished && batch.ticks.length + batch.badRows.length === 0;
       const outcome = nothingNew ? 'committed' : await commitBatch(from, batch);
@@ -187,6 +193,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       }
       if (signal.aborted) return;
       await runtime.timers.yieldTurn();
+      await options.followers?.keepUp(signal);
     }
   }
 
@@ -206,17 +213,15 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       events: progress.events + events.length,
       badRows: progress.badRows + batch.badRows.length,
     };
-    const changed = new Map<Symbol, MarketEvent>(events.map((event) => [event.symbol, event]));
-    const records: NewRecord[] = [
-      ...events.map(marketRecord),
-      ...batch.badRows.map((row) =>
-        deadLetterRecord(
-          { topic: TOPIC.marketData, source, line: row.line, bytes: row.original },
-          SERVICE,
-          row,
-        ),
-      ),
-      ...[...changed.values()].map((lastEvent) => positionRecord({ kind: 'symbol', lastEvent })),
+    const changed = new Map<Symbol, MarketEvent>();
+    const records = events.map(marketRecord);
+    for (const row of batch.badRows) {
+      const letter = { topic: TOPIC.marketData, source, line: row.line, bytes: row.original };
+      records.push(deadLetterRecord(letter, SERVICE, row));
+    }
+    for (const event of events) changed.set(event.symbol, event);
+    for (const lastEvent of changed.values()) records.push(positionRecord({ kind: 'symbol', lastEvent }));
+    records.push(
       positionRecord({
         kind: 'source',
         source,
@@ -225,7 +230,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
         ...counts,
         marketDataOffsetHint: session.marketDataOffset,
       }),
-    ];
+    );
     const outcome = await session.producer.commit({ records });
     if (outcome.kind === 'fenced') return 'fenced';
     session.batches += 1;
@@ -245,13 +250,22 @@ export function createIngestion(options: IngestionOptions): Ingestion {
   return { run, progress: () => progress };
 }
 
-function marketRecord(event: MarketEvent): NewRecord {
-  return {
-    topic: TOPIC.marketData,
-    partition: 0,
-    key: event.symbol,
-    value: encodeMarketEvent(event, CONTEXT),
+/** Whoever came first stays: those in the log, then those of the feed in its order. */
+function symbolLimit(known: Iterable<Symbol>, maxSymbols: number): AdmitSymbol {
+  const admitted = new Set(known);
+  return (symbol) => {
+    if (!admitted.has(symbol)) {
+      if (admitted.size >= maxSymbols) return { kind: 'too-many', maxSymbols };
+      admitted.add(symbol);
+    }
+    return { kind: 'admitted' };
   };
+}
+
+function marketRecord(event: MarketEvent): NewRecord {
+  const value = encodeMarketEvent(event, CONTEXT);
+  rememberMarketEvent(value, event);
+  return { topic: TOPIC.marketData, partition: 0, key: event.symbol, value };
 }
 
 function positionRecord(position: FeedPosition): NewRecord {

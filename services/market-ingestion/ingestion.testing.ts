@@ -80,7 +80,14 @@ export async function openIngestionWorld(): Promise<IngestionWorld> {
     return createMarketIngestionService(
       { runtime, logger: SILENT, metrics: NO_METRICS, crash: (error) => crashes.push(error) },
       { log: through, files },
-      { feed: { kind: 'simulated' }, replaySpeed: 'max', seed: 1, feedRate: 1_000, ...config },
+      {
+        feed: { kind: 'simulated' },
+        replaySpeed: 'max',
+        seed: 1,
+        feedRate: 1_000,
+        maxSymbols: 20_000,
+        ...config,
+      },
     );
   }
 

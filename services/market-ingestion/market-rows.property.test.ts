@@ -113,17 +113,18 @@ test('a bar’s path begins at the open, touches both extremes, ends at the clos
     fc.property(anyBar, fc.integer({ min: 4, max: 86_400_000 }), (bar, intervalMs) => {
       const path = barPath(bar, intervalMs);
       const prices = path.map(({ price }) => price);
+      const sizes = path.map(({ size }) => size ?? assert.fail('a trade has a size'));
       assert.equal(prices[0], bar.open);
       assert.equal(prices.at(-1), bar.close);
       assert.ok(prices.includes(bar.low) && prices.includes(bar.high));
       const lowNearer = bar.open - bar.low <= bar.high - bar.open;
       assert.equal(prices[1], lowNearer ? bar.low : bar.high);
       assert.equal(
-        path.reduce((sum, { size }) => sum + size, 0n),
+        sizes.reduce<bigint>((sum, size) => sum + size, 0n),
         bar.volume,
       );
       if (bar.volume % 1_000_000_000n === 0n) {
-        for (const { size } of path) assert.equal(size % 1_000_000_000n, 0n);
+        for (const size of sizes) assert.equal(size % 1_000_000_000n, 0n);
       }
       const times = path.map(({ timeMs }) => timeMs);
       assert.deepEqual(

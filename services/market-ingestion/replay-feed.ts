@@ -7,7 +7,14 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Clock } from '#infrastructure/core/runtime.ts';
 import type { MarketFile, MarketFileRow, MarketFiles } from '#infrastructure/market-files/market-files.ts';
 import { barPath } from './bar-path.ts';
-import { type BadRow, type Feed, type FeedBatch, type FeedTick, MAX_BATCH_ITEMS } from './feed.ts';
+import {
+  type AdmitSymbol,
+  type BadRow,
+  type Feed,
+  type FeedBatch,
+  type FeedTick,
+  MAX_BATCH_ITEMS,
+} from './feed.ts';
 import { type MarketRow, readMarketRow } from './market-rows.ts';
 import type { Pacer } from './pacer.ts';
 import { compareKeys, createReplayMerge, type ItemKey, type ReplayItem } from './replay-merge.ts';
@@ -43,13 +50,17 @@ export function createReplayFeed(files: MarketFiles, path: string, clock: Clock,
     return intervalMs;
   }
 
-  async function* batches(text: string | null, signal: AbortSignal): AsyncGenerator<FeedBatch> {
+  async function* batches(
+    text: string | null,
+    signal: AbortSignal,
+    admit: AdmitSymbol,
+  ): AsyncGenerator<FeedBatch> {
     const source = await opened();
     const last = text === null ? null : lastKey(text, path, source.digest);
     const barMs = await intervalOf(source);
     const batch = createBatch(source.digest, last);
     const latestMs = clock.nowMs() + AHEAD_OF_CLOCK_MS;
-    for await (const item of replayItems(source, last, barMs, latestMs)) {
+    for await (const item of replayItems(source, last, { intervalMs: barMs, latestMs, admit })) {
       // What has no time is given at once: only ticks wait for their time.
       const dueMs = item.kind === 'tick' ? item.tick.timeMs : null;
       if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || (dueMs !== null && !pacer.isDue(dueMs)))) {
@@ -97,19 +108,26 @@ function createBatch(digest: string, last: ItemKey | null) {
   };
 }
 
+interface RowRules {
+  /** The smallest time between two bars of one symbol. */
+  readonly intervalMs: number;
+  /** The latest time that a row may have. */
+  readonly latestMs: number;
+  readonly admit: AdmitSymbol;
+}
+
 /** What the file gives after `last`, in the order of keys. */
 async function* replayItems(
   file: MarketFile,
   last: ItemKey | null,
-  intervalMs: number,
-  latestMs: number,
+  rules: RowRules,
 ): AsyncGenerator<ReplayItem> {
   const merge = createReplayMerge();
   const isNew = (item: ItemKey) => last === null || compareKeys(item, last) > 0;
-  const fromMs = last === null || last.timeMs === null ? null : last.timeMs - intervalMs;
+  const fromMs = last === null || last.timeMs === null ? null : last.timeMs - rules.intervalMs;
   for await (const rows of file.read(fromMs)) {
     for (const row of rows) {
-      for (const item of itemsOf(row, file, intervalMs, latestMs)) if (isNew(item)) merge.add(item);
+      for (const item of itemsOf(row, file, rules)) if (isNew(item)) merge.add(item);
       const limit = { timeMs: row.timeMs, line: row.line, step: 0 };
       for (let item = merge.take(limit); item !== undefined; item = merge.take(limit)) yield item;
     }
@@ -120,14 +138,22 @@ async function* replayItems(
 function itemsOf(
   row: MarketFileRow,
   file: MarketFile,
-  intervalMs: number,
-  latestMs: number,
+  { intervalMs, latestMs, admit }: RowRules,
 ): readonly ReplayItem[] {
   const { line, timeMs } = row;
+  const bad = (refusal: Pick<BadRow, 'reason' | 'errors'>): readonly ReplayItem[] => {
+    const { reason, errors } = refusal;
+    return [{ kind: 'bad', timeMs, line, step: 0, row: { line, reason, errors, original: row.original } }];
+  };
   const read = readMarketRow(file.kind, row, latestMs);
-  if (read.kind === 'refused') {
-    const bad: BadRow = { line, reason: read.reason, errors: read.errors, original: row.original };
-    return [{ kind: 'bad', timeMs, line, step: 0, row: bad }];
+  if (read.kind === 'refused') return bad(read);
+  const admission = admit(read.row.symbol);
+  if (admission.kind === 'too-many') {
+    const message = `is one more than the ${admission.maxSymbols} symbols that market_data_max_symbols allows`;
+    return bad({
+      reason: `line ${line}: symbol ${read.row.symbol} ${message}`,
+      errors: [{ field: 'symbol', rule: 'maxItems', message }],
+    });
   }
   return ticksOf(read.row, intervalMs).map((tick, step) => ({
     kind: 'tick',
@@ -142,13 +168,7 @@ function ticksOf(row: MarketRow, intervalMs: number): readonly FeedTick[] {
   const { symbol, timeMs } = row;
   switch (row.kind) {
     case 'bars':
-      return barPath(row, intervalMs).map((trade) => ({
-        symbol,
-        timeMs: trade.timeMs,
-        price: trade.price,
-        size: trade.size,
-        quote: null,
-      }));
+      return barPath(row, intervalMs);
     case 'trades':
       return [{ symbol, timeMs, price: row.price, size: row.size, quote: null }];
     case 'quotes':

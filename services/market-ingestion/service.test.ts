@@ -193,6 +193,41 @@ test('rows that cannot be read go to the dead letters with line and reason; the 
   });
 });
 
+test('rows of a symbol beyond the limit go to the dead letters; those that were there before go on, over a restart too', async () => {
+  await inWorld(async (world) => {
+    const rows = (...symbols: readonly string[]) =>
+      ['symbol,t,price,size', ...symbols.map((symbol, at) => `${symbol},2019-02-11T14:30:0${at}Z,1,1`)].join(
+        '\n',
+      );
+    const first = await world.writeFile('first.csv', rows('AAPL', 'MSFT', 'V', 'AAPL', 'JPM', 'MSFT'));
+    const status = await world.run({ feed: { kind: 'replay', path: first }, maxSymbols: 2 }, finished);
+    assert.deepEqual([status['events'], status['badRows']], [4, 2]);
+    const later = await world.writeFile('later.csv', rows('V', 'AAPL').replaceAll('-11T', '-12T'));
+    await world.run({ feed: { kind: 'replay', path: later }, maxSymbols: 2 }, finished);
+    const letters = await openDeadLetters(world.log, { topic: TOPIC.marketData, limit: 10 });
+    assert.deepEqual(
+      letters.map(({ origin, errors, original }) => [
+        'line' in origin ? origin.line : null,
+        errors[0]?.field,
+        errors[0]?.rule,
+        String(original).split(',')[0],
+      ]),
+      [
+        [4, 'symbol', 'maxItems', 'V'],
+        [6, 'symbol', 'maxItems', 'JPM'],
+        [2, 'symbol', 'maxItems', 'V'],
+      ],
+    );
+    assert.match(
+      letters[0]?.reason ?? '',
+      /line 4: symbol V .* 2 symbols that market_data_max_symbols allows/,
+    );
+    const events = await world.events();
+    assertInOrder(events);
+    assert.equal(events.filter(({ symbol }) => symbol === 'AAPL').length, 3);
+  });
+});
+
 test('quotes set bid and ask; without a trade the price is the middle of the quote', async () => {
   await inWorld(async (world) => {
     const path = await world.writeFile(

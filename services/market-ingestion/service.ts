@@ -5,6 +5,7 @@ import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { MarketFiles } from '#infrastructure/market-files/market-files.ts';
 import type { MarketIngestionConfig } from './config.ts';
 import type { Feed } from './feed.ts';
+import { createFollowers } from './followers.ts';
 import { createIngestion } from './ingestion-loop.ts';
 import { createPacer } from './pacer.ts';
 import { createReplayFeed } from './replay-feed.ts';
@@ -41,6 +42,8 @@ export function createMarketIngestionService(
     logger: context.logger.child({ service: face.name }),
     metrics: context.metrics,
     signal: stopping.signal,
+    maxSymbols: config.maxSymbols,
+    followers: config.replaySpeed === 'max' ? createFollowers(ports.log, context.runtime) : null,
   });
   let running: Promise<void> | null = null;
   let everCommitted = false;

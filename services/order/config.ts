@@ -32,7 +32,7 @@ export const orderOptions = {
   }),
   indexBatchSize: integerOption({
     name: 'order_index_batch_size',
-    default: '2000',
+    default: '1000',
     unit: 'records',
     sentence: 'How many records the order index takes at once, at most.',
     minimum: 1,
@@ -40,7 +40,7 @@ export const orderOptions = {
   }),
   indexLingerMs: integerOption({
     name: 'order_index_linger_ms',
-    default: '10',
+    default: '25',
     unit: 'ms',
     sentence: 'How long records gather before the order index is written, once it has caught up.',
     minimum: 0,

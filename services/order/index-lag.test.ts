@@ -2,8 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOPIC } from '#domain/data/topics.ts';
-import { openTestLog, SILENT, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
-import { type AccountRouteParts, accountRoutes } from './account-routes.ts';
+import {
+  bodyOf,
+  callerOf,
+  openPlatform,
+  openTestLog,
+  SILENT,
+  statusOf,
+  temporaryDirectory,
+  testContext,
+} from '#tests/in-process/platform.ts';
+import { accountRoutes } from './account-routes.ts';
 import { IndexLag } from './index-lag.ts';
 
 const GROUP = 'portfolio-statements';
@@ -46,20 +55,47 @@ test('an index that is being built again says so until it has what was there at 
 });
 
 test('a transfer under a key is refused while the statements cannot say whether the key was used', async () => {
-  const appended: unknown[] = [];
-  const parts = {
-    log: { append: async (records: unknown) => void appended.push(records) },
-    portfolios: { get: async () => ({ version: 1 }) },
-    statementLag: { trouble: () => 'the account statements are catching up' },
-    logger: SILENT,
-  } as unknown as AccountRouteParts;
-  const deposit = accountRoutes(parts).find(({ path }) => path.endsWith('/deposits'));
-  const answer = await deposit?.handle({
-    params: { accountId: ACCOUNT },
-    headers: { 'x-idempotency-key': 'k' },
-    body: { amount: '10' },
-  } as never);
-  assert(answer?.kind === 'problem');
-  assert.equal(answer.problem.status, 503);
-  assert.deepEqual(appended, []);
+  const platform = await openPlatform();
+  try {
+    const { log, cache, portfolios, relational, context } = platform;
+    const opened = await platform.call('POST', '/operator/accounts', { body: { name: 'Ada', cash: '100' } });
+    const accountId = String(bodyOf(opened)['accountId']);
+    let trouble: string | null = 'the account statements are catching up';
+    const routes = accountRoutes({
+      log,
+      cache,
+      portfolios,
+      statements: relational.statements,
+      accounts: relational.accounts,
+      statementLag: { trouble: () => trouble },
+      runtime: context.runtime,
+      logger: SILENT,
+      waitMs: 5_000,
+    });
+    const deposit = (headers: Record<string, string>) =>
+      callerOf([{ routes }])('POST', `/operator/accounts/${accountId}/deposits`, {
+        headers,
+        body: { amount: '10' },
+      });
+    // Of the account only: each partition has controls of its own.
+    const commands = async () => {
+      const partitions = await log.extents(TOPIC.tradeOrders);
+      const records = await Promise.all(
+        partitions.map((place) => log.read({ ...place, offset: place.firstOffset }, 1_000)),
+      );
+      return records.flat().filter(({ key }) => key === accountId).length;
+    };
+    const before = await commands();
+    const refused = await deposit({ 'x-idempotency-key': 'k' });
+    assert(refused.kind === 'problem');
+    assert.equal(refused.problem.status, 503);
+    assert.match(refused.problem.detail, /the account statements are catching up/);
+    assert.equal(await commands(), before);
+    assert.equal(statusOf(await deposit({})), 200, 'without a key there is nothing to look up');
+    trouble = null;
+    assert.equal(statusOf(await deposit({ 'x-idempotency-key': 'k' })), 200);
+    assert.equal(await commands(), before + 2);
+  } finally {
+    await platform.close();
+  }
 });

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Money } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
+import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
 import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
@@ -87,6 +89,17 @@ test('concurrent twins under one key append one order, and all get its answer', 
   const answers = await Promise.all(Array.from({ length: 20 }, () => place(BODY, 'k')));
   assert.equal(appended.length, 1);
   assert.equal(new Set(answers.map((answer) => bodyOf(answer)['orderId'])).size, 1);
+});
+
+test('what is remembered with the bytes of a command is what the bytes say', async () => {
+  const { place, appended } = await door();
+  await place({ symbol: 'AAPL', side: 'buy', type: 'limit', quantity: '1.50', limitPrice: '100.00' });
+  await place({ ...BODY, clientOrderId: 'mine' }, 'k');
+  assert.equal(appended.length, 2);
+  for (const { value } of appended) {
+    assert(value !== null);
+    assert.deepEqual(readTradingInput(value), decodeTradingInput(value));
+  }
 });
 
 test('of two bodies under one key at the same time one is placed and the other is told 409', async () => {

@@ -18,6 +18,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { rememberTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type { IndexedOrder, OrderIndex } from '#infrastructure/relational/stores.ts';
@@ -164,11 +165,9 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
       ...order,
     };
     const context = { sourceService: SOURCE_SERVICE, ...(traceparent === undefined ? {} : { traceparent }) };
-    const record: NewRecord = {
-      topic: TOPIC.tradeOrders,
-      key: accountId,
-      value: encodeTradingInput(command, context),
-    };
+    const value = encodeTradingInput(command, context);
+    rememberTradingInput(value, command);
+    const record: NewRecord = { topic: TOPIC.tradeOrders, key: accountId, value };
     const appended = await appendPatiently(log, [record], parts);
     switch (appended.kind) {
       case 'appended': {

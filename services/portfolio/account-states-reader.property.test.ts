@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AccountHeadEntity, PositionEntity } from '#domain/data/account-state.ts';
-import { encodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol as Ticker } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';

@@ -7,9 +7,9 @@
  * and these are kept only once the store has taken it.
  */
 import type { AccountHeadEntity, PositionEntity } from '#domain/data/account-state.ts';
-import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { type AccountId, parseAccountId, parseSymbol, type Symbol } from '#domain/data/identifiers.ts';
 import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
+import { readAccountState } from '#infrastructure/event-log/decode-once.ts';
 import type { LogRecord, Position, TopicPartition } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import { foldAccount } from './fold-account.ts';
@@ -192,7 +192,7 @@ function changeOf(record: LogRecord): Change {
     if (symbol === null) return { kind: 'unreadable', reason: 'the key names no symbol' };
     return { kind: 'position', accountId, symbol, position: null };
   }
-  const decoded = decodeAccountStateEntity(record.value);
+  const decoded = readAccountState(record.value);
   if (decoded.kind === 'unreadable') return { kind: 'unreadable', reason: decoded.reason };
   const entity = decoded.value;
   if (entity.kind === 'account' && entity.accountId === accountId)

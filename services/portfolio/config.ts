@@ -4,7 +4,7 @@ import { type ConfigurationOf, integerOption } from '#infrastructure/core/option
 export const portfolioOptions = {
   batchSize: integerOption({
     name: 'portfolio_batch_size',
-    default: '2000',
+    default: '1000',
     unit: 'records',
     sentence: 'How many changes the portfolio and statement consumers take at once, at most.',
     minimum: 1,
@@ -12,10 +12,17 @@ export const portfolioOptions = {
   }),
   lingerMs: integerOption({
     name: 'portfolio_linger_ms',
-    default: '5',
+    default: '10',
     unit: 'ms',
-    sentence:
-      'How long changes gather before portfolios and statements are written, once they have caught up.',
+    sentence: 'How long changes gather before portfolios are written, once they have caught up.',
+    minimum: 0,
+    maximum: 10_000,
+  }),
+  statementLingerMs: integerOption({
+    name: 'statement_linger_ms',
+    default: '25',
+    unit: 'ms',
+    sentence: 'How long entries gather before statements are written, once they have caught up.',
     minimum: 0,
     maximum: 10_000,
   }),

@@ -6,11 +6,11 @@
  */
 
 import { TOPIC } from '#domain/data/topics.ts';
-import { decodeLedgerEntry } from '#domain/data/trading-output-codec.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { readLedgerEntry } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
@@ -69,12 +69,12 @@ export function createPortfolioService(
     metrics,
     crash,
     maxRecords: config.batchSize,
-    lingerMs: config.lingerMs,
   };
   const loops = [
     createConsumerLoop({
       ...shared,
       group: PORTFOLIO_GROUP,
+      lingerMs: config.lingerMs,
       topics: [TOPIC.accountStates],
       handle: (records) => states.handle(records),
       onAssigned: (partitions) => states.forget(partitions),
@@ -83,9 +83,10 @@ export function createPortfolioService(
     createConsumerLoop({
       ...shared,
       group: STATEMENTS_GROUP,
+      lingerMs: config.statementLingerMs,
       topics: [TOPIC.ledgerEntries],
       async handle(records) {
-        const entries = await readRecords(log, STATEMENTS_GROUP, records, decodeLedgerEntry);
+        const entries = await readRecords(log, STATEMENTS_GROUP, records, readLedgerEntry);
         if (entries.length > 0)
           await ports.statements.append(entries.map(({ value }) => statementLine(value)));
         return positionsAfter(records);

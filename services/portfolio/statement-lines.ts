@@ -1,11 +1,11 @@
 /** What a ledger entry is on the statement of its account. Pure. */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { LedgerEntry } from '#domain/data/trading-events.ts';
+import type { LedgerEntry, Recorded } from '#domain/data/trading-events.ts';
 import type { StatementLine } from '#infrastructure/relational/stores.ts';
 
 const CASH = 'USD';
 
-export function statementLine(entry: LedgerEntry): StatementLine {
+export function statementLine(entry: Recorded<LedgerEntry>): StatementLine {
   let cashChange = 0n;
   let quantityChange: bigint | null = null;
   for (const { account, asset, amount } of entry.postings) {

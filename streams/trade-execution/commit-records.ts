@@ -4,7 +4,7 @@
  * owner writes it, the replay compares with it.
  */
 import type { PartitionHeadEntity } from '#domain/data/account-state.ts';
-import { encodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
+import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import { encodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';

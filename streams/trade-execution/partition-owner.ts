@@ -18,7 +18,11 @@ import type { PartitionState } from '#domain/trading/engine.ts';
 import { applyInput, currentControls, stateHash, takeChangedEntities } from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
-import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
+import {
+  readTradingInput,
+  rememberAccountState,
+  rememberTradingOutput,
+} from '#infrastructure/event-log/decode-once.ts';
 import type {
   EventLog,
   LogRecord,
@@ -128,14 +132,20 @@ export class PartitionOwner {
       }
       for (const output of applyInput(this.#state, decoded.value)) {
         outputs += 1;
-        written.push(outputRecord(output, this.partition));
+        const record = outputRecord(output, this.partition);
+        if (record.value !== null) rememberTradingOutput(record.value, output);
+        written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
       applied += 1;
     }
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
-    for (const change of takeChangedEntities(this.#state)) written.push(entityRecord(change, this.partition));
+    for (const change of takeChangedEntities(this.#state)) {
+      const record = entityRecord(change, this.partition);
+      if (record.value !== null && change.entity !== null) rememberAccountState(record.value, change.entity);
+      written.push(record);
+    }
     written.push(
       ...headRecords({
         kind: 'head',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { maximum, minimum, type Price } from '#domain/data/decimal.ts';
+import { MAX_SCALED, maximum, minimum, type Price, type Quantity } from '#domain/data/decimal.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
+import { decodeTradingInput, encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { marketEvent, price, quantity } from '#tests/in-process/platform.ts';
 import { batchPrices } from './price-batching.ts';
 
@@ -87,4 +88,18 @@ test('the same events give the same batches, ids included; a repeated event chan
   const [batch] = batchPrices([first, first], WINDOW_MS, 0);
   assert.equal(batch?.prices[0]?.tradedSize, quantity('5'));
   assert.equal(batch?.prices[0]?.low, price('10'));
+});
+
+test('a batch is read back from its record as it was made, however much was traded in it', () => {
+  const much = MAX_SCALED as Quantity;
+  const flood = fc.array(fc.constantFrom(much, quantity('1'), null), { maxLength: 20 });
+  fc.assert(
+    fc.property(flood, (sizes) => {
+      const events = sizes.map((size, at) => marketEvent('AAPL', at + 1, '10', 1_000, { size }));
+      for (const batch of batchPrices(events, WINDOW_MS, 0)) {
+        const bytes = encodeTradingInput(batch, { sourceService: 'trade-execution' });
+        assert.deepEqual(decodeTradingInput(bytes), { kind: 'decoded', value: batch });
+      }
+    }),
+  );
 });

@@ -4,7 +4,7 @@
  *
  * Ids follow from the events taken in, so that a sequencer that repeats itself after a crash repeats its ids.
  */
-import type { Price, Quantity } from '#domain/data/decimal.ts';
+import { fits, type Price, type Quantity } from '#domain/data/decimal.ts';
 import type { CommandId, Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
@@ -59,9 +59,16 @@ function take(open: Map<Symbol, OpenPrice>, event: MarketEvent): void {
   // A repeat of what is already in: ingestion numbers each symbol's events without gaps.
   if (event.sequence <= price.last.sequence) return;
   price.last = event;
-  if (event.size !== null) price.tradedSize = (price.tradedSize ?? 0n) + event.size;
+  price.tradedSize = tradedSize(price.tradedSize, event.size);
   if (event.price < price.low) price.low = event.price;
   if (event.price > price.high) price.high = event.price;
+}
+
+/** A sum that no decimal can hold stays where it was: nobody could read the batch. */
+function tradedSize(soFar: bigint | null, size: bigint | null): bigint | null {
+  if (size === null) return soFar;
+  const sum = (soFar ?? 0n) + size;
+  return fits(sum) ? sum : soFar;
 }
 
 function batchOf(open: ReadonlyMap<Symbol, OpenPrice>, timeMs: number, ingestTimeMs: number): PriceBatch {

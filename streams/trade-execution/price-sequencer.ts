@@ -13,7 +13,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
 import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
-import { readMarketEvent } from '#infrastructure/event-log/decode-once.ts';
+import { readMarketEvent, rememberTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type {
   Consumer,
   EventLog,
@@ -55,6 +55,7 @@ export function sequencedRecords(
   }
   for (const batch of batchPrices(events, windowMs, ingestTimeMs)) {
     const value = encodeTradingInput(batch, SOURCE);
+    rememberTradingInput(value, batch);
     for (let partition = 0; partition < partitions; partition += 1) {
       written.push({ topic: TOPIC.tradeOrders, partition, key: null, value });
     }

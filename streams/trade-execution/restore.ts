@@ -1,16 +1,21 @@
 /**
  * Restores a partition from its compacted `account_states`, and checks it against the head that the last commit
- * wrote. The topic is read in pages, and of each key only the last record is kept and decoded.
+ * wrote.
  */
-import type { AccountStateEntity, PartitionHeadEntity } from '#domain/data/account-state.ts';
+import type { PartitionHeadEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { decodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import { createPartition, type PartitionState, restorePartition, stateHash } from '#domain/trading/engine.ts';
+import {
+  createPartition,
+  type EntityChange,
+  PartitionRestore,
+  type PartitionState,
+  stateHash,
+} from '#domain/trading/engine.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
-import { HEAD_KEY } from './commit-records.ts';
 
-const PAGE_RECORDS = 10_000;
+const PAGE_RECORDS = 1_000;
 
 /** What an owner begins with. */
 export interface RestoredPartition {
@@ -26,17 +31,13 @@ export class CorruptState extends Error {
 }
 
 export async function restore(log: EventLog, partition: number): Promise<RestoredPartition> {
-  const latest = await latestByKey(log, partition);
-  const headRecord = latest.get(HEAD_KEY);
-  latest.delete(HEAD_KEY);
-  if (headRecord === undefined) {
-    if (latest.size > 0) throw corrupt(partition, 'holds entities but no head');
+  const { head, entities, finish } = await readStates(log, partition);
+  if (head === null) {
+    if (entities > 0) throw corrupt(partition, 'holds entities but no head');
     return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
   }
-  const head = decodeEntity(headRecord);
-  if (head.kind !== 'head' || head.partition !== partition)
-    throw corrupt(partition, 'has another head than its own');
-  const state = restoreChecked(partition, latest.values());
+  if (head.partition !== partition) throw corrupt(partition, 'has another head than its own');
+  const state = checked(partition, finish);
   const restoredHash = stateHash(state);
   if (restoredHash !== head.stateHash) {
     throw corrupt(partition, `was restored with hash ${restoredHash}, but its head says ${head.stateHash}`);
@@ -73,9 +74,43 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
   }
 }
 
-function restoreChecked(partition: number, records: Iterable<LogRecord>): PartitionState {
+interface ReadStates {
+  readonly head: PartitionHeadEntity | null;
+  /** How many records there were beside it. */
+  readonly entities: number;
+  finish(): PartitionState;
+}
+
+/** Page by page, and what was read of a page goes into the state at once: in memory it takes a multiple of the log's bytes. */
+async function readStates(log: EventLog, partition: number): Promise<ReadStates> {
+  const extents = await log.extents(TOPIC.accountStates);
+  const extent = extents.find((each) => each.partition === partition);
+  if (extent === undefined) throw corrupt(partition, 'is not a partition of the topic');
+  const restoring = new PartitionRestore(partition);
+  let head: PartitionHeadEntity | null = null;
+  let entities = 0;
+  let offset = extent.firstOffset;
+  while (offset < extent.nextOffset) {
+    const page = await log.read({ topic: TOPIC.accountStates, partition, offset }, PAGE_RECORDS);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    for (const record of page) {
+      const change = changeOf(record);
+      if (change.entity?.kind === 'head') {
+        head = change.entity;
+        continue;
+      }
+      checked(partition, () => restoring.take(change));
+      entities += 1;
+    }
+    offset = last.offset + 1;
+  }
+  return { head, entities, finish: () => restoring.finish() };
+}
+
+function checked<Value>(partition: number, work: () => Value): Value {
   try {
-    return restorePartition(partition, decodeAll(records));
+    return work();
   } catch (error) {
     if (error instanceof Error && error.name === 'InvariantViolation') {
       throw corrupt(partition, `contradicts itself (${error.message})`, error);
@@ -84,38 +119,14 @@ function restoreChecked(partition: number, records: Iterable<LogRecord>): Partit
   }
 }
 
-async function latestByKey(log: EventLog, partition: number): Promise<Map<string, LogRecord>> {
-  const extents = await log.extents(TOPIC.accountStates);
-  const extent = extents.find((each) => each.partition === partition);
-  if (extent === undefined) throw corrupt(partition, 'is not a partition of the topic');
-  const latest = new Map<string, LogRecord>();
-  let offset = extent.firstOffset;
-  while (offset < extent.nextOffset) {
-    const page = await log.read({ topic: TOPIC.accountStates, partition, offset }, PAGE_RECORDS);
-    const last = page.at(-1);
-    if (last === undefined) break;
-    for (const record of page) {
-      if (record.key === null)
-        throw corrupt(partition, `has a record without a key at offset ${record.offset}`);
-      if (record.value === null) latest.delete(record.key);
-      else latest.set(record.key, record);
-    }
-    offset = last.offset + 1;
-  }
-  return latest;
-}
-
-function* decodeAll(records: Iterable<LogRecord>): Generator<AccountStateEntity> {
-  for (const record of records) yield decodeEntity(record);
-}
-
-function decodeEntity(record: LogRecord): AccountStateEntity {
-  if (record.value === null) throw corrupt(record.partition, `has a tombstone at offset ${record.offset}`);
-  const decoded = decodeAccountStateEntity(record.value);
+function changeOf({ partition, offset, key, value }: LogRecord): EntityChange {
+  if (key === null) throw corrupt(partition, `has a record without a key at offset ${offset}`);
+  if (value === null) return { key, entity: null };
+  const decoded = decodeAccountStateEntity(value);
   if (decoded.kind === 'unreadable') {
-    throw corrupt(record.partition, `has an unreadable record at offset ${record.offset}: ${decoded.reason}`);
+    throw corrupt(partition, `has an unreadable record at offset ${offset}: ${decoded.reason}`);
   }
-  return decoded.value;
+  return { key, entity: decoded.value };
 }
 
 function corrupt(partition: number, what: string, cause?: unknown): CorruptState {

@@ -4,7 +4,7 @@ import { type ConfigurationOf, integerOption } from '#infrastructure/core/option
 export const tradePersistenceOptions = {
   batchSize: integerOption({
     name: 'persistence_batch_size',
-    default: '2000',
+    default: '1000',
     unit: 'records',
     sentence: 'How many trades go to history and analytics in one write, at most.',
     minimum: 1,
@@ -12,7 +12,7 @@ export const tradePersistenceOptions = {
   }),
   historyLingerMs: integerOption({
     name: 'history_linger_ms',
-    default: '20',
+    default: '50',
     unit: 'ms',
     sentence: 'How long trades gather before they are written to history, once it has caught up.',
     minimum: 0,
@@ -20,7 +20,7 @@ export const tradePersistenceOptions = {
   }),
   analyticsLingerMs: integerOption({
     name: 'analytics_linger_ms',
-    default: '100',
+    default: '250',
     unit: 'ms',
     sentence: 'How long trades gather before they are written to analytics, once it has caught up.',
     minimum: 0,

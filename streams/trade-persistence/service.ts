@@ -5,7 +5,7 @@
  * which makes at-least-once delivery enough.
  */
 import { TOPIC } from '#domain/data/topics.ts';
-import type { TradeExecuted } from '#domain/data/trading-events.ts';
+import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import {
   type ConsumerLoop,
@@ -36,7 +36,7 @@ export function createTradePersistenceStream(
   function loop(
     group: string,
     lingerMs: number,
-    store: (events: readonly TradeExecuted[]) => Promise<void>,
+    store: (events: readonly Recorded<TradeExecuted>[]) => Promise<void>,
   ): ConsumerLoop {
     return createConsumerLoop({
       log: ports.log,

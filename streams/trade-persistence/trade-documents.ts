@@ -1,9 +1,9 @@
 /** What an executed event becomes in history (every outcome) and in analytics (executions only). Pure. */
-import type { TradeExecuted } from '#domain/data/trading-events.ts';
+import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { AnalyticsTrade } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import type { TradeDocument } from '#infrastructure/trade-history/trade-history.ts';
 
-export function historyDocument(event: TradeExecuted): TradeDocument {
+export function historyDocument(event: Recorded<TradeExecuted>): TradeDocument {
   const { outcome } = event;
   const executed = outcome.status === 'EXECUTED' ? outcome : null;
   return {
@@ -22,7 +22,7 @@ export function historyDocument(event: TradeExecuted): TradeDocument {
 }
 
 /** `null` for an order that was not executed: analytics counts what traded. */
-export function analyticsTrade(event: TradeExecuted): AnalyticsTrade | null {
+export function analyticsTrade(event: Recorded<TradeExecuted>): AnalyticsTrade | null {
   if (event.outcome.status !== 'EXECUTED') return null;
   return {
     eventId: event.eventId,

@@ -10,7 +10,7 @@ import type {
   Symbol as Ticker,
 } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { TradeExecuted } from '#domain/data/trading-events.ts';
+import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import { encodeTradingOutput } from '#domain/data/trading-output-codec.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -32,7 +32,7 @@ import { historyDocument } from './trade-documents.ts';
 
 const ACCOUNT = derivedUuid('account') as AccountId;
 
-function trade(at: number, outcome: 'EXECUTED' | 'FAILED_INSUFFICIENT_FUNDS'): TradeExecuted {
+function trade(at: number, outcome: 'EXECUTED' | 'FAILED_INSUFFICIENT_FUNDS'): Recorded<TradeExecuted> {
   return {
     type: 'TradeExecuted',
     eventId: `event-${at}` as EventId,
@@ -59,7 +59,7 @@ function trade(at: number, outcome: 'EXECUTED' | 'FAILED_INSUFFICIENT_FUNDS'): T
   };
 }
 
-async function appendTrades(log: EventLog, trades: readonly TradeExecuted[]): Promise<void> {
+async function appendTrades(log: EventLog, trades: readonly Recorded<TradeExecuted>[]): Promise<void> {
   await log.append(
     trades.map((each) => ({
       topic: TOPIC.tradeExecuted,

@@ -139,12 +139,14 @@ test('a disk that fills up: every order is answered, nothing accepted is lost, a
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
 });
 
-test('a data folder that may not be written stops the start with a sentence that says what to do', {
+test('a data folder that may not be written can be verified, and stops the start with a sentence that says what to do', {
   skip,
 }, async () => {
   assert.ok(disk !== null);
   disk.remount('ro');
   try {
+    const verified = await runVia(disk.via, 'verify', '--deep', '--data', join(disk.path, 'data'));
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr);
     for (const name of ['data', 'new']) {
       const data = join(disk.path, name);
       const started = await runVia(disk.via, 'start', '--data', data, '--port', '0', '--log-level', 'error');

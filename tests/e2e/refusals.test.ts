@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { connect } from './api.ts';
-import { run, startProgram, temporaryFolder } from './program.ts';
+import { connect, member } from './api.ts';
+import { run, runJson, startProgram, temporaryFolder } from './program.ts';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
@@ -166,8 +166,18 @@ test('a backup taken while it runs restores to the same accounts', async () => {
   assert.equal(again.code, 1);
   assert.match(again.stderr, /not empty/);
   await program.end('SIGTERM');
-  assert.equal((await run('restore', copy, '--data', back)).code, 0);
-  assert.equal((await run('verify', '--data', back)).code, 0);
+  const restoredRecords = member(await runJson('restore', copy, '--data', back), 'records');
+  const file = join(folder.path, 'log.ndjson.gz');
+  const imported = join(folder.path, 'imported');
+  assert.ok(Number(restoredRecords) > 0);
+  for (const words of [
+    ['verify', '--data', back],
+    ['export', file, '--data', back],
+    ['verify', file],
+    ['import', file, '--data', imported],
+    ['verify', '--data', imported],
+  ])
+    assert.equal(member(await runJson(...words), 'records'), restoredRecords, words.join(' '));
   const restored = await startProgram('--data', back, '--feed', 'none', '--log-level', 'error');
   const api = connect(restored.url);
   const portfolio = await api.request('GET', `/v1/portfolio/${accountId}?minVersion=2`, {

@@ -142,7 +142,7 @@ export type Caller = (
 ) => Promise<HttpResult>;
 
 /** Finds the route of a path as the gateway would, and calls its handler. */
-export function callerOf(services: readonly Service[]): Caller {
+export function callerOf(services: readonly Pick<Service, 'routes'>[]): Caller {
   const routes = services.flatMap((service) => service.routes);
   return async (method, path, request = {}) => {
     for (const route of routes) {

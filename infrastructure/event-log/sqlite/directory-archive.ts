@@ -102,6 +102,12 @@ class DirectoryArchive implements LogArchive {
     }));
   }
 
+  count(place: TopicPartition): number {
+    const { id } = this.#registry.partition(place);
+    const sql = `SELECT count(*) AS records FROM ${recordsTable(id)}`;
+    return Number(translating(() => this.#db.prepare(sql).get())?.['records']);
+  }
+
   *records(place: TopicPartition): Generator<ArchivedRecord> {
     const { id, topic, partition } = this.#registry.partition(place);
     const compacted = topic.spec.cleanup.kind === 'compact';

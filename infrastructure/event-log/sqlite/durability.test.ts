@@ -125,3 +125,46 @@ test('pages come back into the database while the log is written, and all of it 
     await under.dispose();
   }
 });
+
+test('while pages are copied back, what is durable is answered already and the next transaction waits', async () => {
+  const disk = Promise.withResolvers<void>();
+  let copying = false;
+  const under = await openSqliteLogUnderTest({
+    openSync: (directory) => {
+      const sync = openLogSync(directory);
+      return {
+        ...sync,
+        async database() {
+          copying = true;
+          await disk.promise;
+          await sync.database();
+        },
+      };
+    },
+  });
+  try {
+    const { log } = under;
+    await log.ensureTopics([RETAINED]);
+    const value = new Uint8Array(60_000).fill(7);
+    let answered = 0;
+    const append = async () => {
+      await log.append([{ topic: 'orders', partition: 0, key: null, value }]);
+      answered += 1;
+    };
+    for (let count = 0; count < 1_000 && !copying; count += 1) {
+      await append();
+      for (let turns = 0; turns < 3; turns += 1) await turn();
+    }
+    assert(copying, 'no pages were copied');
+    const before = answered;
+    const next = append();
+    for (let count = 0; count < TURNS; count += 1) await turn();
+    assert.equal(answered, before);
+    disk.resolve();
+    await next;
+    assert.equal(answered, before + 1);
+  } finally {
+    disk.resolve();
+    await under.dispose();
+  }
+});

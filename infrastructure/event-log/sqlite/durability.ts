@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Timers } from '#infrastructure/core/runtime.ts';
 import type { LogSync } from './log-sync.ts';
 
 /** Pages in the write-ahead log, estimated, after which they are copied into the database. */
@@ -17,13 +18,15 @@ const ADVICE = 'Look after the disk, then restart the program.';
 export class Durability {
   readonly #db: DatabaseSync;
   readonly #sync: LogSync;
+  readonly #timers: Timers;
   readonly #logger: Logger;
   #pagesToCopy = 0;
   #refusal: OperatingError | null = null;
 
-  constructor(db: DatabaseSync, sync: LogSync, logger: Logger) {
+  constructor(db: DatabaseSync, sync: LogSync, timers: Timers, logger: Logger) {
     this.#db = db;
     this.#sync = sync;
+    this.#timers = timers;
     this.#logger = logger;
   }
 
@@ -37,26 +40,43 @@ export class Durability {
     this.#pagesToCopy += partitions * PAGES_PER_PARTITION + bytes / BYTES_PER_PAGE;
     try {
       await this.#sync.writeAheadLog();
-      if (this.#pagesToCopy < CHECKPOINT_PAGES) return null;
-      this.#pagesToCopy = 0;
-      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
-      await this.#sync.database();
       return null;
     } catch (cause) {
-      this.#logger.error(
-        { err: cause },
-        'the event log could not be synced; it takes nothing more until a restart',
-      );
-      this.#refusal = new OperatingError(
-        'LOG_UNAVAILABLE',
-        `The event log takes nothing more since the disk failed to sync it. ${ADVICE}`,
-        { retry: 'retry', cause },
-      );
+      this.#refuse(cause);
       return new OperatingError(
         'LOG_OUTCOME_UNKNOWN',
         `The disk failed to sync the event log; the records may be there. ${ADVICE}`,
         { retry: 'unknown', cause },
       );
     }
+  }
+
+  /**
+   * Copies pages back into the database, when there are many. What was committed before is durable without it, but the
+   * next transaction waits for it, since it may write over the write-ahead log from its start.
+   */
+  async copyBack(): Promise<void> {
+    if (this.#pagesToCopy < CHECKPOINT_PAGES || this.#refusal !== null) return;
+    this.#pagesToCopy = 0;
+    // The answers to what is durable go out first.
+    await this.#timers.yieldTurn();
+    try {
+      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
+      await this.#sync.database();
+    } catch (cause) {
+      this.#refuse(cause);
+    }
+  }
+
+  #refuse(cause: unknown): void {
+    this.#logger.error(
+      { err: cause },
+      'the event log could not be synced; it takes nothing more until a restart',
+    );
+    this.#refusal = new OperatingError(
+      'LOG_UNAVAILABLE',
+      `The event log takes nothing more since the disk failed to sync it. ${ADVICE}`,
+      { retry: 'retry', cause },
+    );
   }
 }

@@ -77,6 +77,7 @@ export class Expiry {
     this.#parts.writer.inTransaction(() => {
       for (const row of due) remove.run(Number(row['offset']));
     });
+    partition.tail?.clear();
     return due.length;
   }
 

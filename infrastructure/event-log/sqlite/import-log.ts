@@ -175,6 +175,7 @@ export async function openLogArchiveFromExport(
       heads: () => archive.heads(),
       groupPositions: () => archive.groupPositions(),
       producerEpochs: () => archive.producerEpochs(),
+      count: (place) => archive.count(place),
       records: (place) => archive.records(place),
       close: () => {
         archive.close();

@@ -2,7 +2,7 @@
  * Makes what SQLite has written durable, on libuv's threads: the thread that answers orders never waits for the disk.
  *
  *   COMMIT (no sync) ─▶ sync of the write-ahead log ─▶ answers, and consumers hear of it
- *   now and then, between two transactions: pages into the database (no sync) ─▶ sync of the database
+ *   now and then, after the answers and before the next transaction: pages into the database (no sync) ─▶ sync of the database
  *
  * SQLite itself would do both within COMMIT. The order is the same here: nothing is answered or read before the
  * write-ahead log is on disk, and that is written over from its start only once the database is.

@@ -3,7 +3,7 @@
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
  *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
- *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers
+ *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers ─▶ pages copied back, if due
  *
  * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
  * batches. What is not synced yet, nobody sees.
@@ -210,6 +210,9 @@ export class LogWriter {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
       await this.#flush(this.#take());
+      await this.#options.durability.copyBack();
+      const { refusal } = this.#options.durability;
+      if (refusal !== null) for (const queued of this.#queue.splice(0)) queued.reject(refusal);
       this.#syncing = null;
       resolve();
     }
@@ -274,12 +277,10 @@ export class LogWriter {
       return;
     }
     if (writing.length > 0) {
-      const { durability } = this.#options;
       const bytes = writing.reduce((sum, queued) => sum + queued.bytes, 0);
-      const failure = await durability.makeDurable(touched.size, bytes);
+      const failure = await this.#options.durability.makeDurable(touched.size, bytes);
       if (failure !== null) {
         for (const queued of taken) queued.reject(failure);
-        for (const queued of this.#queue.splice(0)) queued.reject(durability.refusal);
         return;
       }
     }

@@ -93,7 +93,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
         db: this.#db,
         storage: this.#storage,
         heads,
-        durability: new Durability(this.#db, sync, options.logger),
+        durability: new Durability(this.#db, sync, options.runtime.timers, options.logger),
         runtime: options.runtime,
         logger: options.logger,
         sealsPartition: () => this.#registry.partition({ topic: SEALS_TOPIC.name, partition: 0 }),

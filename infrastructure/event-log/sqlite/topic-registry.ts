@@ -120,7 +120,7 @@ export class TopicRegistry {
   ): void {
     const partitions: PartitionState[] = [];
     const state: TopicState = { id: topic.id, spec: topic.spec, partitions };
-    const keepsTail = topic.spec.cleanup.kind === 'retain' && topic.spec.name !== TOPIC.logSeals;
+    const keepsTail = topic.spec.name !== TOPIC.logSeals;
     for (const row of rows) {
       partitions.push({
         topic: state,

@@ -81,14 +81,14 @@ function asFileError(error: unknown, path: string): Error {
       cause: error,
     });
   }
-  return new OperatingError(
-    'MARKET_FILE_UNREADABLE',
-    `The file ${path} cannot be read: ${reasonOf(message)}.`,
-    {
-      retry: 'never',
-      cause: error,
-    },
-  );
+  const sentence =
+    code === 'Z_BUF_ERROR'
+      ? 'is cut off: its compression ends too early. Nothing of it was used; put the whole file there.'
+      : `cannot be read: ${reasonOf(message)}.`;
+  return new OperatingError('MARKET_FILE_UNREADABLE', `The file ${path} ${sentence}`, {
+    retry: 'never',
+    cause: error,
+  });
 }
 
 /** DuckDB begins with the kind of error, and after the first line shows its query. */

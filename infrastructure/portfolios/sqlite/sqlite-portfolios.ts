@@ -62,7 +62,8 @@ const WRITE = `
     holdings = excluded.holdings, shares_reserved = excluded.shares_reserved,
     last_updated_ms = excluded.last_updated_ms
   WHERE excluded.version > trading_portfolios.version`;
-const READ_HEAD = 'SELECT version, state_hash FROM trading_portfolios WHERE user_id = ?';
+/** Right after `WRITE`: what is stored, if that wrote nothing. */
+const READ_HEAD = 'SELECT version, state_hash FROM trading_portfolios WHERE user_id = ? AND changes() = 0';
 
 export async function openSqlitePortfolios(options: SqlitePortfoliosOptions): Promise<PortfolioStore> {
   const file = { path: options.path, format: FORMAT, cacheKib: CACHE_KIB };
@@ -100,7 +101,7 @@ class SqlitePortfolios implements PortfolioStore {
     for (const portfolio of portfolios) assertPossible(portfolio);
     if (portfolios.length === 0) return [];
     try {
-      // Each write is followed by a look at what is stored then, before the next item's write.
+      // A write that changed nothing is followed by a look at what is stored then, before the next item's write.
       const results = await this.#writer.write(
         portfolios.flatMap((portfolio) => [
           writeStep(portfolio),
@@ -179,9 +180,10 @@ function toOutcome(
   written: SqliteStepResult | undefined,
   head: SqliteStepResult | undefined,
 ): PutOutcome {
-  const stored = head?.rows[0];
-  assert(written !== undefined && stored !== undefined, 'after a write there is a stored version');
+  assert(written !== undefined && head !== undefined, 'every step is answered');
   if (written.changes > 0) return { kind: 'written' };
+  const [stored] = head.rows;
+  assert(stored !== undefined, 'what is not written is not newer than what is stored');
   const storedVersion = Number(stored['version']);
   const storedHash = String(stored['state_hash']);
   return storedVersion === portfolio.version && storedHash !== portfolio.stateHash

@@ -1,17 +1,21 @@
 /**
- * Splits rows into statements. SQLite binds at most 32,766 values to one, PostgreSQL 65,535; and a few sizes
- * only, so that prepared statements are found again.
+ * Splits ids into lists to ask for. SQLite binds at most 32,766 values to a statement, PostgreSQL 65,535; and a few
+ * sizes only, so that prepared statements are found again.
  */
 const LARGE = 128;
 const SMALL = 8;
 
-export function inStatements<Row>(rows: readonly Row[]): readonly (readonly Row[])[] {
-  const statements: (readonly Row[])[] = [];
+export function inStatements<Id>(ids: readonly Id[]): readonly (readonly Id[])[] {
+  const statements: (readonly Id[])[] = [];
   let start = 0;
-  while (start < rows.length) {
-    const left = rows.length - start;
-    const size = left >= LARGE ? LARGE : left >= SMALL ? SMALL : 1;
-    statements.push(rows.slice(start, start + size));
+  while (start < ids.length) {
+    const left = ids.length - start;
+    const size = left > SMALL ? LARGE : left > 1 ? SMALL : 1;
+    const some = ids.slice(start, start + size);
+    const last = some.at(-1);
+    // Asked for twice, found once.
+    while (last !== undefined && some.length < size) some.push(last);
+    statements.push(some);
     start += size;
   }
   return statements;

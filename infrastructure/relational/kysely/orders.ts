@@ -11,6 +11,7 @@ import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '../stores.ts';
 import { inStatements } from './batches.ts';
+import { listStatement } from './list-statement.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
 import { rowStatement } from './row-statement.ts';
@@ -42,11 +43,15 @@ const OPEN: readonly OrderStatus[] = ['ACCEPTED', 'NEW', 'PARTIALLY_FILLED'];
 export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIndex {
   const acceptance = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putAcceptance(tables, row));
   const update = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putUpdate(tables, row));
+  const whole = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putWhole(tables, row));
+  const readByIds = listStatement((ids: readonly OrderId[]) =>
+    tables.selectFrom('orders').selectAll().where('order_id', 'in', ids),
+  );
 
   async function getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]> {
     const found: IndexedOrder[] = [];
     for (const ids of inStatements(orderIds)) {
-      const rows = await tables.selectFrom('orders').selectAll().where('order_id', 'in', ids).execute();
+      const { rows } = await tables.executeQuery(readByIds(ids));
       found.push(...rows.map(toOrder));
     }
     return found;
@@ -61,10 +66,17 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
   return {
     async put(orders) {
       if (orders.length === 0) return;
-      const { acceptances, updates } = sortOut(orders);
-      await write([
+      const { acceptances, updates, both } = sortOut(orders);
+      const changes = await write([
         ...acceptances.map((order) => acceptance(toRow(order))),
         ...updates.map((order) => update(toRow(order))),
+        ...both.map((each) => whole(toRow(wholeOrder(each)))),
+      ]);
+      const known = both.filter((_, at) => changes[acceptances.length + updates.length + at] === 0);
+      if (known.length === 0) return;
+      await write([
+        ...known.map((each) => acceptance(toRow(each.acceptance))),
+        ...known.map((each) => update(toRow(each.update))),
       ]);
     },
 
@@ -166,10 +178,36 @@ function putUpdate(tables: Kysely<Tables>, row: Insertable<OrdersTable>): Compil
     );
 }
 
+/** Most orders are executed while they wait to be indexed: both of their rows are new, and written as one. */
+function putWhole(tables: Kysely<Tables>, row: Insertable<OrdersTable>): Compilable {
+  return tables
+    .insertInto('orders')
+    .values(row)
+    .onConflict((conflict) => conflict.column('order_id').doNothing());
+}
+
+interface AcceptedAndUpdated {
+  readonly acceptance: IndexedOrder;
+  readonly update: IndexedOrder;
+}
+
+/** What the two leave behind where there was nothing. */
+function wholeOrder({ acceptance, update }: AcceptedAndUpdated): IndexedOrder {
+  return {
+    ...update,
+    quantity: update.quantity ?? acceptance.quantity,
+    notional: acceptance.notional ?? update.notional,
+    clientOrderId: update.clientOrderId ?? acceptance.clientOrderId,
+    bodyDigest: acceptance.bodyDigest,
+    createdAtMs: acceptance.createdAtMs,
+  };
+}
+
 /** One row per order and kind, since PostgreSQL refuses to touch a row twice in one statement. */
 function sortOut(orders: readonly IndexedOrder[]): {
   readonly acceptances: readonly IndexedOrder[];
   readonly updates: readonly IndexedOrder[];
+  readonly both: readonly AcceptedAndUpdated[];
 } {
   const acceptances = new Map<OrderId, IndexedOrder>();
   const updates = new Map<OrderId, IndexedOrder>();
@@ -182,7 +220,15 @@ function sortOut(orders: readonly IndexedOrder[]): {
     if (other === undefined || order.accountSequence > other.accountSequence)
       updates.set(order.orderId, order);
   }
-  return { acceptances: [...acceptances.values()], updates: [...updates.values()] };
+  const both: AcceptedAndUpdated[] = [];
+  for (const [orderId, acceptance] of acceptances) {
+    const update = updates.get(orderId);
+    if (update === undefined) continue;
+    both.push({ acceptance, update });
+    acceptances.delete(orderId);
+    updates.delete(orderId);
+  }
+  return { acceptances: [...acceptances.values()], updates: [...updates.values()], both };
 }
 
 function toRow(order: IndexedOrder): Insertable<OrdersTable> {

@@ -1,0 +1,256 @@
+/**
+ * The entities of `account_states` as bytes, as `account-state-codec.ts` reads them. The kinds of which each order
+ * changes some are written field by field; the others are rare, and `JSON.stringify` writes them.
+ */
+import type {
+  AccountHeadEntity,
+  AccountStateEntity,
+  ClosedOrderEntity,
+  OpenOrderEntity,
+  OrderIntent,
+  OrderLifetime,
+  OrderProgress,
+  PositionEntity,
+} from './account-state.ts';
+import { formatScaled } from './decimal.ts';
+import {
+  beginRecord,
+  endRecord,
+  fieldName,
+  MARK,
+  writeBytes,
+  writeDecimal,
+  writeInteger,
+  writeJson,
+  writeMark,
+  writeText,
+  writeWord,
+} from './record-writer.ts';
+import type { FeeSchedule } from './trading-inputs.ts';
+
+const ACCEPTANCE_NUMBER = fieldName('acceptanceNumber');
+const ACCEPTED_AT_MS = fieldName('acceptedAtMs');
+const ACCOUNT_HASH = fieldName('accountHash');
+const ACCOUNT_ID = fieldName('accountId');
+const BODY_DIGEST = fieldName('bodyDigest');
+const BOUGHT = fieldName('bought');
+const CASH = fieldName('cash');
+const CASH_RESERVED = fieldName('cashReserved');
+const CLIENT_ORDER_ID = fieldName('clientOrderId');
+const CLOSING_NUMBER = fieldName('closingNumber');
+const COLLAR = fieldName('collar');
+const COST_BASIS = fieldName('costBasis');
+const EXPIRES_AT_MS = fieldName('expiresAtMs');
+const FEES = fieldName('fees');
+const FEES_CHARGED = fieldName('feesCharged');
+const FILLED_NOTIONAL = fieldName('filledNotional');
+const FILLED_QUANTITY = fieldName('filledQuantity');
+const FILLS = fieldName('fills');
+const FIRST_KIND = fieldName('kind', '{');
+const FIRST_PER_SHARE = fieldName('perShare', '{');
+const FIRST_SEQUENCE = fieldName('sequence', '{');
+const FIRST_SIDE = fieldName('side', '{');
+const FIRST_TIME_IN_FORCE = fieldName('timeInForce', '{');
+const INTENT = fieldName('intent');
+const KILL_SWITCH_ENGAGED = fieldName('killSwitchEngaged');
+const LIFETIME = fieldName('lifetime');
+const LIMIT_PRICE = fieldName('limitPrice');
+const LIQUIDITY_USED = fieldName('liquidityUsed');
+const MINIMUM_PER_ORDER = fieldName('minimumPerOrder');
+const NAME = fieldName('name');
+const ORDER_ID = fieldName('orderId');
+const PROGRESS = fieldName('progress');
+const QUANTITY = fieldName('quantity');
+const RATE = fieldName('rate');
+const REALISED_PROFIT = fieldName('realisedProfit');
+const RESERVED = fieldName('reserved');
+const RESERVED_CASH = fieldName('reservedCash');
+const SEQUENCE = fieldName('sequence');
+const SOLD = fieldName('sold');
+const STATUS = fieldName('status');
+const SYMBOL = fieldName('symbol');
+const TYPE = fieldName('type');
+const UPDATED_AT_MS = fieldName('updatedAtMs');
+
+export function encodeAccountStateEntity(entity: AccountStateEntity): Uint8Array {
+  beginRecord();
+  writeEntity(entity);
+  return endRecord();
+}
+
+function writeEntity(entity: AccountStateEntity): void {
+  switch (entity.kind) {
+    case 'account':
+      writeAccount(entity);
+      return;
+    case 'position':
+      writePosition(entity);
+      return;
+    case 'order':
+      writeOrder(entity);
+      return;
+    case 'closed_order':
+      writeClosedOrder(entity);
+      return;
+    default:
+      writeJson(JSON.stringify(entity, scaledAsText));
+  }
+}
+
+/** Every bigint of an entity counts 10⁻⁹ units. */
+function scaledAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? formatScaled(value) : value;
+}
+
+function writeAccount(account: AccountHeadEntity): void {
+  writeBytes(FIRST_KIND);
+  writeWord(account.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(account.accountId);
+  writeBytes(NAME);
+  writeText(account.name);
+  writeBytes(CASH);
+  writeDecimal(account.cash);
+  writeBytes(CASH_RESERVED);
+  writeDecimal(account.cashReserved);
+  writeBytes(SEQUENCE);
+  writeInteger(account.sequence);
+  writeBytes(KILL_SWITCH_ENGAGED);
+  writeJson(account.killSwitchEngaged ? 'true' : 'false');
+  writeBytes(ACCOUNT_HASH);
+  writeText(account.accountHash);
+  writeBytes(UPDATED_AT_MS);
+  writeInteger(account.updatedAtMs);
+  writeMark(MARK.closeObject);
+}
+
+function writePosition(position: PositionEntity): void {
+  const { liquidityUsed } = position;
+  writeBytes(FIRST_KIND);
+  writeWord(position.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(position.accountId);
+  writeBytes(SYMBOL);
+  writeWord(position.symbol);
+  writeBytes(QUANTITY);
+  writeDecimal(position.quantity);
+  writeBytes(RESERVED);
+  writeDecimal(position.reserved);
+  writeBytes(COST_BASIS);
+  writeDecimal(position.costBasis);
+  writeBytes(REALISED_PROFIT);
+  writeDecimal(position.realisedProfit);
+  writeBytes(LIQUIDITY_USED);
+  writeBytes(FIRST_SEQUENCE);
+  writeInteger(liquidityUsed.sequence);
+  writeBytes(BOUGHT);
+  writeDecimal(liquidityUsed.bought);
+  writeBytes(SOLD);
+  writeDecimal(liquidityUsed.sold);
+  writeMark(MARK.closeObject);
+  writeMark(MARK.closeObject);
+}
+
+function writeOrder(order: OpenOrderEntity): void {
+  writeBytes(FIRST_KIND);
+  writeWord(order.kind);
+  writeBytes(ACCOUNT_ID);
+  writeWord(order.accountId);
+  writeBytes(ORDER_ID);
+  writeWord(order.orderId);
+  writeBytes(ACCEPTANCE_NUMBER);
+  writeInteger(order.acceptanceNumber);
+  writeBytes(SYMBOL);
+  writeWord(order.symbol);
+  writeBytes(QUANTITY);
+  writeDecimal(order.quantity);
+  writeIntent(order.intent);
+  writeLifetime(order.lifetime);
+  writeProgress(order.progress);
+  writeFees(order.fees);
+  writeBytes(CLIENT_ORDER_ID);
+  if (order.clientOrderId === null) writeJson('null');
+  else writeText(order.clientOrderId);
+  writeBytes(BODY_DIGEST);
+  writeText(order.bodyDigest);
+  writeBytes(ACCEPTED_AT_MS);
+  writeInteger(order.acceptedAtMs);
+  writeMark(MARK.closeObject);
+}
+
+function writeIntent(intent: OrderIntent): void {
+  writeBytes(INTENT);
+  writeBytes(FIRST_SIDE);
+  writeWord(intent.side);
+  writeBytes(TYPE);
+  writeWord(intent.type);
+  if (intent.type === 'LIMIT') {
+    writeBytes(LIMIT_PRICE);
+    writeDecimal(intent.limitPrice);
+  } else if (intent.side === 'BUY') {
+    writeBytes(COLLAR);
+    writeDecimal(intent.collar);
+  }
+  if (intent.side === 'BUY') {
+    writeBytes(RESERVED_CASH);
+    writeDecimal(intent.reservedCash);
+  }
+  writeMark(MARK.closeObject);
+}
+
+function writeLifetime(lifetime: OrderLifetime): void {
+  writeBytes(LIFETIME);
+  writeBytes(FIRST_TIME_IN_FORCE);
+  writeWord(lifetime.timeInForce);
+  if (lifetime.timeInForce === 'DAY') {
+    writeBytes(EXPIRES_AT_MS);
+    writeInteger(lifetime.expiresAtMs);
+  }
+  writeMark(MARK.closeObject);
+}
+
+function writeProgress(progress: OrderProgress): void {
+  writeBytes(PROGRESS);
+  writeBytes(FIRST_KIND);
+  writeWord(progress.kind);
+  if (progress.kind === 'partially_filled') {
+    writeBytes(FILLED_QUANTITY);
+    writeDecimal(progress.filledQuantity);
+    writeBytes(FILLED_NOTIONAL);
+    writeDecimal(progress.filledNotional);
+    writeBytes(FEES_CHARGED);
+    writeDecimal(progress.feesCharged);
+    writeBytes(FILLS);
+    writeInteger(progress.fills);
+  }
+  writeMark(MARK.closeObject);
+}
+
+function writeFees(fees: FeeSchedule): void {
+  writeBytes(FEES);
+  writeBytes(FIRST_PER_SHARE);
+  writeDecimal(fees.perShare);
+  writeBytes(RATE);
+  writeDecimal(fees.rate);
+  writeBytes(MINIMUM_PER_ORDER);
+  writeDecimal(fees.minimumPerOrder);
+  writeMark(MARK.closeObject);
+}
+
+function writeClosedOrder(closed: ClosedOrderEntity): void {
+  writeBytes(FIRST_KIND);
+  writeWord(closed.kind);
+  writeBytes(CLOSING_NUMBER);
+  writeInteger(closed.closingNumber);
+  writeBytes(ACCOUNT_ID);
+  writeWord(closed.accountId);
+  writeBytes(ORDER_ID);
+  writeWord(closed.orderId);
+  writeBytes(BODY_DIGEST);
+  writeText(closed.bodyDigest);
+  writeBytes(STATUS);
+  writeWord(closed.status);
+  writeBytes(FILLED_QUANTITY);
+  writeDecimal(closed.filledQuantity);
+  writeMark(MARK.closeObject);
+}

@@ -1,0 +1,207 @@
+/**
+ * Writes a record's JSON straight into bytes, value by value: an execution writes some seven records an order, and as
+ * one text each would first be put together and then be taken apart again.
+ *
+ * One record at a time: `beginRecord`, what is in it, `endRecord`. Records share slabs, since an allocation for each
+ * costs more than writing it; so bytes that are kept for long should be copied.
+ */
+import { DECIMAL_PLACES, formatScaled } from './decimal.ts';
+import { formatTimestamp, isTimestampMs } from './timestamp.ts';
+
+const SLAB_BYTES = 65_536;
+/** A UTF-16 unit takes so many bytes of UTF-8 at most. */
+const BYTES_PER_UNIT = 3;
+/** Longer words cost less by way of the encoder, which is called from outside of what V8 compiles. */
+const LONGEST_BY_HAND = 10;
+const QUOTE = 34;
+const BACKSLASH = 92;
+const FIRST_PRINTED = 32;
+const ZERO = 48;
+const MINUS = 45;
+const POINT = 46;
+const COLON = 58;
+const ZONE = 90;
+const DAY_MS = 86_400_000;
+/** `YYYY-MM-DDT` */
+const DAY_LENGTH = 11;
+/** Marks of JSON. */
+export const MARK = { openList: 91, closeList: 93, closeObject: 125, comma: 44 } as const;
+const LONGEST_NUMBER = 24;
+const LONGEST_TIMESTAMP = 26;
+const ONE_UNITS = 1e9;
+const LARGEST_SMALL = 0x7fffffff;
+
+let slab = new Uint8Array(SLAB_BYTES);
+let start = 0;
+let end = 0;
+const encoder = new TextEncoder();
+
+export function beginRecord(): void {
+  // What a long record has grown is left to it.
+  if (slab.length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    end = 0;
+  }
+  start = end;
+}
+
+/** The record's bytes. */
+export function endRecord(): Uint8Array {
+  return slab.subarray(start, end);
+}
+
+/** Room for so many more bytes. What the record has so far moves to a new slab when there is none. */
+function reserve(bytes: number): void {
+  if (end + bytes <= slab.length) return;
+  const written = end - start;
+  const wider = new Uint8Array(Math.max(SLAB_BYTES, 2 * (written + bytes)));
+  wider.set(slab.subarray(start, end));
+  slab = wider;
+  start = 0;
+  end = written;
+}
+
+/** What comes before a value, made once for each name: `,"name":`, or `{"name":` for an object's first. */
+export function fieldName(name: string, mark: ',' | '{' = ','): Uint8Array {
+  return encoder.encode(`${mark}${JSON.stringify(name)}:`);
+}
+
+/** Bytes that were made once. */
+export function writeBytes(bytes: Uint8Array): void {
+  reserve(bytes.length);
+  slab.set(bytes, end);
+  end += bytes.length;
+}
+
+/** A word of ours, or an id whose form was checked at the door, as a JSON string: ASCII with nothing to escape. */
+export function writeWord(word: string): void {
+  const { length } = word;
+  reserve(length * BYTES_PER_UNIT + 2);
+  const bytes = slab;
+  let at = end;
+  bytes[at++] = QUOTE;
+  if (length > LONGEST_BY_HAND) {
+    at += encoder.encodeInto(word, bytes.subarray(at)).written;
+  } else {
+    for (let index = 0; index < length; index += 1) bytes[at++] = word.charCodeAt(index);
+  }
+  bytes[at++] = QUOTE;
+  end = at;
+}
+
+/** What is JSON already. */
+export function writeJson(json: string): void {
+  reserve(json.length * BYTES_PER_UNIT);
+  end += encoder.encodeInto(json, slab.subarray(end)).written;
+}
+
+/** One mark of JSON. */
+export function writeMark(mark: number): void {
+  reserve(1);
+  slab[end++] = mark;
+}
+
+/** Any text, as a JSON string. */
+export function writeText(text: string): void {
+  const { length } = text;
+  reserve(length * BYTES_PER_UNIT + 2);
+  const bytes = slab;
+  const first = end + 1;
+  const last = first + length;
+  const { written } = encoder.encodeInto(text, bytes.subarray(first));
+  // Nearly every text is ASCII with nothing to escape, and that is as quick to see in its bytes as anywhere.
+  let plain = written === length;
+  for (let at = first; plain && at < last; at += 1) {
+    const code = bytes[at] as number;
+    plain = code >= FIRST_PRINTED && code !== QUOTE && code !== BACKSLASH;
+  }
+  if (!plain) {
+    writeJson(JSON.stringify(text));
+    return;
+  }
+  bytes[end] = QUOTE;
+  bytes[last] = QUOTE;
+  end = last + 1;
+}
+
+/** A count of 10⁻⁹ units of any size, as a decimal in a JSON string. */
+export function writeDecimal(value: bigint): void {
+  const units = Number(value);
+  const magnitude = Math.abs(units);
+  if (magnitude > Number.MAX_SAFE_INTEGER) {
+    writeJson(`"${formatScaled(value)}"`);
+    return;
+  }
+  reserve(LONGEST_NUMBER);
+  const bytes = slab;
+  bytes[end++] = QUOTE;
+  if (units < 0) bytes[end++] = MINUS;
+  const whole = Math.floor(magnitude / ONE_UNITS);
+  writeSmall(whole);
+  let fraction = (magnitude - whole * ONE_UNITS) | 0;
+  if (fraction !== 0) {
+    bytes[end++] = POINT;
+    let places = DECIMAL_PLACES;
+    for (; fraction % 1_000 === 0; places -= 3) fraction = (fraction / 1_000) | 0;
+    for (; fraction % 10 === 0; places -= 1) fraction = (fraction / 10) | 0;
+    writeDigits(fraction, places);
+  }
+  bytes[end++] = QUOTE;
+}
+
+/** A whole number. */
+export function writeInteger(value: number): void {
+  if (!(value >= 0 && value <= LARGEST_SMALL)) {
+    writeJson(String(value));
+    return;
+  }
+  reserve(LONGEST_NUMBER);
+  writeSmall(value);
+}
+
+/** A market or wall clock time, as a JSON string. Throws a `RangeError` outside the years 1 to 9999. */
+export function writeTimestamp(timeMs: number): void {
+  if (!isTimestampMs(timeMs)) throw new RangeError(`not a timestamp in milliseconds: ${timeMs}`);
+  const dayMs = Math.floor(timeMs / DAY_MS) * DAY_MS;
+  if (dayMs !== writtenDayMs) {
+    writtenDay = encoder.encode(formatTimestamp(dayMs).slice(0, DAY_LENGTH));
+    writtenDayMs = dayMs;
+  }
+  reserve(LONGEST_TIMESTAMP);
+  slab[end++] = QUOTE;
+  writeBytes(writtenDay);
+  const seconds = Math.floor((timeMs - dayMs) / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  writeDigits(hours, 2);
+  slab[end++] = COLON;
+  writeDigits(minutes - hours * 60, 2);
+  slab[end++] = COLON;
+  writeDigits(seconds - minutes * 60, 2);
+  slab[end++] = POINT;
+  writeDigits(timeMs - dayMs - seconds * 1_000, 3);
+  slab[end++] = ZONE;
+  slab[end++] = QUOTE;
+}
+
+// Records come in time order, so nearly every one finds its day here. With the `T`.
+let writtenDay = new Uint8Array();
+let writtenDayMs = Number.NaN;
+
+/** Not negative and below 2³¹; there is room. */
+function writeSmall(value: number): void {
+  let width = 1;
+  for (let bound = 10; bound <= value; bound *= 10) width += 1;
+  writeDigits(value, width);
+}
+
+function writeDigits(value: number, width: number): void {
+  const bytes = slab;
+  let left = value | 0;
+  for (let at = end + width - 1; at >= end; at -= 1) {
+    const rest = (left / 10) | 0;
+    bytes[at] = ZERO + left - rest * 10;
+    left = rest;
+  }
+  end += width;
+}

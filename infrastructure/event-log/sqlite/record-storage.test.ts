@@ -1,0 +1,53 @@
+/** That values read from the file are those that were written, however many are read at once. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { openSqliteLogUnderTest } from './sqlite-log.testing.ts';
+
+const value = fc.option(
+  fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.constantFrom(new Uint8Array(), new Uint8Array([0]), new Uint8Array([255, 0, 254])),
+  ),
+);
+
+test('bytes come back as they were, with zeros in them, empty or absent, in pages of any size', async () => {
+  const under = await openSqliteLogUnderTest();
+  try {
+    await under.log.ensureTopics([
+      { name: 'states', partitions: 1, cleanup: { kind: 'compact', tombstoneMs: 1 }, sealed: false },
+    ]);
+    let written = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(value, { minLength: 1, maxLength: 400, size: 'max' }),
+        fc.integer({ min: 1, max: 500 }),
+        async (values, pageRecords) => {
+          const from = written;
+          written += values.length;
+          await under.log.append(
+            values.map((bytes, at) => ({ topic: 'states', partition: 0, key: `${from + at}`, value: bytes })),
+          );
+          const read: (Uint8Array | null)[] = [];
+          for (let offset = from; offset < written; ) {
+            const page = await under.log.read({ topic: 'states', partition: 0, offset }, pageRecords);
+            assert.equal(page.length, Math.min(pageRecords, written - offset));
+            for (const record of page) {
+              assert.equal(record.offset, offset);
+              assert.equal(record.key, `${offset}`);
+              read.push(record.value === null ? null : new Uint8Array(record.value));
+              offset += 1;
+            }
+          }
+          assert.deepEqual(
+            read,
+            values.map((bytes) => (bytes === null ? null : new Uint8Array(bytes))),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  } finally {
+    await under.dispose();
+  }
+});
