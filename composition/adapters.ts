@@ -117,12 +117,18 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         return log;
       },
     }),
-  cache: ({ config, runtime }) =>
+  cache: ({ config, runtime, metrics, logger }) =>
     choose<Cache>({
       option: 'cache',
       url: config.cache,
       passwordFile: config.cachePasswordFile,
       embedded: async () => openMemoryCache({ runtime }),
+      servers: {
+        redis: async (address) => {
+          const { openRedisCache } = await import('#infrastructure/cache/redis/redis-cache.ts');
+          return openRedisCache({ address, runtime, metrics, logger });
+        },
+      },
     }),
   portfolios: ({ folder, config }) =>
     choose<PortfolioStore>({
