@@ -1,4 +1,5 @@
 /** What Redis and its client report, as failures of the cache port. No message of theirs is passed on: it may name keys. */
+import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
 import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
 export const UNAVAILABLE = 'CACHE_UNAVAILABLE';
@@ -41,15 +42,8 @@ export function classifyRedisError(error: unknown): ServerFailure | null {
     const word = /\bAUTH\b/.test(error.message) && first === 'ERR' ? 'ERR_AUTH' : first;
     return REPLIES[word] ?? null;
   }
-  // A connection that fails on several addresses gathers the errors.
-  const [inner] = error instanceof AggregateError ? (error.errors as readonly Error[]) : [error];
-  const { code } = inner as NodeJS.ErrnoException;
-  if (code === 'ECONNREFUSED')
-    return down('refuses connections (ECONNREFUSED); is it running, and is the URL right');
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return down(`has a name that leads nowhere (${code})`);
-  if (code !== undefined && /^(E[A-Z]+|ERR_(SSL|TLS)_.*|[A-Z_]*CERT[A-Z_]*)$/.test(code)) {
-    return { code: UNAVAILABLE, reason: `cannot be reached (${code})`, retry: 'unknown' };
-  }
+  const connection = classifyConnectionError(error);
+  if (connection !== null) return { code: UNAVAILABLE, ...connection };
   // The client's own words for a command that was never sent, then for one whose answer never came.
   if (/enableOfflineQueue/.test(error.message)) return down('is not connected at the moment');
   if (/Connection is closed|Command timed out|Socket timeout|max retries per request/i.test(error.message)) {
