@@ -26,7 +26,12 @@ import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sql
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
-import { missingStores, rewindProjections } from './rewind-projections.ts';
+import {
+  missingStores,
+  PROJECTION_STORES,
+  type ProjectionStore,
+  rewindProjections,
+} from './rewind-projections.ts';
 
 export interface Ports {
   /** With its backup; a later adapter on a server narrows this again. */
@@ -117,12 +122,18 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         return log;
       },
     }),
-  cache: ({ config, runtime }) =>
+  cache: ({ config, runtime, metrics, logger }) =>
     choose<Cache>({
       option: 'cache',
       url: config.cache,
       passwordFile: config.cachePasswordFile,
       embedded: async () => openMemoryCache({ runtime }),
+      servers: {
+        redis: async (address) => {
+          const { openRedisCache } = await import('#infrastructure/cache/redis/redis-cache.ts');
+          return openRedisCache({ address, runtime, metrics, logger });
+        },
+      },
     }),
   portfolios: ({ folder, config }) =>
     choose<PortfolioStore>({
@@ -149,12 +160,20 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
           threads: config.analyticsThreads,
         }),
     }),
-  relational: ({ folder, config }) =>
+  relational: ({ folder, config, runtime, metrics, logger }) =>
     choose<RelationalStores>({
       option: 'database',
       url: config.database,
       passwordFile: config.databasePasswordFile,
       embedded: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
+      servers: {
+        postgres: async (address) => {
+          const { openPostgresRelational } = await import(
+            '#infrastructure/relational/postgres/postgres-relational.ts'
+          );
+          return openPostgresRelational({ address, runtime, metrics, logger });
+        },
+      },
     }),
   marketFiles: ({ folder, config }) =>
     openDuckDbMarketFiles({
@@ -176,6 +195,18 @@ async function openOne<Name extends PortName>(
   into[name] = await OPENERS[name](context);
 }
 
+/** The path that an embedded store has in the data folder; `null` for one on a server. */
+function storeFile(store: ProjectionStore, { folder, config }: AdapterContext): string | null {
+  const { portfolios, history, analytics, database: relational } = config;
+  const urls: Readonly<Record<ProjectionStore, AdapterUrl>> = { portfolios, history, analytics, relational };
+  return urls[store].server === null ? folder.file(DATA_PATHS[store]) : null;
+}
+
+/** An adapter on a server says whether it held nothing of the log when it was opened. */
+function isEmptyServer(port: object | undefined): boolean {
+  return port !== undefined && 'wasEmpty' in port && port.wasEmpty === true;
+}
+
 /** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
 export async function openPorts(names: readonly PortName[], context: AdapterContext): Promise<OpenPorts> {
   const open: Partial<Ports> = {};
@@ -192,18 +223,16 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
   }
   try {
     // Before a store is opened, since opening makes its file.
-    const lost = missingStores((name) => context.folder.file(name));
-    if (names.includes('log')) {
-      await openOne('log', context, open);
-      const rebuilt = open.log === undefined ? [] : await rewindProjections(open.log, lost);
-      if (rebuilt.length > 0) {
-        context.logger.warn(
-          { stores: lost },
-          'stores are missing from the data folder: built again from the log',
-        );
-      }
-    }
+    const lost = new Set(missingStores((store) => storeFile(store, context)));
+    if (names.includes('log')) await openOne('log', context, open);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
+    for (const store of PROJECTION_STORES) if (isEmptyServer(open[store])) lost.add(store);
+    const stores = [...lost];
+    // Before anything reads: a group may not go on behind a store that has lost what lies before.
+    const rebuilt = open.log === undefined ? [] : await rewindProjections(open.log, stores);
+    if (rebuilt.length > 0) {
+      context.logger.warn({ stores }, 'stores are missing or empty: built again from the log');
+    }
   } catch (error) {
     await close();
     throw error;

@@ -67,17 +67,24 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
     async put(orders) {
       if (orders.length === 0) return;
       const { acceptances, updates, both } = sortOut(orders);
-      const changes = await write([
-        ...acceptances.map((order) => acceptance(toRow(order))),
-        ...updates.map((order) => update(toRow(order))),
-        ...both.map((each) => whole(toRow(wholeOrder(each)))),
-      ]);
-      const known = both.filter((_, at) => changes[acceptances.length + updates.length + at] === 0);
+      // By id, so that two writers of the same orders lock them in the same sequence.
+      const writes = [
+        ...acceptances.map((order) => ({
+          orderId: order.orderId,
+          statement: acceptance(toRow(order)),
+          pair: null,
+        })),
+        ...updates.map((order) => ({ orderId: order.orderId, statement: update(toRow(order)), pair: null })),
+        ...both.map((pair) => ({
+          orderId: pair.acceptance.orderId,
+          statement: whole(toRow(wholeOrder(pair))),
+          pair,
+        })),
+      ].sort(byOrderId);
+      const changes = await write(writes.map(({ statement }) => statement));
+      const known = writes.flatMap(({ pair }, at) => (pair !== null && changes[at] === 0 ? [pair] : []));
       if (known.length === 0) return;
-      await write([
-        ...known.map((each) => acceptance(toRow(each.acceptance))),
-        ...known.map((each) => update(toRow(each.update))),
-      ]);
+      await write(known.flatMap((pair) => [acceptance(toRow(pair.acceptance)), update(toRow(pair.update))]));
     },
 
     get,
@@ -229,6 +236,14 @@ function sortOut(orders: readonly IndexedOrder[]): {
     updates.delete(orderId);
   }
   return { acceptances: [...acceptances.values()], updates: [...updates.values()], both };
+}
+
+interface HasId {
+  readonly orderId: OrderId;
+}
+
+function byOrderId(one: HasId, other: HasId): number {
+  return one.orderId < other.orderId ? -1 : one.orderId > other.orderId ? 1 : 0;
 }
 
 function toRow(order: IndexedOrder): Insertable<OrdersTable> {
