@@ -138,8 +138,9 @@ export const processOptions = {
     servers: {
       dynamodb: {
         product: 'DynamoDB',
-        example: 'dynamodb://eu-central-1?endpoint=http://localhost:8000',
+        example: 'dynamodb://eu-central-1/trading_portfolios',
         defaultPort: 443,
+        path: /^[A-Za-z0-9_.-]{3,255}$/,
         // Credentials come as every AWS program takes them: environment, profile, role.
         credentials: false,
         parameters: { endpoint: /^https?:\/\/[^@/?#]+\/?$/ },
