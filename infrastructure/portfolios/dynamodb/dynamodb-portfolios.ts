@@ -125,6 +125,15 @@ class DynamoDbPortfolios implements PortfolioStore {
     return toPortfolio(head, parts);
   }
 
+  async isEmpty(): Promise<boolean> {
+    this.#requireOpen();
+    const command = new ScanCommand({ TableName: this.#table.name, ConsistentRead: true, Limit: 1 });
+    const { Items = [] } = await this.#call('portfolios.is_empty', (abortSignal) =>
+      this.#table.client.send(command, { abortSignal }),
+    );
+    return Items.length === 0;
+  }
+
   async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {
     assert(
       Number.isInteger(limit) && limit >= 1 && limit <= PORTFOLIO_PAGE_LIMIT_MAX,

@@ -140,6 +140,10 @@ class SqlitePortfolios implements PortfolioStore {
     return portfolio;
   }
 
+  async isEmpty(): Promise<boolean> {
+    return this.#guard(() => this.#readPage.all('', 1)).length === 0;
+  }
+
   async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {
     assert(
       Number.isInteger(limit) && limit >= 1 && limit <= PORTFOLIO_PAGE_LIMIT_MAX,

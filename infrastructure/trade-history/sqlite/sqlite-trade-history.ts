@@ -87,6 +87,10 @@ class SqliteTradeHistory implements TradeHistory {
     if (trades.length > 0) await this.#thread.write(trades.flatMap(indexSteps));
   }
 
+  async isEmpty(): Promise<boolean> {
+    return (await this.scan(null, 1)).length === 0;
+  }
+
   async search(query: TradeQuery): Promise<TradePage> {
     requireLimit(query.limit);
     const cursor = query.pageToken === undefined ? null : readPageToken(query, query.pageToken);
