@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { formatDecimal, type Money, type Price, type Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
+import { keepFor } from '#infrastructure/common/retention.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { divideHalfEven } from '../exact.ts';
 import {
@@ -25,16 +26,17 @@ import {
 } from '../trade-analytics.ts';
 import { type ClickHouse, type ClickHouseOptions, connectClickHouse, type Row } from './clickhouse-client.ts';
 import { requireTable, TABLE } from './clickhouse-format.ts';
-import { keepDays } from './clickhouse-retention.ts';
+import { dropDaysBefore } from './clickhouse-retention.ts';
 import { writeBatches } from './write-batches.ts';
 
 export async function openClickHouseTradeAnalytics(options: ClickHouseOptions): Promise<TradeAnalytics> {
   const server = connectClickHouse(options);
   try {
     await requireTable(server);
-    const retentionDays = options.address.parameters['retentionDays'];
-    const endKeeping =
-      retentionDays === undefined ? () => {} : await keepDays(server, Number(retentionDays), options);
+    const days = options.address.parameters['retentionDays'];
+    const endKeeping = await keepFor(days, 'old trades of the analytics', options, (beforeMs) =>
+      dropDaysBefore(server, beforeMs, options.logger),
+    );
     return new ClickHouseTradeAnalytics(server, endKeeping);
   } catch (error) {
     await server.close();
