@@ -17,12 +17,11 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
-import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
-import { createLogger } from '#infrastructure/core/pino-logger.ts';
-import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { sharedServer, startServer } from '#tests/support/servers.ts';
+import { failThenRecover, serverOptions, writeThroughCrash } from '#tests/support/store-faults.ts';
 import { portfolio, registerPortfolioStoreContract } from '../portfolios.contract.ts';
 import type { Portfolio, PortfolioStore } from '../portfolios.ts';
 import type { DynamoDbConnection } from './dynamodb-client.ts';
@@ -32,23 +31,11 @@ import { preparePortfolioTable } from './portfolio-table.ts';
 
 process.env['AWS_ACCESS_KEY_ID'] = 'tests';
 process.env['AWS_SECRET_ACCESS_KEY'] = 'tests';
-const ENDPOINT = 'http://127.0.0.1:18123';
+const url = await sharedServer('dynamodb');
+const { endpoint: ENDPOINT = '' } = serverOptions(url).address.parameters;
 
 function options(table: string, endpoint = ENDPOINT, region = 'eu-central-1') {
-  const address: ServerAddress = {
-    hosts: [{ host: region, port: 443 }],
-    username: null,
-    password: null,
-    path: table,
-    tls: false,
-    parameters: { endpoint },
-  };
-  return {
-    address,
-    runtime: createSystemRuntime(),
-    metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
-  };
+  return serverOptions(`dynamodb://${region}/${table}?endpoint=${endpoint}`);
 }
 
 const newTable = (): string => `portfolios-${randomUUID()}`;
@@ -292,5 +279,24 @@ describe('a portfolio table that cannot be used', () => {
       code: 'CONFIG_INVALID',
       message: /dynamodb:\/\/eu-central-1: "localhost" is none/,
     });
+  });
+});
+
+describe('a DynamoDB that fails', () => {
+  test('a crash amid writes loses nothing, and a hanging one is told and comes back', async () => {
+    const server = await startServer('dynamodb');
+    const { endpoint = '' } = serverOptions(server.url).address.parameters;
+    await preparePortfolioTable(options('crash', endpoint));
+    const store = await openDynamoDbPortfolios({ ...options('crash', endpoint), timeoutMs: 1_000 });
+    const accounts = (batch: number): readonly Portfolio[] =>
+      Array.from({ length: 6 }, (_, at) => portfolio(10 + at, batch + 1));
+    await writeThroughCrash(server, 30, async (batch) => {
+      for (const outcome of await store.put(accounts(batch))) {
+        assert.ok(outcome.kind === 'written' || outcome.kind === 'not-newer', outcome.kind);
+      }
+    });
+    assert.deepEqual(await store.list(null, 100), accounts(29));
+    await failThenRecover(server, () => store.get(portfolio(10, 1).userId));
+    await store.close();
   });
 });
