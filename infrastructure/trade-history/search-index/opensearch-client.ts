@@ -29,8 +29,10 @@ const connect: ConnectSearchClient = ({ username, password }, nodes) => {
         ...(body === undefined ? {} : { body: { ...body } }),
         ...(lines === undefined ? {} : { bulkBody: `${lines.join('\n')}\n` }),
       });
-      // Of the promise that it answers, which takes no signal.
-      const abort = () => asked.abort();
+      // What `abort` answers is the promise again, which must not be given on: Node would throw what it rejects with.
+      const abort = () => {
+        asked.abort();
+      };
       signal.addEventListener('abort', abort, { once: true });
       try {
         return (await asked).body;
