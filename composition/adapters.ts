@@ -124,20 +124,36 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
       passwordFile: config.cachePasswordFile,
       embedded: async () => openMemoryCache({ runtime }),
     }),
-  portfolios: ({ folder, config }) =>
+  portfolios: ({ folder, config, runtime, metrics, logger }) =>
     choose<PortfolioStore>({
       option: 'portfolios',
       url: config.portfolios,
       embedded: () => openSqlitePortfolios({ path: folder.file(DATA_PATHS.portfolios) }),
+      servers: {
+        dynamodb: async (address) => {
+          const adapter = await import('#infrastructure/portfolios/dynamodb/dynamodb-portfolios.ts');
+          return adapter.openDynamoDbPortfolios({ address, runtime, metrics, logger });
+        },
+      },
     }),
-  history: ({ folder, config }) =>
+  history: ({ folder, config, runtime, metrics, logger }) =>
     choose<TradeHistory>({
       option: 'history',
       url: config.history,
       passwordFile: config.historyPasswordFile,
       embedded: () => openSqliteTradeHistory({ path: folder.file(DATA_PATHS.history) }),
+      servers: {
+        elasticsearch: async (address) => {
+          const adapter = await import('#infrastructure/trade-history/search-index/elasticsearch-client.ts');
+          return adapter.openElasticsearchTradeHistory({ address, runtime, metrics, logger });
+        },
+        opensearch: async (address) => {
+          const adapter = await import('#infrastructure/trade-history/search-index/opensearch-client.ts');
+          return adapter.openOpenSearchTradeHistory({ address, runtime, metrics, logger });
+        },
+      },
     }),
-  analytics: ({ folder, config }) =>
+  analytics: ({ folder, config, runtime, metrics, logger }) =>
     choose<TradeAnalytics>({
       option: 'analytics',
       url: config.analytics,
@@ -148,6 +164,14 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
           memoryLimitMb: config.analyticsMemoryMb,
           threads: config.analyticsThreads,
         }),
+      servers: {
+        clickhouse: async (address) => {
+          const adapter = await import(
+            '#infrastructure/trade-analytics/clickhouse/clickhouse-trade-analytics.ts'
+          );
+          return adapter.openClickHouseTradeAnalytics({ address, runtime, metrics, logger });
+        },
+      },
     }),
   relational: ({ folder, config }) =>
     choose<RelationalStores>({

@@ -89,6 +89,9 @@ function choiceOption<Choice extends string>(
 }
 
 const DAY_MS = 86_400_000;
+/** As both search servers take it. */
+const INDEX_ALIAS = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+const RETENTION_DAYS = /^[1-9][0-9]{0,5}$/;
 
 export const processOptions = {
   data: textOption(
@@ -157,12 +160,16 @@ export const processOptions = {
         example: 'elasticsearch://host:9200',
         defaultPort: 9_200,
         manyHosts: true,
+        path: INDEX_ALIAS,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
       opensearch: {
         product: 'OpenSearch',
         example: 'opensearch://host:9200',
         defaultPort: 9_200,
         manyHosts: true,
+        path: INDEX_ALIAS,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
     },
   }),
@@ -177,6 +184,7 @@ export const processOptions = {
         example: 'clickhouse://host:8123/tradehall',
         defaultPort: 8_123,
         path: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
     },
   }),

@@ -68,7 +68,7 @@ export async function writeThroughCrash(
 
 /** `call` fails in words while the server hangs, and works once it goes on. */
 export async function failThenRecover(server: ServerProcess, call: () => Promise<unknown>): Promise<void> {
-  await call();
+  await untilItWorks(call);
   server.pause();
   try {
     await assert.rejects(call(), (error) => {

@@ -21,7 +21,12 @@ import type { StoreUnderTest } from '#infrastructure/common/store-under-test.ts'
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
-import { failThenRecover, serverOptions, writeThroughCrash } from '#tests/support/store-faults.ts';
+import {
+  failThenRecover,
+  serverOptions,
+  untilItWorks,
+  writeThroughCrash,
+} from '#tests/support/store-faults.ts';
 import { portfolio, registerPortfolioStoreContract } from '../portfolios.contract.ts';
 import type { Portfolio, PortfolioStore } from '../portfolios.ts';
 import type { DynamoDbConnection } from './dynamodb-client.ts';
@@ -295,7 +300,7 @@ describe('a DynamoDB that fails', () => {
         assert.ok(outcome.kind === 'written' || outcome.kind === 'not-newer', outcome.kind);
       }
     });
-    assert.deepEqual(await store.list(null, 100), accounts(29));
+    assert.deepEqual(await untilItWorks(() => store.list(null, 100)), accounts(29));
     await failThenRecover(server, () => store.get(portfolio(10, 1).userId));
     await store.close();
   });

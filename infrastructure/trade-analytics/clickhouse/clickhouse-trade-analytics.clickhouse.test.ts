@@ -6,7 +6,12 @@ import type { Quantity } from '#domain/data/decimal.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
-import { failThenRecover, serverOptions, writeThroughCrash } from '#tests/support/store-faults.ts';
+import {
+  failThenRecover,
+  serverOptions,
+  untilItWorks,
+  writeThroughCrash,
+} from '#tests/support/store-faults.ts';
 import { analyticsTrade, registerTradeAnalyticsContract } from '../trade-analytics.contract.ts';
 import type { TimeRange, TradeAnalytics } from '../trade-analytics.ts';
 import { openClickHouseTradeAnalytics } from './clickhouse-trade-analytics.ts';
@@ -173,7 +178,7 @@ describe('a ClickHouse that cannot be used', () => {
     await writeThroughCrash(server, 40, (batch) =>
       store.append(Array.from({ length: rows }, (_, row) => analyticsTrade(batch * rows + row))),
     );
-    assert.deepEqual(await store.volume(ALWAYS), [
+    assert.deepEqual(await untilItWorks(() => store.volume(ALWAYS)), [
       { symbol: 'AAPL', volume: 20_000n * 10_000_000_000n, trades: 20_000 },
     ]);
     await failThenRecover(server, () => store.volume(ALWAYS));

@@ -7,7 +7,12 @@ import { describe, test } from 'node:test';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
-import { failThenRecover, serverOptions, writeThroughCrash } from '#tests/support/store-faults.ts';
+import {
+  failThenRecover,
+  serverOptions,
+  untilItWorks,
+  writeThroughCrash,
+} from '#tests/support/store-faults.ts';
 import { executed, failed, registerTradeHistoryContract } from '../trade-history.contract.ts';
 import type { TradeDocument, TradeHistory } from '../trade-history.ts';
 import type { SearchIndexOptions } from './search-server.ts';
@@ -213,14 +218,14 @@ export async function registerSearchIndexTests(
 
     test('a crash amid writes loses nothing and doubles nothing, and a hanging one is told and comes back', async () => {
       const own = await startServer(server);
-      const store = await open({ ...serverOptions(own.url), timeoutMs: 2_000 });
+      const store = await untilItWorks(() => open(serverOptions(own.url)));
       const each = 200;
       const trades = (batch: number) =>
         Array.from({ length: each }, (_, number) => executed(batch * each + number));
-      await writeThroughCrash(own, 20, (batch) => store.index(trades(batch)));
-      const all = Array.from({ length: 20 }, (_, batch) => trades(batch)).flat();
+      await writeThroughCrash(own, 12, (batch) => store.index(trades(batch)));
+      const all = Array.from({ length: 12 }, (_, batch) => trades(batch)).flat();
       assert.deepEqual(
-        await idsOf(store),
+        await untilItWorks(() => idsOf(store)),
         all.map(({ eventId }) => eventId),
       );
       await failThenRecover(own, () => store.scan(null, 1));
