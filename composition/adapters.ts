@@ -9,6 +9,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import {
   openSqliteEventLog,
   type SqliteEventLog,
@@ -26,7 +27,13 @@ import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sql
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
-import { missingStores, rewindProjections } from './rewind-projections.ts';
+import {
+  missingStores,
+  PROJECTION_STORES,
+  type ProjectionStore,
+  rewindProjections,
+} from './rewind-projections.ts';
+import { isOnServer, movedStores, noteStores } from './store-places.ts';
 
 export interface Ports {
   /** With its backup; a later adapter on a server narrows this again. */
@@ -200,6 +207,28 @@ async function openOne<Name extends PortName>(
   into[name] = await OPENERS[name](context);
 }
 
+/** Fills stores from the beginning of the log that lack what their projections have read already. */
+async function fillAgain(
+  log: EventLog | undefined,
+  stores: readonly ProjectionStore[],
+  why: string,
+  logger: Logger,
+): Promise<void> {
+  const rebuilt = log === undefined ? [] : await rewindProjections(log, stores);
+  if (rebuilt.length > 0) logger.warn({ stores }, `${why}: built again from the log`);
+}
+
+async function emptyOnServers(
+  open: Partial<Ports>,
+  config: ProcessConfig,
+): Promise<readonly ProjectionStore[]> {
+  const empty: ProjectionStore[] = [];
+  for (const store of ['portfolios', 'history', 'analytics'] as const) {
+    if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
+  }
+  return empty;
+}
+
 /** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
 export async function openPorts(names: readonly PortName[], context: AdapterContext): Promise<OpenPorts> {
   const open: Partial<Ports> = {};
@@ -215,19 +244,17 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     }
   }
   try {
+    const { folder, config, logger } = context;
+    const stores = PROJECTION_STORES.filter((store) => names.includes(store));
+    if (names.includes('log')) await openOne('log', context, open);
     // Before a store is opened, since opening makes its file.
-    const lost = missingStores((name) => context.folder.file(name));
-    if (names.includes('log')) {
-      await openOne('log', context, open);
-      const rebuilt = open.log === undefined ? [] : await rewindProjections(open.log, lost);
-      if (rebuilt.length > 0) {
-        context.logger.warn(
-          { stores: lost },
-          'stores are missing from the data folder: built again from the log',
-        );
-      }
-    }
+    const missing = missingStores((name) => folder.file(name)).filter((store) => !isOnServer(config, store));
+    await fillAgain(open.log, missing, 'stores are missing from the data folder', logger);
+    const moved = movedStores(folder, config, stores);
+    await fillAgain(open.log, moved, 'stores are elsewhere than at the last start', logger);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
+    await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', logger);
+    noteStores(folder, config, stores);
   } catch (error) {
     await close();
     throw error;
