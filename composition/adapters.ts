@@ -249,9 +249,8 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     if (names.includes('log')) await openOne('log', context, open);
     // Before a store is opened, since opening makes its file.
     const missing = missingStores((name) => folder.file(name)).filter((store) => !isOnServer(config, store));
-    await fillAgain(open.log, missing, 'stores are missing from the data folder', logger);
-    const moved = movedStores(folder, config, stores);
-    await fillAgain(open.log, moved, 'stores are elsewhere than at the last start', logger);
+    const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
+    await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', logger);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
     await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', logger);
     noteStores(folder, config, stores);

@@ -61,7 +61,7 @@ export function classifyDynamoDbError(error: unknown): ServerFailure | null {
   if (names.includes('ResourceNotFoundException')) {
     return {
       code: 'STORE_MISSING',
-      reason: 'has no such table: make it with `tradehall prepare` and the same options',
+      reason: 'is missing: make it with `tradehall prepare` and the same options',
       retry: 'never',
     };
   }
