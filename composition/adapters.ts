@@ -53,7 +53,7 @@ const MARKET_FILES_FOLDER = 'market-files.tmp';
 const TOMBSTONE_MS = 86_400_000;
 
 export interface AdapterContext {
-  readonly folder: DataFolder;
+  readonly folder: Pick<DataFolder, 'file'>;
   readonly config: ProcessConfig;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -199,12 +199,17 @@ export interface OpenPorts {
   close(): Promise<void>;
 }
 
+/** What the configuration names, and nothing done about what is in it. */
+export function openPort<Name extends PortName>(name: Name, context: AdapterContext): Promise<Ports[Name]> {
+  return OPENERS[name](context);
+}
+
 async function openOne<Name extends PortName>(
   name: Name,
   context: AdapterContext,
   into: Partial<Ports>,
 ): Promise<void> {
-  into[name] = await OPENERS[name](context);
+  into[name] = await openPort(name, context);
 }
 
 /** Fills stores from the beginning of the log that lack what their projections have read already. */

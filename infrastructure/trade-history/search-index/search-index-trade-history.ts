@@ -1,7 +1,8 @@
 /**
  * Trade history on Elasticsearch or OpenSearch: a document per event in an index per month, searched behind one alias.
  *
- * Repeats: the event id is the document's id and its version is always 1, given from outside, so the first write stays.
+ * Repeats: the event id is the document's id, and documents are only ever created, so the first write stays. (A version
+ * given from outside would do the same, but a document that someone deleted would for a minute refuse to come back.)
  *
  * Pages: the order (time, event id) is total and never changes, so the last trade of a page is all that the next one
  * needs. A point in time would hold every reader's segments, run out while a page is read, and count what was there
@@ -124,12 +125,7 @@ class SearchIndexTradeHistory implements TradeHistory {
   async #indexSome(trades: readonly TradeDocument[]): Promise<void> {
     const lines = trades.flatMap((trade) => [
       JSON.stringify({
-        index: {
-          _index: indexOf(this.#alias, trade.executionTimestampMs),
-          _id: trade.eventId,
-          version: 1,
-          version_type: 'external',
-        },
+        create: { _index: indexOf(this.#alias, trade.executionTimestampMs), _id: trade.eventId },
       }),
       JSON.stringify(toStored(trade)),
     ]);
@@ -178,7 +174,7 @@ function filtersOf(query: TradeQuery): readonly unknown[] {
 interface BulkAnswer {
   readonly errors: boolean;
   readonly items: readonly {
-    readonly index: {
+    readonly create: {
       readonly status: number;
       readonly error?: { readonly type: string; readonly reason?: string };
     };
@@ -191,9 +187,9 @@ const REPEAT = 409;
 function requireIndexed(answer: unknown): void {
   const { errors, items } = answer as BulkAnswer;
   if (!errors) return;
-  for (const { index } of items) {
-    if (index.error === undefined || index.status === REPEAT) continue;
-    throw new SearchServerError(index.status, index.error.type, index.error.reason ?? '', index.error);
+  for (const { create } of items) {
+    if (create.error === undefined || create.status === REPEAT) continue;
+    throw new SearchServerError(create.status, create.error.type, create.error.reason ?? '', create.error);
   }
 }
 

@@ -138,6 +138,18 @@ export async function registerSearchIndexTests(
       });
     });
 
+    test('a document that someone deleted comes back when the log is read again', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        await store.index([executed(1), executed(2)]);
+        await ask('DELETE', `/${alias}-2019-02/_doc/${executed(1).eventId}?refresh=true`);
+        assert.deepEqual(await idsOf(store), [executed(2).eventId]);
+        await store.index([executed(1), executed(2)]);
+        assert.deepEqual(await idsOf(store), [executed(1).eventId, executed(2).eventId]);
+        await store.close();
+      });
+    });
+
     test('months older than the retention are dropped at the start, later ones kept', async () => {
       await withAlias(async (alias) => {
         const nowMs = Date.now();
