@@ -18,6 +18,12 @@ export const registrations: readonly Registration[] = [
     load: () => import('./start.ts'),
   },
   {
+    summaries: {
+      prepare: 'Make what the configured servers need before a first start: the table on DynamoDB.',
+    },
+    load: () => import('./prepare.ts'),
+  },
+  {
     summaries: { account: 'Open accounts, move money, make and revoke API keys.' },
     load: () => import('./account.ts'),
   },

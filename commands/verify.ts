@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Verdict, verifyDataFolder } from '#composition/verification/verify-data-folder.ts';
-import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { dataFolderOf } from './data-flag.ts';
+import { addStoreFlags, processConfigOf } from './store-flags.ts';
 import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -25,7 +26,7 @@ function describeVerdict(verdict: Verdict): readonly string[] {
 }
 
 export function register(program: Command, terminal: Terminal): void {
-  addDataFlag(
+  addStoreFlags(
     program
       .command('verify')
       .description('Prove a stopped data folder or an exported log, or name the first bad record.')
@@ -47,13 +48,14 @@ export function register(program: Command, terminal: Terminal): void {
       `
 Checked are the seals (a record changed, removed, reordered or cut off at the end), every account's sequence, the books
 (every entry balances, nothing below zero), and a replay of every input through the core, which must give the same
-outputs and state hashes. Offline: stop the instance first. Progress goes to standard error.
+outputs and state hashes. Offline: stop the instance first. With --deep, stores on
+servers are named by the options (or variables) that \`start\` had. Progress goes to standard error.
 The exit code is 0 when all holds, and 1 when something does not.`,
     )
     .action(async (source: string | undefined, flags: Flags) => {
       const verdict = await verifyDataFolder(
         resolve(source ?? dataFolderOf(flags)),
-        flags['deep'] === true,
+        flags['deep'] === true ? processConfigOf(flags) : null,
         (line) => terminal.tell(line),
       );
       if (flags['json'] === true) terminal.print(JSON.stringify(verdict, null, 2));

@@ -9,6 +9,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import {
   openSqliteEventLog,
   type SqliteEventLog,
@@ -32,6 +33,7 @@ import {
   type ProjectionStore,
   rewindProjections,
 } from './rewind-projections.ts';
+import { isOnServer, movedStores, noteStores } from './store-places.ts';
 
 export interface Ports {
   /** With its backup; a later adapter on a server narrows this again. */
@@ -51,7 +53,7 @@ const MARKET_FILES_FOLDER = 'market-files.tmp';
 const TOMBSTONE_MS = 86_400_000;
 
 export interface AdapterContext {
-  readonly folder: DataFolder;
+  readonly folder: Pick<DataFolder, 'file'>;
   readonly config: ProcessConfig;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -135,20 +137,36 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         },
       },
     }),
-  portfolios: ({ folder, config }) =>
+  portfolios: ({ folder, config, runtime, metrics, logger }) =>
     choose<PortfolioStore>({
       option: 'portfolios',
       url: config.portfolios,
       embedded: () => openSqlitePortfolios({ path: folder.file(DATA_PATHS.portfolios) }),
+      servers: {
+        dynamodb: async (address) => {
+          const adapter = await import('#infrastructure/portfolios/dynamodb/dynamodb-portfolios.ts');
+          return adapter.openDynamoDbPortfolios({ address, runtime, metrics, logger });
+        },
+      },
     }),
-  history: ({ folder, config }) =>
+  history: ({ folder, config, runtime, metrics, logger }) =>
     choose<TradeHistory>({
       option: 'history',
       url: config.history,
       passwordFile: config.historyPasswordFile,
       embedded: () => openSqliteTradeHistory({ path: folder.file(DATA_PATHS.history) }),
+      servers: {
+        elasticsearch: async (address) => {
+          const adapter = await import('#infrastructure/trade-history/search-index/elasticsearch-client.ts');
+          return adapter.openElasticsearchTradeHistory({ address, runtime, metrics, logger });
+        },
+        opensearch: async (address) => {
+          const adapter = await import('#infrastructure/trade-history/search-index/opensearch-client.ts');
+          return adapter.openOpenSearchTradeHistory({ address, runtime, metrics, logger });
+        },
+      },
     }),
-  analytics: ({ folder, config }) =>
+  analytics: ({ folder, config, runtime, metrics, logger }) =>
     choose<TradeAnalytics>({
       option: 'analytics',
       url: config.analytics,
@@ -159,6 +177,14 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
           memoryLimitMb: config.analyticsMemoryMb,
           threads: config.analyticsThreads,
         }),
+      servers: {
+        clickhouse: async (address) => {
+          const adapter = await import(
+            '#infrastructure/trade-analytics/clickhouse/clickhouse-trade-analytics.ts'
+          );
+          return adapter.openClickHouseTradeAnalytics({ address, runtime, metrics, logger });
+        },
+      },
     }),
   relational: ({ folder, config, runtime, metrics, logger }) =>
     choose<RelationalStores>({
@@ -187,19 +213,40 @@ export interface OpenPorts {
   close(): Promise<void>;
 }
 
+/** What the configuration names, and nothing done about what is in it. */
+export function openPort<Name extends PortName>(name: Name, context: AdapterContext): Promise<Ports[Name]> {
+  return OPENERS[name](context);
+}
+
 async function openOne<Name extends PortName>(
   name: Name,
   context: AdapterContext,
   into: Partial<Ports>,
 ): Promise<void> {
-  into[name] = await OPENERS[name](context);
+  into[name] = await openPort(name, context);
 }
 
-/** The path that an embedded store has in the data folder; `null` for one on a server. */
-function storeFile(store: ProjectionStore, { folder, config }: AdapterContext): string | null {
-  const { portfolios, history, analytics, database: relational } = config;
-  const urls: Readonly<Record<ProjectionStore, AdapterUrl>> = { portfolios, history, analytics, relational };
-  return urls[store].server === null ? folder.file(DATA_PATHS[store]) : null;
+/** Fills stores from the beginning of the log that lack what their projections have read already. */
+async function fillAgain(
+  log: EventLog | undefined,
+  stores: readonly ProjectionStore[],
+  why: string,
+  logger: Logger,
+): Promise<void> {
+  const rebuilt = log === undefined ? [] : await rewindProjections(log, stores);
+  if (rebuilt.length > 0) logger.warn({ stores }, `${why}: built again from the log`);
+}
+
+async function emptyOnServers(
+  open: Partial<Ports>,
+  config: ProcessConfig,
+): Promise<readonly ProjectionStore[]> {
+  const empty: ProjectionStore[] = [];
+  for (const store of ['portfolios', 'history', 'analytics'] as const) {
+    if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
+  }
+  if (isOnServer(config, 'relational') && isEmptyServer(open.relational)) empty.push('relational');
+  return empty;
 }
 
 /** An adapter on a server says whether it held nothing of the log when it was opened. */
@@ -222,17 +269,16 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     }
   }
   try {
-    // Before a store is opened, since opening makes its file.
-    const lost = new Set(missingStores((store) => storeFile(store, context)));
+    const { folder, config, logger } = context;
+    const stores = PROJECTION_STORES.filter((store) => names.includes(store));
     if (names.includes('log')) await openOne('log', context, open);
+    // Before a store is opened, since opening makes its file.
+    const missing = missingStores((name) => folder.file(name)).filter((store) => !isOnServer(config, store));
+    const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
+    await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', logger);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
-    for (const store of PROJECTION_STORES) if (isEmptyServer(open[store])) lost.add(store);
-    const stores = [...lost];
-    // Before anything reads: a group may not go on behind a store that has lost what lies before.
-    const rebuilt = open.log === undefined ? [] : await rewindProjections(open.log, stores);
-    if (rebuilt.length > 0) {
-      context.logger.warn({ stores }, 'stores are missing or empty: built again from the log');
-    }
+    await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', logger);
+    noteStores(folder, config, stores);
   } catch (error) {
     await close();
     throw error;

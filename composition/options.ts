@@ -89,6 +89,9 @@ function choiceOption<Choice extends string>(
 }
 
 const DAY_MS = 86_400_000;
+/** As both search servers take it. */
+const INDEX_ALIAS = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+const RETENTION_DAYS = /^[1-9][0-9]{0,5}$/;
 
 export const processOptions = {
   data: textOption(
@@ -138,8 +141,9 @@ export const processOptions = {
     servers: {
       dynamodb: {
         product: 'DynamoDB',
-        example: 'dynamodb://eu-central-1?endpoint=http://localhost:8000',
+        example: 'dynamodb://eu-central-1/trading_portfolios',
         defaultPort: 443,
+        path: /^[A-Za-z0-9_.-]{3,255}$/,
         // Credentials come as every AWS program takes them: environment, profile, role.
         credentials: false,
         parameters: { endpoint: /^https?:\/\/[^@/?#]+\/?$/ },
@@ -156,12 +160,16 @@ export const processOptions = {
         example: 'elasticsearch://host:9200',
         defaultPort: 9_200,
         manyHosts: true,
+        path: INDEX_ALIAS,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
       opensearch: {
         product: 'OpenSearch',
         example: 'opensearch://host:9200',
         defaultPort: 9_200,
         manyHosts: true,
+        path: INDEX_ALIAS,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
     },
   }),
@@ -176,6 +184,7 @@ export const processOptions = {
         example: 'clickhouse://host:8123/tradehall',
         defaultPort: 8_123,
         path: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
+        parameters: { retentionDays: RETENTION_DAYS },
       },
     },
   }),

@@ -1,19 +1,24 @@
 /** The whole program stopped, its stores lost or its log moved elsewhere, and started again: nothing is missing after. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import { resolveConfiguration } from '#infrastructure/core/configuration.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { type RunningHall, startHall } from './composition.testing.ts';
 import { restoreDataFolder } from './data-folder-copy.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import { exportDataFolder, importDataFolder } from './log-transfer.ts';
+import { processOptions } from './options.ts';
 import { type Verdict, verifyDataFolder } from './verification/verify-data-folder.ts';
 
 const QUIET = () => {};
+const defaults = resolveConfiguration([processOptions], { flags: {}, environment: {}, file: {} });
+assert(defaults.kind === 'resolved');
+const EMBEDDED = defaults.configuration.of(processOptions);
 let root: string;
 let data: string;
 let accountId: string;
@@ -68,7 +73,7 @@ async function buy(hall: RunningHall, headers: Record<string, string>, key: stri
 }
 
 function deep(folder: string): Promise<Verdict> {
-  return verifyDataFolder(folder, true, QUIET);
+  return verifyDataFolder(folder, EMBEDDED, QUIET);
 }
 
 test('a clean stop leaves every projection level with the log', async () => {
@@ -142,6 +147,13 @@ test('a backup taken under load restores to a folder in which everything agrees'
   assert.deepEqual((await deep(restored)).findings, []);
 });
 
+test('verify --deep refuses to compare stores that the instance had elsewhere', async () => {
+  const copy = join(root, 'elsewhere');
+  cpSync(data, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  writeFileSync(join(copy, 'stores.json'), '{"history":"opensearch://host:9200/"}');
+  await assert.rejects(deep(copy), { code: 'STORE_ELSEWHERE', message: /The store of history/ });
+});
+
 test('verify --deep names what was changed, what is missing and what is too much in a projection', async () => {
   const copy = join(root, 'altered');
   cpSync(data, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
@@ -188,7 +200,7 @@ test('a head that would execute inputs again is found by verify, and nothing is 
   assert.notEqual(earlier, text);
   db.prepare(`UPDATE ${name} SET value = ? WHERE key = 'head'`).run(Buffer.from(earlier));
   db.close();
-  const { findings } = await verifyDataFolder(copy, false, QUIET);
+  const { findings } = await verifyDataFolder(copy, null, QUIET);
   assert.deepEqual(
     findings.map(({ check, record }) => ({ check, record: record?.replace(/\d+$/, 'N') })),
     [{ check: 'replay', record: 'account_states/0@N' }],

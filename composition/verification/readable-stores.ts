@@ -19,7 +19,8 @@ import { DATA_PATHS } from '../data-paths.ts';
 import type { ProjectionStore } from '../rewind-projections.ts';
 
 export interface ReadableStores {
-  path(store: ProjectionStore): string;
+  /** Where their files lie under their own names. */
+  readonly folder: string;
   /** Once the stores are closed. */
   remove(): void;
 }
@@ -52,8 +53,7 @@ export function openReadableStores(dataFolder: string, stores: readonly Projecti
     );
   }
   const files = stores.flatMap((store) => filesOf(join(dataFolder, DATA_PATHS[store])));
-  if ([dataFolder, ...files].every(isWritable))
-    return { path: (store) => join(dataFolder, DATA_PATHS[store]), remove() {} };
+  if ([dataFolder, ...files].every(isWritable)) return { folder: dataFolder, remove() {} };
   const copies = mkdtempSync(join(tmpdir(), 'tradehall-verify-'));
   const remove = () => rmSync(copies, { recursive: true, force: true });
   try {
@@ -62,7 +62,7 @@ export function openReadableStores(dataFolder: string, stores: readonly Projecti
       copyFileSync(file, copy);
       chmodSync(copy, 0o600);
     }
-    return { path: (store) => join(copies, DATA_PATHS[store]), remove };
+    return { folder: copies, remove };
   } catch (cause) {
     remove();
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);

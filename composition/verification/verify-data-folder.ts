@@ -12,16 +12,12 @@ import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/directory-archive.ts';
 import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { verifyLog } from '#infrastructure/event-log/verify-log.ts';
-import { openSqlitePortfolios } from '#infrastructure/portfolios/sqlite/sqlite-portfolios.ts';
-import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-relational.ts';
-import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb/duckdb-trade-analytics.ts';
-import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import { DATA_PATHS } from '../data-paths.ts';
-import { PROJECTION_STORES } from '../rewind-projections.ts';
+import type { ProcessConfig } from '../options.ts';
 import { checkBooks } from './books.ts';
 import { type Finding, placeOf } from './finding.ts';
-import { ProjectionCheck, type ProjectionStores } from './projections.ts';
-import { openReadableStores } from './readable-stores.ts';
+import { withProjectionStores } from './projection-stores.ts';
+import { ProjectionCheck } from './projections.ts';
 import { checkReplay } from './replay-check.ts';
 
 export interface Verdict {
@@ -38,8 +34,6 @@ export interface Verdict {
   readonly stateHashes: readonly string[];
 }
 
-const ANALYTICS_MEMORY_MB = 256;
-
 async function openArchive(source: string): Promise<LogArchive> {
   if (!existsSync(source)) {
     throw new OperatingError(
@@ -55,13 +49,13 @@ async function openArchive(source: string): Promise<LogArchive> {
     : openLogArchiveFromExport(source);
 }
 
-/** `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
+/** `deep` says where the projections are that are compared too; `null` for none. `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
 export async function verifyDataFolder(
   source: string,
-  deep: boolean,
+  deep: ProcessConfig | null,
   tell: (line: string) => void,
 ): Promise<Verdict> {
-  if (deep && existsSync(source) && !statSync(source).isDirectory()) {
+  if (deep !== null && existsSync(source) && !statSync(source).isDirectory()) {
     throw new OperatingError(
       'NO_PROJECTIONS',
       '--deep compares the stores of a data folder; an exported log has none.',
@@ -81,7 +75,7 @@ export async function verifyDataFolder(
 async function verifyArchive(
   archive: LogArchive,
   source: string,
-  deep: boolean,
+  deep: ProcessConfig | null,
   tell: (line: string) => void,
 ): Promise<Verdict> {
   tell('checking the seals');
@@ -105,17 +99,21 @@ async function verifyArchive(
   }
   tell(`${log.records} records hold; checking the books and the sequences`);
   const projections = new ProjectionCheck();
-  const books = checkBooks(archive, deep ? [projections] : [], (records) => tell(`${records} outputs read`));
+  const books = checkBooks(archive, deep === null ? [] : [projections], (records) =>
+    tell(`${records} outputs read`),
+  );
   findings.push(...books.findings);
   tell('replaying the inputs through the core');
   const replay = await checkReplay(archive, tell);
   findings.push(...replay.findings);
   const checked = ['seals', 'sequences', 'books', 'replay'];
-  if (deep) {
+  if (deep !== null) {
     tell('comparing the projections');
     checked.push('projections');
     findings.push(
-      ...(await withStores(source, (stores) => projections.compare(archive, stores, books.balances))),
+      ...(await withProjectionStores(source, deep, tell, (stores) =>
+        projections.compare(archive, stores, books.balances),
+      )),
     );
   }
   return {
@@ -127,33 +125,4 @@ async function verifyArchive(
     inputsReplayed: replay.inputs,
     stateHashes: replay.stateHashes,
   };
-}
-
-async function withStores<Result>(
-  dataFolder: string,
-  work: (stores: ProjectionStores) => Promise<Result>,
-): Promise<Result> {
-  const readable = openReadableStores(dataFolder, PROJECTION_STORES);
-  const open: { close(): Promise<void> }[] = [];
-  const keep = <Store extends { close(): Promise<void> }>(store: Store): Store => {
-    open.push(store);
-    return store;
-  };
-  try {
-    return await work({
-      portfolios: keep(await openSqlitePortfolios({ path: readable.path('portfolios') })),
-      history: keep(await openSqliteTradeHistory({ path: readable.path('history') })),
-      analytics: keep(
-        await openDuckDbTradeAnalytics({
-          path: readable.path('analytics'),
-          memoryLimitMb: ANALYTICS_MEMORY_MB,
-          threads: 1,
-        }),
-      ),
-      relational: keep(await openSqliteRelational({ path: readable.path('relational') })),
-    });
-  } finally {
-    for (const store of open) await store.close();
-    readable.remove();
-  }
 }

@@ -62,6 +62,9 @@ export function registerPortfolioStoreContract(
       assert.equal(await subject.store.get(portfolio(1, 1).userId), null);
       assert.deepEqual(await subject.store.put([]), []);
       assert.deepEqual(await subject.store.list(null, 10), []);
+      assert.equal(await subject.store.isEmpty(), true);
+      await subject.store.put([portfolio(1, 1)]);
+      assert.equal(await subject.store.isEmpty(), false);
     });
 
     test('only a newer version is written over a stored one', async () => {

@@ -41,6 +41,8 @@ export interface PortfolioStore {
   /** One outcome per item, in order. Items of one call are independent. Cash and quantities below zero are refused by assertion. */
   put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]>;
   get(userId: AccountId): Promise<Portfolio | null>;
+  /** Whether it holds nothing: a start then fills it from the log. */
+  isEmpty(): Promise<boolean>;
   /** Pages through all accounts, ordered by id, for verification. */
   list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]>;
   close(): Promise<void>;

@@ -44,6 +44,9 @@ export function registerTradeAnalyticsContract(
       assert.equal(await subject.store.vwap(ALWAYS, AAPL), null);
       assert.deepEqual(await subject.store.bars(ALWAYS, AAPL, 60_000, 10), []);
       assert.deepEqual(await subject.store.totals(), []);
+      assert.equal(await subject.store.isEmpty(), true);
+      await subject.store.append([analyticsTrade(1)]);
+      assert.equal(await subject.store.isEmpty(), false);
     });
 
     test('volume is per symbol, in the symbols’ order, start inclusive, end exclusive', async () => {

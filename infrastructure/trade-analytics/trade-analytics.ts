@@ -53,6 +53,8 @@ export interface AccountTotal {
 export interface TradeAnalytics {
   /** Stores trades by event id; a repeat changes nothing. */
   append(trades: readonly AnalyticsTrade[]): Promise<void>;
+  /** Whether it holds nothing: a start then fills it from the log. */
+  isEmpty(): Promise<boolean>;
   /** Per symbol, ordered by symbol. */
   volume(range: TimeRange, symbol?: Symbol): Promise<readonly SymbolVolume[]>;
   /** Volume-weighted average price, rounded half to even to nine places; `null` without trades. */

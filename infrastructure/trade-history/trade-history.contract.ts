@@ -76,7 +76,9 @@ export function registerTradeHistoryContract(adapter: string, open: OpenStoreUnd
           executionTimestampMs: 0,
         }),
       ];
+      assert.equal(await subject.store.isEmpty(), true);
       await subject.store.index(trades);
+      assert.equal(await subject.store.isEmpty(), false);
       assert.deepEqual((await page()).trades, trades);
       await subject.reopen();
       assert.deepEqual(await page(), { kind: 'page', trades, nextPageToken: null, totalCount: 2 });

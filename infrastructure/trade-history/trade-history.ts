@@ -59,6 +59,8 @@ export type TradePage =
 export interface TradeHistory {
   /** Stores documents by event id; a repeat changes nothing. */
   index(trades: readonly TradeDocument[]): Promise<void>;
+  /** Whether it holds nothing: a start then fills it from the log. */
+  isEmpty(): Promise<boolean>;
   /** Newest first (time, then event id). */
   search(query: TradeQuery): Promise<TradePage>;
   /** All documents in event-id order after `after`, for verification. */

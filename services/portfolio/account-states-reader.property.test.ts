@@ -89,7 +89,7 @@ function textOf(held: ReadonlyMap<Ticker, bigint>): string {
 /** Fails every put that `fail` says; checks that whatever is put is one whole commit. */
 function checkedStore(truth: ReadonlyMap<string, string>, fail: () => boolean) {
   const stored = new Map<AccountId, Portfolio>();
-  const store: PortfolioStore = {
+  const store: Pick<PortfolioStore, 'put' | 'get'> = {
     async put(portfolios) {
       if (fail()) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
       return portfolios.map((portfolio) => {
@@ -112,8 +112,6 @@ function checkedStore(truth: ReadonlyMap<string, string>, fail: () => boolean) {
       });
     },
     get: async (accountId) => stored.get(accountId) ?? null,
-    list: async () => [],
-    close: async () => {},
   };
   return { store, stored };
 }

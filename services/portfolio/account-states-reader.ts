@@ -22,7 +22,7 @@ export interface PortfolioConflict {
 }
 
 export interface AccountStatesReaderOptions {
-  readonly store: PortfolioStore;
+  readonly store: Pick<PortfolioStore, 'put' | 'get'>;
   readonly cachedPortfolios: number;
   onWritten(accountId: AccountId, version: number): void;
   /** The same version with another state: an alarm. */

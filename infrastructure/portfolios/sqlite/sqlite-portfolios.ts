@@ -24,6 +24,7 @@ import {
   type PortfolioStore,
   type PutOutcome,
 } from '../portfolios.ts';
+import { assertPossible } from '../possible-portfolio.ts';
 
 export interface SqlitePortfoliosOptions {
   readonly path: string;
@@ -140,6 +141,10 @@ class SqlitePortfolios implements PortfolioStore {
     return portfolio;
   }
 
+  async isEmpty(): Promise<boolean> {
+    return this.#guard(() => this.#readPage.all('', 1)).length === 0;
+  }
+
   async list(after: AccountId | null, limit: number): Promise<readonly Portfolio[]> {
     assert(
       Number.isInteger(limit) && limit >= 1 && limit <= PORTFOLIO_PAGE_LIMIT_MAX,
@@ -189,22 +194,6 @@ function toOutcome(
   return storedVersion === portfolio.version && storedHash !== portfolio.stateHash
     ? { kind: 'conflict', storedHash }
     : { kind: 'not-newer', storedVersion };
-}
-
-function assertPossible(portfolio: Portfolio): void {
-  const { userId } = portfolio;
-  assert(
-    Number.isSafeInteger(portfolio.version) && portfolio.version >= 0,
-    `${userId}: a version counts from 0`,
-  );
-  assert(portfolio.cashBalance >= 0n, `${userId}: no execution may make cash negative`);
-  assert(portfolio.cashReserved >= 0n, `${userId}: reserved cash is never negative`);
-  for (const [symbol, holding] of portfolio.holdings) {
-    assert(holding.quantity >= 0n, `${userId}: no execution may make the holding of ${symbol} negative`);
-  }
-  for (const [symbol, quantity] of portfolio.sharesReserved) {
-    assert(quantity >= 0n, `${userId}: reserved shares of ${symbol} are never negative`);
-  }
 }
 
 type StoredHolding = readonly [quantity: string, costBasis: string, realisedProfit: string];

@@ -117,6 +117,10 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
     return appended;
   }
 
+  async isEmpty(): Promise<boolean> {
+    return (await this.#query('SELECT 1 FROM trading_trades LIMIT 1', [])).length === 0;
+  }
+
   async volume(range: TimeRange, symbol?: Symbol): Promise<readonly SymbolVolume[]> {
     const rows = await this.#query(
       `SELECT symbol, sum(quantity) AS volume, count(*) AS trades FROM trading_trades

@@ -15,6 +15,8 @@ import {
   type SqliteStep,
   type SqliteThread,
 } from '#infrastructure/common/sqlite-thread.ts';
+import { readPageToken, writePageToken } from '../page-token.ts';
+import { searchWords } from '../search-words.ts';
 import {
   SEARCH_TEXT_LENGTH_MAX,
   TRADE_PAGE_LIMIT_MAX,
@@ -24,8 +26,6 @@ import {
   type TradeQuery,
   type TradeStatus,
 } from '../trade-history.ts';
-import { readPageToken, writePageToken } from './page-token.ts';
-import { searchWords } from './search-words.ts';
 
 export interface SqliteTradeHistoryOptions {
   readonly path: string;
@@ -85,6 +85,10 @@ class SqliteTradeHistory implements TradeHistory {
 
   async index(trades: readonly TradeDocument[]): Promise<void> {
     if (trades.length > 0) await this.#thread.write(trades.flatMap(indexSteps));
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.scan(null, 1)).length === 0;
   }
 
   async search(query: TradeQuery): Promise<TradePage> {

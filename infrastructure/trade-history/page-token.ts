@@ -3,7 +3,7 @@
  * digest only tells a token of ours, of this query, from anything else.
  */
 import { createHash } from 'node:crypto';
-import type { TradeQuery } from '../trade-history.ts';
+import type { TradeQuery } from './trade-history.ts';
 
 export interface PageCursor {
   readonly executionTimestampMs: number;

@@ -1,0 +1,98 @@
+/** What DynamoDB's client throws, as failures that say whether a repeat helps. */
+import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
+
+/** By name: of the service, of a cancelled transaction's reasons, and of the SDK's own failures. */
+const THROTTLED = new Set([
+  'ProvisionedThroughputExceededException',
+  'ProvisionedThroughputExceeded',
+  'ThrottlingException',
+  'ThrottlingError',
+  'RequestLimitExceeded',
+  'LimitExceededException',
+]);
+const IN_THE_WAY = new Set([
+  'TransactionConflictException',
+  'TransactionConflict',
+  'TransactionInProgressException',
+  'ReplicatedWriteConflictException',
+]);
+const NOT_ALLOWED = new Set([
+  'AccessDeniedException',
+  'CredentialsProviderError',
+  'ExpiredTokenException',
+  'IncompleteSignatureException',
+  'InvalidSignatureException',
+  'MissingAuthenticationTokenException',
+  'MissingAuthenticationToken',
+  'NotAuthorized',
+  'TokenRefreshRequired',
+  'UnrecognizedClientException',
+]);
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+const CONNECTION_LOST = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+
+export function classifyDynamoDbError(error: unknown): ServerFailure | null {
+  if (!(error instanceof Error)) return null;
+  const names = namesOf(error);
+  const named = (known: ReadonlySet<string>) => names.find((name) => known.has(name));
+  const throttled = named(THROTTLED);
+  if (throttled !== undefined) {
+    return { code: 'STORE_BUSY', reason: `takes no more calls for now (${throttled})`, retry: 'retry' };
+  }
+  const inTheWay = named(IN_THE_WAY);
+  if (inTheWay !== undefined) {
+    return { code: 'STORE_BUSY', reason: `has another write in the way (${inTheWay})`, retry: 'retry' };
+  }
+  const notAllowed = named(NOT_ALLOWED);
+  if (notAllowed !== undefined) {
+    return {
+      code: 'STORE_NOT_ALLOWED',
+      reason: `refuses the credentials or what they may do (${notAllowed}): see the AWS credentials of this process`,
+      retry: 'never',
+    };
+  }
+  if (names.includes('ResourceNotFoundException')) {
+    return {
+      code: 'STORE_MISSING',
+      reason: 'is missing: make it with `tradehall prepare` and the same options',
+      retry: 'never',
+    };
+  }
+  const notConnected = named(NOT_CONNECTED);
+  if (notConnected !== undefined) {
+    return { code: 'STORE_UNAVAILABLE', reason: `cannot be reached (${notConnected})`, retry: 'retry' };
+  }
+  const lost = named(CONNECTION_LOST);
+  if (lost !== undefined) {
+    return { code: 'STORE_UNAVAILABLE', reason: `broke the connection (${lost})`, retry: 'unknown' };
+  }
+  if (!(error instanceof DynamoDBServiceException)) return null;
+  const status = error.$metadata.httpStatusCode ?? 500;
+  if (status >= 500) {
+    return { code: 'STORE_UNAVAILABLE', reason: `failed (${error.name})`, retry: 'unknown' };
+  }
+  return {
+    code: 'STORE_FAILED',
+    reason: `refuses the call (${error.name}: ${error.message})`,
+    retry: 'never',
+  };
+}
+
+/** The error's own name and code, the reasons of a cancelled transaction, and the same of what caused it. */
+function namesOf(error: Error): readonly string[] {
+  const names = [error.name];
+  if ('code' in error && typeof error.code === 'string') names.push(error.code);
+  if (error instanceof TransactionCanceledException) {
+    for (const { Code } of error.CancellationReasons ?? []) if (Code !== undefined) names.push(Code);
+  }
+  if (error instanceof AggregateError) for (const inner of error.errors) names.push(...namesOf(inner));
+  if (error.cause instanceof Error) names.push(...namesOf(error.cause));
+  return names;
+}

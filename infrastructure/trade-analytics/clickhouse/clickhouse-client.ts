@@ -1,0 +1,113 @@
+/** The client of the analytics database, behind the time limits, repeats and breaker that every server gets. */
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
+import { createServerCalls, type ServerCalls } from '#infrastructure/common/server-calls.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { classifyClickHouseError } from './clickhouse-errors.ts';
+
+export interface ClickHouseOptions {
+  /** The path is the database; `retentionDays` the days of market time that are kept. */
+  readonly address: ServerAddress;
+  readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** For one attempt of a query; a write gets three times as long. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The server as the adapter uses it. */
+export interface ClickHouse {
+  /** Rows of a query; parameters are sent beside it, never within. */
+  query(what: string, sql: string, parameters: Readonly<Record<string, unknown>>): Promise<readonly Row[]>;
+  command(what: string, sql: string): Promise<void>;
+  /** The token tells a repeat of the same rows. */
+  insert(what: string, table: string, rows: readonly Row[], token: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const TIMEOUT_MS = 5_000;
+const CONNECTIONS_MAX = 10;
+/** The server ends a query itself when we have long given up on it. */
+const SERVER_LIMIT_SECONDS = 30;
+
+export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
+  const { address, timeoutMs = TIMEOUT_MS } = options;
+  const [{ host, port }] = address.hosts;
+  const calls: ServerCalls = createServerCalls({
+    server: 'clickhouse',
+    name: `The trade analytics (${describeServer('ClickHouse', address)})`,
+    unavailable: 'STORE_UNAVAILABLE',
+    classify: classifyClickHouseError,
+    timeoutMs,
+    runtime: options.runtime,
+    metrics: options.metrics,
+    logger: options.logger,
+  });
+  const client: ClickHouseClient = createClient({
+    url: `${address.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    username: address.username ?? 'default',
+    password: address.password ?? '',
+    ...(address.path === '' ? {} : { database: address.path }),
+    application: 'tradehall',
+    max_open_connections: CONNECTIONS_MAX,
+    // Ours is shorter; this one only keeps a socket from hanging for ever.
+    request_timeout: 3 * timeoutMs,
+    // Failures are told by what is thrown, and the logger of the client knows nothing of secrets.
+    log: { level: 127 },
+  });
+  const writing = { repeatable: true, timeoutMs: 3 * timeoutMs };
+  return {
+    query: (what, query, query_params) =>
+      calls.call(
+        what,
+        async (abort_signal) => {
+          const answer = await client.query({
+            query,
+            query_params: { ...query_params },
+            format: 'JSONEachRow',
+            abort_signal,
+            clickhouse_settings: {
+              // Repeats collapse while reading; a repeat carries the same time, so it is in the same partition.
+              final: 1,
+              do_not_merge_across_partitions_select_final: 1,
+              max_execution_time: SERVER_LIMIT_SECONDS,
+              cancel_http_readonly_queries_on_client_close: 1,
+            },
+          });
+          return answer.json<Row>();
+        },
+        { repeatable: true },
+      ),
+    command: (what, query) =>
+      calls.call(
+        what,
+        async (abort_signal) => {
+          await client.command({ query, abort_signal });
+        },
+        writing,
+      ),
+    insert: (what, table, rows, token) =>
+      calls.call(
+        what,
+        async (abort_signal) => {
+          await client.insert({
+            table,
+            values: rows,
+            format: 'JSONEachRow',
+            abort_signal,
+            clickhouse_settings: {
+              insert_deduplication_token: token,
+              // Answered once the rows are in a part on the disk.
+              async_insert: 0,
+            },
+          });
+        },
+        writing,
+      ),
+    close: () => client.close(),
+  };
+}

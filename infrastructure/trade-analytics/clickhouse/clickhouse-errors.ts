@@ -1,0 +1,76 @@
+/** What ClickHouse's client throws, as failures that say whether a repeat helps. */
+import { ClickHouseError } from '@clickhouse/client';
+import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
+
+type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
+
+/** By the server's own numbers. */
+const BY_CODE: Readonly<Record<string, Told>> = {
+  '60': missing('has lost its table: start again, it is made and filled from the log'),
+  '81': missing('has no such database: create it, or name another in the address'),
+  '192': notAllowed('refuses the credentials'),
+  '193': notAllowed('refuses the credentials'),
+  '194': notAllowed('asks for a password'),
+  '497': notAllowed(
+    'does not let this user do that: it needs SELECT, INSERT, CREATE TABLE and ALTER in its database',
+  ),
+  '516': notAllowed('refuses the credentials'),
+  '164': { code: 'STORE_READ_ONLY', reason: 'lets this user only read', retry: 'never' },
+  '202': { code: 'STORE_BUSY', reason: 'has too many queries at once', retry: 'retry' },
+  '241': {
+    code: 'STORE_OUT_OF_MEMORY',
+    reason: 'needs more memory than it may take: ask for a smaller range, or raise its limit',
+    retry: 'retry',
+  },
+  '242': { code: 'STORE_UNAVAILABLE', reason: 'is a replica that cannot write for now', retry: 'retry' },
+  '243': { code: 'STORE_FULL', reason: 'has no space left on its disk', retry: 'retry' },
+  '252': {
+    code: 'STORE_BUSY',
+    reason: 'has too many parts to merge and takes no more for now',
+    retry: 'retry',
+  },
+};
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+
+function missing(reason: string): Told {
+  return { code: 'STORE_MISSING', reason, retry: 'never' };
+}
+
+function notAllowed(reason: string): Told {
+  return { code: 'STORE_NOT_ALLOWED', reason, retry: 'never' };
+}
+
+export function classifyClickHouseError(error: unknown): ServerFailure | null {
+  if (!(error instanceof Error)) return null;
+  if (error instanceof ClickHouseError) {
+    const told = BY_CODE[error.code];
+    if (told !== undefined) return { ...told, reason: `${told.reason} (${error.type ?? error.code})` };
+    return {
+      code: 'STORE_FAILED',
+      reason: `failed (${error.type ?? error.code}: ${firstLine(error.message)})`,
+      retry: 'unknown',
+    };
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
+  if (code !== null && NOT_CONNECTED.has(code)) {
+    return { code: 'STORE_UNAVAILABLE', reason: `cannot be reached (${code})`, retry: 'retry' };
+  }
+  if (code !== null && /^E[A-Z]+$/.test(code)) {
+    return { code: 'STORE_UNAVAILABLE', reason: `broke the connection (${code})`, retry: 'unknown' };
+  }
+  // The client gives what it cannot read, such as a proxy's page, or a broken connection, as a plain error.
+  if (Object.getPrototypeOf(error) === Error.prototype) {
+    return {
+      code: 'STORE_UNAVAILABLE',
+      reason: `gave no answer of its own (${firstLine(error.message)})`,
+      retry: 'unknown',
+    };
+  }
+  return null;
+}
+
+const SHOWN_MAX = 200;
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, SHOWN_MAX);
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { createClient } from '@clickhouse/client';
+import type { Quantity } from '#domain/data/decimal.ts';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
+import { sharedServer, startServer } from '#tests/support/servers.ts';
+import {
+  failThenRecover,
+  serverOptions,
+  untilItWorks,
+  writeThroughCrash,
+} from '#tests/support/store-faults.ts';
+import { analyticsTrade, registerTradeAnalyticsContract } from '../trade-analytics.contract.ts';
+import type { TimeRange, TradeAnalytics } from '../trade-analytics.ts';
+import { openClickHouseTradeAnalytics } from './clickhouse-trade-analytics.ts';
+
+const shared = await sharedServer('clickhouse');
+const ALWAYS: TimeRange = { startMs: 0, endMs: 4_000_000_000_000 };
+const DAY_MS = 86_400_000;
+
+function options(database: string, changes: Partial<ServerAddress> = {}) {
+  return serverOptions(shared, { path: database, ...changes });
+}
+
+/** Rows of JSON, as text. */
+async function execute(sql: string, url = shared): Promise<string> {
+  const [{ host, port }] = serverOptions(url).address.hosts;
+  const client = createClient({ url: `http://${host}:${port}` });
+  try {
+    const { stream } = await client.exec({ query: sql });
+    return (await stream.toArray()).join('').trim();
+  } finally {
+    await client.close();
+  }
+}
+
+/** One of its own, for each test. */
+async function inDatabase(work: (database: string) => Promise<void>): Promise<void> {
+  const database = `t_${randomUUID().replaceAll('-', '')}`;
+  await execute(`CREATE DATABASE ${database}`);
+  try {
+    await work(database);
+  } finally {
+    await execute(`DROP DATABASE ${database}`);
+  }
+}
+
+async function openSubject(): Promise<StoreUnderTest<TradeAnalytics>> {
+  const database = `t_${randomUUID().replaceAll('-', '')}`;
+  await execute(`CREATE DATABASE ${database}`);
+  let store = await openClickHouseTradeAnalytics(options(database));
+  return {
+    get store() {
+      return store;
+    },
+    async reopen() {
+      await store.close();
+      store = await openClickHouseTradeAnalytics(options(database));
+    },
+    async dispose() {
+      await store.close();
+      await execute(`DROP DATABASE ${database}`);
+    },
+  };
+}
+
+registerTradeAnalyticsContract('ClickHouse', openSubject);
+
+const refused = (opening: Promise<TradeAnalytics>, code: string, words: RegExp) =>
+  assert.rejects(opening, { code, retry: 'never', message: words });
+
+describe('the analytics table', () => {
+  test('is ordered and partitioned as the wires say, and one of another shape is refused', async () => {
+    await inDatabase(async (database) => {
+      await (await openClickHouseTradeAnalytics(options(database))).close();
+      assert.equal(
+        await execute(
+          `SELECT engine, primary_key, sorting_key, partition_key FROM system.tables WHERE database = '${database}' FORMAT CSV`,
+        ),
+        '"ReplacingMergeTree","symbol, userId, executionTimestamp","symbol, userId, executionTimestamp, eventId","toYYYYMMDD(executionTimestamp)"',
+      );
+      await execute(`ALTER TABLE ${database}.trading_trades MODIFY COLUMN quantity Decimal(38, 9)`);
+      await refused(
+        openClickHouseTradeAnalytics(options(database)),
+        'STORE_VERSION',
+        /trading_trades is not as .*quantity Decimal\(38, 9\).*rename or drop it/,
+      );
+      await execute(`DROP TABLE ${database}.trading_trades`);
+      await execute(`CREATE TABLE ${database}.trading_trades (x String) ENGINE = MergeTree ORDER BY x`);
+      await refused(openClickHouseTradeAnalytics(options(database)), 'STORE_VERSION', /engine MergeTree/);
+    });
+  });
+
+  test('takes a batch that spans more days and rows than one insert may', async () => {
+    await inDatabase(async (database) => {
+      const store = await openClickHouseTradeAnalytics(options(database));
+      const days = Array.from({ length: 250 }, (_, day) =>
+        analyticsTrade(day, { executionTimestampMs: day * DAY_MS, quantity: 1n as Quantity }),
+      );
+      await store.append(days.toReversed());
+      const rows = Array.from({ length: 45_000 }, (_, row) =>
+        analyticsTrade(1_000 + row, { quantity: 1n as Quantity }),
+      );
+      await store.append(rows);
+      assert.equal((await store.volume(ALWAYS))[0]?.volume, 45_250n);
+      await store.close();
+    });
+  });
+
+  test('the same write twice leaves one copy even before repeats collapse', async () => {
+    await inDatabase(async (database) => {
+      const store = await openClickHouseTradeAnalytics(options(database));
+      const trades = Array.from({ length: 10 }, (_, number) => analyticsTrade(number));
+      await store.append(trades);
+      await store.append(trades);
+      assert.equal(await execute(`SELECT count() FROM ${database}.trading_trades`), '10');
+      await store.close();
+    });
+  });
+
+  test('days older than the retention are dropped at the start, later ones kept', async () => {
+    await inDatabase(async (database) => {
+      const nowMs = Date.now();
+      const store = await openClickHouseTradeAnalytics(options(database));
+      await store.append([
+        analyticsTrade(1, { executionTimestampMs: nowMs - 9 * DAY_MS }),
+        analyticsTrade(2, { executionTimestampMs: nowMs - 4 * DAY_MS }),
+        analyticsTrade(3, { executionTimestampMs: nowMs }),
+      ]);
+      await store.close();
+      const keeping = await openClickHouseTradeAnalytics(
+        options(database, { parameters: { retentionDays: '5' } }),
+      );
+      assert.equal((await keeping.volume(ALWAYS))[0]?.trades, 2);
+      await keeping.close();
+    });
+  });
+});
+
+describe('a ClickHouse that cannot be used', () => {
+  test('wrong credentials, a missing database and a server that is not there are named', async () => {
+    const wrong = options('default', { username: 'nobody', password: 'not-shown' });
+    await assert.rejects(openClickHouseTradeAnalytics(wrong), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'STORE_NOT_ALLOWED');
+      assert.match(error.message, /refuses the credentials \(AUTHENTICATION_FAILED\)/);
+      assert.doesNotMatch(error.message, /not-shown/);
+      return true;
+    });
+    await refused(openClickHouseTradeAnalytics(options('nowhere')), 'STORE_MISSING', /has no such database/);
+    const gone = options('default', { hosts: [{ host: '127.0.0.1', port: 1 }] });
+    await assert.rejects(openClickHouseTradeAnalytics(gone), {
+      code: 'STORE_UNAVAILABLE',
+      retry: 'retry',
+      message: /127\.0\.0\.1:1\) cannot be reached \(ECONNREFUSED\)/,
+    });
+  });
+
+  test('a closed store refuses further work', async () => {
+    await inDatabase(async (database) => {
+      const store = await openClickHouseTradeAnalytics(options(database));
+      await store.close();
+      await store.close();
+      await assert.rejects(store.append([analyticsTrade(1)]), { code: 'STORE_CLOSED' });
+      await assert.rejects(store.totals(), { code: 'STORE_CLOSED' });
+    });
+  });
+
+  test('a crash amid writes loses nothing and doubles nothing, and a hanging one is told and comes back', async () => {
+    const server = await startServer('clickhouse');
+    await execute('CREATE DATABASE crash', server.url);
+    const store = await openClickHouseTradeAnalytics({
+      ...serverOptions(server.url, { path: 'crash' }),
+      timeoutMs: 1_000,
+    });
+    const rows = 500;
+    await writeThroughCrash(server, 40, (batch) =>
+      store.append(Array.from({ length: rows }, (_, row) => analyticsTrade(batch * rows + row))),
+    );
+    assert.deepEqual(await untilItWorks(() => store.volume(ALWAYS)), [
+      { symbol: 'AAPL', volume: 20_000n * 10_000_000_000n, trades: 20_000 },
+    ]);
+    await failThenRecover(server, () => store.volume(ALWAYS));
+    await store.close();
+  });
+});

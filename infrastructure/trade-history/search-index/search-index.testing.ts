@@ -1,0 +1,247 @@
+/** The trade history on a search server, against the real one: Elasticsearch and OpenSearch each register this. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { describe, test } from 'node:test';
+import type { Symbol } from '#domain/data/identifiers.ts';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { sharedServer, startServer } from '#tests/support/servers.ts';
+import {
+  failThenRecover,
+  serverOptions,
+  untilItWorks,
+  writeThroughCrash,
+} from '#tests/support/store-faults.ts';
+import { executed, failed, registerTradeHistoryContract } from '../trade-history.contract.ts';
+import type { TradeDocument, TradeHistory } from '../trade-history.ts';
+import type { SearchIndexOptions } from './search-server.ts';
+
+const DAY_MS = 86_400_000;
+
+export async function registerSearchIndexTests(
+  product: 'Elasticsearch' | 'OpenSearch',
+  open: (options: SearchIndexOptions) => Promise<TradeHistory>,
+): Promise<void> {
+  const server = product === 'OpenSearch' ? 'opensearch' : 'elasticsearch';
+  const shared = await sharedServer(server);
+
+  const options = (alias: string, changes: Partial<ServerAddress> = {}) =>
+    serverOptions(shared, { path: alias, ...changes });
+
+  async function ask(method: string, path: string, body?: object, url = shared): Promise<unknown> {
+    const [{ host, port }] = serverOptions(url).address.hosts;
+    const answer = await fetch(`http://${host}:${port}${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    return answer.json();
+  }
+
+  async function remove(alias: string): Promise<void> {
+    const indices = (await ask('GET', `/${alias}*/_mapping?ignore_unavailable=true`)) as object;
+    for (const index of Object.keys(indices)) await ask('DELETE', `/${index}`);
+    await ask('DELETE', `/_index_template/${alias}`);
+  }
+
+  /** One of its own, for each test. */
+  async function withAlias(work: (alias: string) => Promise<void>): Promise<void> {
+    const alias = `trades_${randomUUID()}`;
+    try {
+      await work(alias);
+    } finally {
+      await remove(alias);
+    }
+  }
+
+  registerTradeHistoryContract(product, async () => {
+    const alias = `trades_${randomUUID()}`;
+    let store = await open(options(alias));
+    return {
+      get store() {
+        return store;
+      },
+      async reopen() {
+        await store.close();
+        store = await open(options(alias));
+      },
+      async dispose() {
+        await store.close();
+        await remove(alias);
+      },
+    };
+  });
+
+  async function idsOf(store: TradeHistory): Promise<readonly string[]> {
+    const ids: string[] = [];
+    for (let page = await store.scan(null, 2_000); page.length > 0; ) {
+      ids.push(...page.map(({ eventId }) => eventId));
+      page = await store.scan(page.at(-1)?.eventId ?? null, 2_000);
+    }
+    return ids;
+  }
+
+  describe(`the indices of the history on ${product}`, () => {
+    test('months have an index each, strict, behind one alias, searched as one', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        const trades = [
+          '2019-01-31T23:59:59.999Z',
+          '2019-02-01T00:00:00.000Z',
+          '2019-02-28T12:00:00.000Z',
+        ].map((time, number) => executed(number, { executionTimestampMs: Date.parse(time) }));
+        await store.index(trades);
+        const { userId } = executed(0);
+        const page = await store.search({ userId, limit: 10 });
+        assert.deepEqual(page.kind === 'page' && page.trades, trades.toReversed());
+        const aliased = (await ask('GET', `/_alias/${alias}`)) as object;
+        assert.deepEqual(Object.keys(aliased).sort(), [`${alias}-2019-01`, `${alias}-2019-02`]);
+        const refusal = (await ask('POST', `/${alias}-2019-01/_doc`, { other: 1 })) as {
+          readonly error?: { readonly type: string };
+        };
+        assert.match(refusal.error?.type ?? '', /strict_dynamic_mapping_exception/);
+        await store.close();
+      });
+    });
+
+    test('an index with another mapping, or in the place of the alias, stops the start with a sentence', async () => {
+      await withAlias(async (alias) => {
+        const properties = { eventId: { type: 'text' } };
+        await ask('PUT', `/${alias}-2019-01`, { mappings: { dynamic: 'strict', properties } });
+        await assert.rejects(open(options(alias)), {
+          code: 'STORE_VERSION',
+          retry: 'never',
+          message: new RegExp(`${alias}-2019-01 .* its eventId is text, not keyword: delete it`),
+        });
+        await ask('DELETE', `/${alias}-2019-01`);
+        await ask('PUT', `/${alias}`, { mappings: { dynamic: 'strict' } });
+        await assert.rejects(open(options(alias)), {
+          code: 'STORE_VERSION',
+          message: new RegExp(`There is an index ${alias} where the alias`),
+        });
+      });
+    });
+
+    test('more trades than one request takes are all there, once', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        const trades = Array.from({ length: 5_000 }, (_, number) => executed(number));
+        await store.index(trades);
+        await store.index(trades.slice(1_000, 3_000));
+        assert.deepEqual(
+          await idsOf(store),
+          trades.map(({ eventId }) => eventId),
+        );
+        await store.close();
+      });
+    });
+
+    test('a document that someone deleted comes back when the log is read again', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        await store.index([executed(1), executed(2)]);
+        await ask('DELETE', `/${alias}-2019-02/_doc/${executed(1).eventId}?refresh=true`);
+        assert.deepEqual(await idsOf(store), [executed(2).eventId]);
+        await store.index([executed(1), executed(2)]);
+        assert.deepEqual(await idsOf(store), [executed(1).eventId, executed(2).eventId]);
+        await store.close();
+      });
+    });
+
+    test('months older than the retention are dropped at the start, later ones kept', async () => {
+      await withAlias(async (alias) => {
+        const nowMs = Date.now();
+        const store = await open(options(alias));
+        await store.index([
+          executed(1, { executionTimestampMs: nowMs - 100 * DAY_MS }),
+          executed(2, { executionTimestampMs: nowMs }),
+        ]);
+        await store.close();
+        const keeping = await open(options(alias, { parameters: { retentionDays: '40' } }));
+        assert.deepEqual(await idsOf(keeping), [executed(2).eventId]);
+        await keeping.close();
+      });
+    });
+
+    test('while one index takes no writes the write fails in words, and a repeat completes it', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        const trades: readonly TradeDocument[] = [
+          executed(1, { executionTimestampMs: Date.parse('2019-01-01T00:00:00Z') }),
+          failed(2, 'no price', { symbol: 'MSFT' as Symbol }),
+        ];
+        await store.index(trades.slice(1));
+        await ask('PUT', `/${alias}-2019-02/_settings`, { 'index.blocks.write': true });
+        const more = [...trades, executed(3)];
+        await assert.rejects(store.index(more), { code: 'STORE_FULL', retry: 'retry' });
+        await ask('PUT', `/${alias}-2019-02/_settings`, { 'index.blocks.write': false });
+        await store.index(more);
+        assert.deepEqual(
+          await idsOf(store),
+          more.map(({ eventId }) => eventId),
+        );
+        await store.close();
+        await assert.rejects(store.scan(null, 1), { code: 'STORE_CLOSED' });
+      });
+    });
+  });
+
+  describe(`${product} that cannot be used`, () => {
+    /** A server that gives every request the same answer. */
+    async function whileAnswering(status: number, body: object, work: (port: number) => Promise<void>) {
+      const fake = createServer((_, response) => {
+        response.writeHead(status, {
+          'content-type': 'application/json',
+          ...(product === 'Elasticsearch' ? { 'x-elastic-product': 'Elasticsearch' } : {}),
+        });
+        response.end(JSON.stringify(body));
+      });
+      fake.listen(0, '127.0.0.1');
+      await once(fake, 'listening');
+      const address = fake.address();
+      assert(typeof address === 'object' && address !== null);
+      try {
+        await work(address.port);
+      } finally {
+        fake.closeAllConnections();
+        fake.close();
+      }
+    }
+
+    const at = (port: number, changes: Partial<ServerAddress> = {}) =>
+      options('trades', { hosts: [{ host: '127.0.0.1', port }], ...changes });
+
+    test('refused credentials and a server that is not there are named', async () => {
+      await whileAnswering(401, { error: { type: 'security_exception' }, status: 401 }, (port) =>
+        assert.rejects(open(at(port, { username: 'ada', password: 'not-shown' })), (error: Error) => {
+          assert.match(error.message, /refuses the credentials/);
+          assert.doesNotMatch(error.message, /not-shown/);
+          return true;
+        }),
+      );
+      await assert.rejects(open(at(1)), {
+        code: 'STORE_UNAVAILABLE',
+        retry: 'retry',
+        message: /127\.0\.0\.1:1\) gave no answer \(ConnectionError.*ECONNREFUSED/,
+      });
+    });
+
+    test('a crash amid writes loses nothing and doubles nothing, and a hanging one is told and comes back', async () => {
+      const own = await startServer(server);
+      const store = await untilItWorks(() => open(serverOptions(own.url)));
+      const each = 200;
+      const trades = (batch: number) =>
+        Array.from({ length: each }, (_, number) => executed(batch * each + number));
+      await writeThroughCrash(own, 12, (batch) => store.index(trades(batch)));
+      const all = Array.from({ length: 12 }, (_, batch) => trades(batch)).flat();
+      assert.deepEqual(
+        await untilItWorks(() => idsOf(store)),
+        all.map(({ eventId }) => eventId),
+      );
+      await failThenRecover(own, () => store.scan(null, 1));
+      await store.close();
+    });
+  });
+}
