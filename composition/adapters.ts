@@ -273,7 +273,9 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     const stores = PROJECTION_STORES.filter((store) => names.includes(store));
     if (names.includes('log')) await openOne('log', context, open);
     // Before a store is opened, since opening makes its file.
-    const missing = missingStores((name) => folder.file(name)).filter((store) => !isOnServer(config, store));
+    const missing = missingStores((store) =>
+      isOnServer(config, store) ? null : folder.file(DATA_PATHS[store]),
+    );
     const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
     await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', logger);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
