@@ -1,0 +1,164 @@
+/** Opens clients to one cluster, makes calls to it within their time, and puts its failures into sentences. */
+import {
+  createServerCalls,
+  type ServerCalls,
+  type ServerFailure,
+} from '#infrastructure/common/server-calls.ts';
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { CODE, classifyAppend, classifyRead, operatingError } from './kafka-failures.ts';
+import {
+  isKafkaFailure,
+  type KafkaFailure,
+  type KafkaLibrary,
+  type NativeAdmin,
+  type NativeConsumer,
+  type NativeMetadata,
+  type NativeProducer,
+  promised,
+  type Settings,
+} from './kafka-library.ts';
+import { CALL_TIMEOUT_MS, CONNECT_TIMEOUT_MS, connectionSettings } from './kafka-settings.ts';
+
+/** Beyond the time that a client is given itself, for one that does not keep to it. */
+const GRACE_MS = 1_000;
+
+/** Errors of a connection that say more than "no broker answers". */
+const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
+
+export interface KafkaConnectionOptions {
+  readonly library: KafkaLibrary;
+  readonly address: ServerAddress;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface Connected<Client> {
+  readonly client: Client;
+  readonly metadata: NativeMetadata;
+}
+
+export class KafkaConnection {
+  readonly library: KafkaLibrary;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Begins sentences. */
+  readonly name: string;
+  readonly admin: NativeAdmin;
+  readonly #address: ServerAddress;
+  readonly #calls: ServerCalls;
+
+  constructor(options: KafkaConnectionOptions) {
+    const { library, address, runtime, logger, metrics } = options;
+    this.library = library;
+    this.runtime = runtime;
+    this.logger = logger;
+    this.#address = address;
+    this.name = describeServer('Kafka', address);
+    this.#calls = createServerCalls({
+      server: 'kafka',
+      name: this.name,
+      unavailable: 'LOG_UNAVAILABLE',
+      classify: classifyRead,
+      timeoutMs: CALL_TIMEOUT_MS + GRACE_MS,
+      // A topic just made, or a broker just gone, takes a moment to have a leader again.
+      attempts: 6,
+      runtime,
+      metrics,
+      logger,
+    });
+    this.admin = library.AdminClient.create(this.#settings('admin', {}));
+  }
+
+  #settings(role: string, settings: Settings): Settings {
+    return { ...connectionSettings(this.#address, `tradehall-${role}`), ...settings };
+  }
+
+  /** A call that changes nothing, or may be made again. */
+  read<Value>(what: string, task: () => Promise<Value>): Promise<Value> {
+    return this.#calls.call(what, task, { repeatable: true });
+  }
+
+  /** A call that is made once. */
+  once<Value>(what: string, task: () => Promise<Value>, timeoutMs?: number): Promise<Value> {
+    return this.#calls.call(what, task, timeoutMs === undefined ? {} : { timeoutMs });
+  }
+
+  /** `error` in a sentence; what no broker did is thrown on as it is. */
+  failed(error: unknown, classify: (error: unknown) => ServerFailure | null = classifyRead): unknown {
+    return operatingError(this.name, classify(error), error) ?? error;
+  }
+
+  appendFailed(error: unknown): unknown {
+    return this.failed(error, classifyAppend);
+  }
+
+  unavailable(reason: string): OperatingError {
+    return new OperatingError('LOG_UNAVAILABLE', `${this.name} ${reason}.`, { retry: 'retry' });
+  }
+
+  async producer(role: string, settings: Settings): Promise<NativeProducer> {
+    const { client } = await this.producerWithMetadata(role, settings);
+    return client;
+  }
+
+  /** With all topics of the cluster. */
+  async producerWithMetadata(role: string, settings: Settings): Promise<Connected<NativeProducer>> {
+    const client = new this.library.Producer(this.#settings(role, settings));
+    const metadata = await this.#connect(client, (done) => client.disconnect(0, done));
+    client.setPollInBackground(true);
+    return { client, metadata };
+  }
+
+  async consumer(role: string, settings: Settings): Promise<NativeConsumer> {
+    const client = new this.library.KafkaConsumer(this.#settings(role, settings));
+    await this.#connect(client, (done) => client.disconnect(done));
+    client.setDefaultConsumeTimeout(0);
+    return client;
+  }
+
+  async #connect(
+    client: NativeProducer | NativeConsumer,
+    disconnect: (done: () => void) => void,
+  ): Promise<NativeMetadata> {
+    let telling: KafkaFailure | null = null;
+    const connected = promised<NativeMetadata>((callback) => {
+      client.on('event.error', (error) => {
+        if (telling === null && TELLING.has(error.code)) {
+          telling = error;
+          // A wrong password does not get better by waiting.
+          callback(error, { brokers: [], topics: [] });
+        }
+        this.logger.debug({ code: error.code, error: error.message }, 'a Kafka client reports an error');
+      });
+      client.connect({ timeout: CONNECT_TIMEOUT_MS, allTopics: true }, callback);
+    });
+    try {
+      return await connected;
+    } catch (error) {
+      disconnect(() => undefined);
+      if (!isKafkaFailure(error)) throw error;
+      throw this.failed(telling ?? error, explainConnect);
+    }
+  }
+}
+
+function explainConnect(error: unknown): ServerFailure | null {
+  if (!isKafkaFailure(error)) return null;
+  if (error.code === CODE.ssl) {
+    const reason = `refuses TLS, or is not who it should be (${error.message}): look at ?tls= and ?ca= of its URL`;
+    return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
+  }
+  if (error.code === CODE.resolve) {
+    return { code: 'LOG_UNAVAILABLE', reason: `has a host name that is not known (${error.message})`, retry: 'retry' };
+  }
+  if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
+    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms: is it running, is the port right, and does it want ?tls=true?`;
+    return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
+  }
+  return classifyRead(error);
+}
