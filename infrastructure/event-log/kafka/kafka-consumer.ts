@@ -15,6 +15,7 @@ import { logRecord } from './end-reader.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
 import {
+  isKafkaFailure,
   type KafkaFailure,
   type NativeConsumer,
   type NativeGroup,
@@ -134,14 +135,22 @@ export class KafkaConsumer implements Consumer {
       partition,
     }));
     if (this.#closed !== null) {
-      // The client waits for this while it leaves its group.
-      if (event.code === CODE.revokePartitions) this.#native.incrementalUnassign(native);
-      else this.#native.incrementalAssign([]);
+      this.#letGo(native);
       return;
     }
     const kind = event.code === CODE.assignPartitions ? 'assign' : 'revoke';
     this.#rebalances.push({ kind, places, lost: kind === 'revoke' && this.#native.assignmentLost() });
     this.#signal();
+  }
+
+  /** The client may wait for this while it leaves its group, or be past it. */
+  #letGo(places: readonly NativePartition[]): void {
+    try {
+      this.#native.incrementalUnassign(places);
+    } catch (error) {
+      if (!isKafkaFailure(error)) throw error;
+      this.#parts.connection.logger.debug({ error: error.message }, 'a consumer was gone before its partitions');
+    }
   }
 
   async #takeAll(): Promise<void> {

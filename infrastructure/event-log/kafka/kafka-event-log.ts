@@ -18,13 +18,22 @@ import type {
   TransactionalProducer,
 } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
+import { chainKey } from '../seal.ts';
+import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
+import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
 import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import { CODE, closedError } from './kafka-failures.ts';
-import { loadKafkaLibrary, type NativeConsumer, type NativePosition, promised } from './kafka-library.ts';
+import {
+  type KafkaFailure,
+  loadKafkaLibrary,
+  type NativeConsumer,
+  type NativePosition,
+  promised,
+} from './kafka-library.ts';
 import {
   appendingSettings,
   CALL_TIMEOUT_MS,
@@ -35,6 +44,7 @@ import {
 } from './kafka-settings.ts';
 import { KafkaTransactions } from './kafka-transactions.ts';
 import { LogEnds } from './log-ends.ts';
+import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 
@@ -43,6 +53,8 @@ export interface KafkaEventLogOptions {
   readonly address: ServerAddress;
   /** Of this process, the same after a restart: what it left open is ended when it comes back. */
   readonly instance: string;
+  /** Of the heads: how far the seals have got, kept outside the log. */
+  readonly directory: string;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -53,6 +65,8 @@ export interface KafkaEventLogOptions {
 }
 
 const REST_MS = 1_000;
+/** How long a log that closes goes on sealing. */
+const LAST_SEALS_MS = 2_000;
 const READ_TRIES = 3;
 
 export class KafkaEventLog implements EventLog {
@@ -67,6 +81,8 @@ export class KafkaEventLog implements EventLog {
   readonly #producers = new Set<KafkaTransactions>();
   readonly #groupNames = new Map<string, Promise<NativeConsumer>>();
   readonly #stopResting: () => void;
+  readonly #heads: LogHeads;
+  readonly #sealer: LogSealer;
   #protocol: GroupProtocol;
   #closing: Promise<void> | null = null;
 
@@ -75,6 +91,7 @@ export class KafkaEventLog implements EventLog {
     connection: KafkaConnection,
     catalogue: TopicCatalogue,
     producer: DeliveringProducer,
+    heads: LogHeads,
   ) {
     const { address, instance, runtime } = options;
     this.#options = options;
@@ -95,6 +112,23 @@ export class KafkaEventLog implements EventLog {
       producer,
       openTransactions: () => this.#openTransactions(`append-${instance}`),
     });
+    this.#heads = heads;
+    this.#sealer = new LogSealer({
+      // The surface refuses when it closes, and the last seals are written then.
+      log: {
+        openConsumer: (spec) => this.#openConsumer(spec),
+        read: (from, maxRecords) => this.#read(from, maxRecords),
+        extents: (topic) => this.#ends.extents(catalogue.places(topic)),
+      },
+      catalogue,
+      heads,
+      headsFolder: options.directory,
+      runtime,
+      logger: options.logger,
+      metrics: options.metrics,
+      openTransactions: () => this.#openTransactions(SEALER),
+      deleteBefore: (positions) => this.#deleteBefore(positions),
+    });
     this.#stopResting = runtime.timers.every(REST_MS, () => this.#readers.rest());
   }
 
@@ -106,7 +140,8 @@ export class KafkaEventLog implements EventLog {
       const { client, metadata } = await connection.producerWithMetadata('append', appendingSettings());
       const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes);
       catalogue.learn(metadata);
-      return new KafkaEventLog(options, connection, catalogue, new DeliveringProducer(client, CODE.fatal));
+      const producer = new DeliveringProducer(client, CODE.fatal);
+      return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
     } catch (error) {
       connection.admin.disconnect();
       throw error;
@@ -117,9 +152,12 @@ export class KafkaEventLog implements EventLog {
     if (this.#closing !== null) throw closedError();
   }
 
+  /** Then its seals are kept, by this process or another. */
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
-    await this.#catalogue.ensure(topics);
+    const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
+    await this.#catalogue.ensure([...others, SEALS_TOPIC]);
+    this.#sealer.start();
   }
 
   async topics(): Promise<readonly TopicSpec[]> {
@@ -166,6 +204,10 @@ export class KafkaEventLog implements EventLog {
 
   async openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     this.#assertOpen();
+    return await this.#openConsumer(spec);
+  }
+
+  async #openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     const { handOverMs = 60_000 } = this.#options;
     const protocol = this.#protocol;
     const consumer = await KafkaConsumer.open({
@@ -191,6 +233,10 @@ export class KafkaEventLog implements EventLog {
 
   async read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
     this.#assertOpen();
+    return await this.#read(from, maxRecords);
+  }
+
+  async #read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
     this.#catalogue.assertPlace(from);
     let position = from;
     for (let tries = 1; ; tries += 1) {
@@ -253,9 +299,49 @@ export class KafkaEventLog implements EventLog {
       .filter(({ topic }) => ours.has(topic));
   }
 
-  async expire(_nowMs: number): Promise<number> {
+  /**
+   * Of sealed topics, whole seals, and only in the process that seals. What the broker compacts it compacts by itself.
+   */
+  async expire(nowMs: number): Promise<number> {
     this.#assertOpen();
-    return 0;
+    let removed = 0;
+    for (const { name, cleanup, sealed } of this.#catalogue.specs()) {
+      if (cleanup.kind !== 'retain' || cleanup.retentionMs === 'forever') continue;
+      const extents = (await this.extents(name)).filter((extent) => extent.nextOffset > extent.firstOffset);
+      if (extents.length === 0) continue;
+      const kept = await this.#ends.firstSince(extents, nowMs - cleanup.retentionMs);
+      for (const { topic, partition, firstOffset, nextOffset } of extents) {
+        const since = kept.get(chainKey(topic, partition)) ?? 0;
+        const before = since < 0 ? nextOffset : since;
+        if (before <= firstOffset) continue;
+        if (sealed) {
+          removed += await this.#sealer.expire({ topic, partition }, firstOffset, before);
+        } else {
+          await this.#deleteBefore([{ topic, partition, offset: before }]);
+          removed += before - firstOffset;
+        }
+      }
+    }
+    return removed;
+  }
+
+  async #deleteBefore(positions: readonly Position[]): Promise<void> {
+    await this.#connection.read('delete_records', async () => {
+      const results = await promised<readonly { readonly error?: KafkaFailure }[]>((callback) =>
+        this.#connection.admin.deleteRecords(
+          positions.map(({ topic, partition, offset }) => ({ topic: this.#prefix + topic, partition, offset })),
+          { timeout: CALL_TIMEOUT_MS },
+          callback,
+        ),
+      );
+      for (const { error } of results) if (error) throw error;
+    });
+  }
+
+  /** Waits until what is there now is sealed by this process; false when it is not within `patienceMs`. */
+  sealed(patienceMs: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#sealer.caughtUp(patienceMs);
   }
 
   close(): Promise<void> {
@@ -264,6 +350,8 @@ export class KafkaEventLog implements EventLog {
   }
 
   async #close(): Promise<void> {
+    if (this.#sealer.isActive) await this.#sealer.caughtUp(LAST_SEALS_MS);
+    await this.#sealer.stop();
     this.#stopResting();
     await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
     await Promise.all([...this.#producers].map((producer) => producer.close()));
@@ -277,6 +365,7 @@ export class KafkaEventLog implements EventLog {
       });
     }
     this.#connection.admin.disconnect();
+    this.#heads.close();
   }
 }
 

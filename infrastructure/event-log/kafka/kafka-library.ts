@@ -6,8 +6,9 @@
  */
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 
-/** What the library throws and hands to callbacks. */
-export interface KafkaFailure extends Error {
+/** What the library throws and hands to callbacks: an `Error`, or from some of its calls a plain object. */
+export interface KafkaFailure {
+  readonly message: string;
   readonly code: number;
   readonly isRetriable?: boolean;
   readonly isTxnRequiresAbort?: boolean;
@@ -139,7 +140,7 @@ export interface NativeAdmin {
     options: { readonly timeout: number; readonly requireStableOffsets: boolean },
     callback: (
       error: Failed,
-      result: readonly { readonly error?: PartialFailure; readonly partitions: readonly NativePosition[] }[],
+      result: readonly { readonly error?: KafkaFailure; readonly partitions: readonly NativePosition[] }[],
     ) => void,
   ): void;
   deleteRecords(
@@ -147,7 +148,7 @@ export interface NativeAdmin {
     options: { readonly timeout: number },
     callback: (
       error: Failed,
-      result: readonly (NativePartition & { readonly lowWatermark: number; readonly error?: PartialFailure })[],
+      result: readonly (NativePartition & { readonly lowWatermark: number; readonly error?: KafkaFailure })[],
     ) => void,
   ): void;
   listOffsets(
@@ -155,7 +156,7 @@ export interface NativeAdmin {
     options: { readonly timeout: number; readonly isolationLevel: number },
     callback: (
       error: Failed,
-      result: readonly (NativePartition & { readonly offset: number; readonly error?: PartialFailure })[],
+      result: readonly (NativePartition & { readonly offset: number; readonly error?: KafkaFailure })[],
     ) => void,
   ): void;
   disconnect(): void;
@@ -177,17 +178,13 @@ function isLibrary(value: unknown): value is { readonly RdKafka: KafkaLibrary } 
 }
 
 export function isKafkaFailure(error: unknown): error is KafkaFailure {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number';
-}
-
-/** What a result holds for one of several places: no error object, and not thrown. */
-export interface PartialFailure {
-  readonly message: string;
-  readonly code: number;
-}
-
-export function failureOf({ message, code }: PartialFailure): KafkaFailure {
-  return Object.assign(new Error(message), { code });
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    typeof error.code === 'number' &&
+    'message' in error
+  );
 }
 
 const COMPILE =

@@ -1,4 +1,7 @@
 /** What the tests of the log on Kafka share: a log of its own on the one broker, on a clock that stands still. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
@@ -44,10 +47,12 @@ export async function openKafkaLogUnderTest(
   const system = createSystemRuntime();
   let nowMs = 1_700_000_000_000;
   const runtime: Runtime = { ...system, clock: { ...system.clock, nowMs: () => nowMs } };
+  const directory = mkdtempSync(join(tmpdir(), 'tradehall-kafka-log-'));
   const openLog = (changed: Partial<KafkaEventLogOptions> = {}) =>
     openKafkaEventLog({
       address,
       instance: 'test',
+      directory,
       runtime,
       logger: SILENT,
       metrics: createPrometheusMetrics({ processFigures: false }),
@@ -71,6 +76,7 @@ export async function openKafkaLogUnderTest(
     nowMs: () => nowMs,
     async dispose() {
       await log.close();
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

@@ -8,7 +8,7 @@
 import type { PartitionExtent, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { failureOf, type PartialFailure, promised } from './kafka-library.ts';
+import { type KafkaFailure, promised } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { ReaderPool } from './reader-pool.ts';
 
@@ -18,7 +18,7 @@ const STEP_BACK = 8;
 
 interface OffsetFound extends TopicPartition {
   readonly offset: number;
-  readonly error?: PartialFailure;
+  readonly error?: KafkaFailure;
 }
 
 interface KnownEnd {
@@ -56,7 +56,7 @@ export class LogEnds {
           callback,
         ),
       );
-      for (const { error } of result) if (error) throw failureOf(error);
+      for (const { error } of result) if (error) throw error;
       return result;
     });
     return new Map(
