@@ -1,5 +1,6 @@
 /**
- * `npm test`: the checks, then every test but the end-to-end ones, then those. What tests need beside the packages is
+ * `npm test`: the checks, then every test but the end-to-end ones (first those that need no server, then
+ * those that do), then those. What tests need beside the packages is
  * set up first; what cannot be had is named with the command that would provide it, and with CI=true that fails.
  * Under CI a skipped test fails too, since a skip looks like a pass to whoever reads only the last line.
  */
@@ -8,6 +9,7 @@ import { runChecks } from './check.ts';
 import { provideChromium } from './chromium.ts';
 import { requireNode } from './require-node.ts';
 import { addTotals, runTests, testFiles } from './test-runner.ts';
+import { startTestServers, testsByServers } from './test-servers.ts';
 
 requireNode();
 const underCi = process.env['CI'] === 'true';
@@ -26,15 +28,37 @@ if (chromium.kind === 'ready') {
 
 const isHouse = (path: string): boolean => path.startsWith('tests/house/');
 const isEndToEnd = (path: string): boolean => path.startsWith('tests/e2e/');
+const { withoutServers, onServers } = testsByServers(
+  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path)),
+);
+// They are fetched and started while the tests that need none run.
+const starting = startTestServers(onServers, (sentence) => console.log(`  ${sentence}`));
 totals = addTotals(
   totals,
   await runTests({
     title: 'tests',
-    files: testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path)),
+    files: withoutServers,
     concurrency: 2,
     timeoutMs: 240_000,
   }),
 );
+const servers = await starting;
+missing.push(...servers.missing);
+try {
+  if (servers.files.length > 0) {
+    totals = addTotals(
+      totals,
+      await runTests({
+        title: 'on servers',
+        files: servers.files,
+        concurrency: 2,
+        timeoutMs: 420_000,
+      }),
+    );
+  }
+} finally {
+  await servers.stop();
+}
 totals = addTotals(
   totals,
   await runTests({

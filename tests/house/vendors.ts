@@ -9,7 +9,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   ws: /^services\/api-gateway\//,
   kysely: /^infrastructure\/relational\//,
   'node:sqlite':
-    /^infrastructure\/([^/]+\/sqlite\/|common\/sqlite-[a-z-]+\.ts$|core\/data-folder\.ts$|relational\/)/,
+    /^infrastructure\/([^/]+\/sqlite\/|common\/sqlite-[a-z-]+\.ts$|core\/data-folder\.ts$|relational\/)|^scripts\/dev-servers\/install\.ts$/,
   '@duckdb/node-api': /^infrastructure\/[^/]+\/duckdb\//,
   pino: /^infrastructure\/core\//,
   'prom-client': /^infrastructure\/core\//,
