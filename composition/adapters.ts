@@ -9,10 +9,8 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import {
-  openSqliteEventLog,
-  type SqliteEventLog,
-} from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
 import type { MarketFiles } from '#infrastructure/market-files/market-files.ts';
@@ -29,8 +27,7 @@ import type { AdapterUrl, ProcessConfig } from './options.ts';
 import { missingStores, rewindProjections } from './rewind-projections.ts';
 
 export interface Ports {
-  /** With its backup; a later adapter on a server narrows this again. */
-  readonly log: SqliteEventLog;
+  readonly log: EventLog;
   readonly cache: Cache;
   readonly portfolios: PortfolioStore;
   readonly history: TradeHistory;
@@ -94,29 +91,36 @@ function withPasswordOf(option: string, address: ServerAddress, file: string | n
 }
 
 const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {
-  log: ({ folder, config, runtime, logger }) =>
-    choose<SqliteEventLog>({
+  log: async (context) => {
+    const { folder, config, runtime, logger, metrics } = context;
+    const log = await choose<EventLog>({
       option: 'event_log',
       url: config.eventLog,
       passwordFile: config.eventLogPasswordFile,
-      embedded: async () => {
-        const log = await openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger });
-        try {
-          await log.ensureTopics(
-            tradehallTopics({
-              partitions: config.partitions,
-              marketDataRetentionMs: config.marketDataRetentionMs,
-              tradingRetentionMs: 'forever',
-              tombstoneMs: TOMBSTONE_MS,
-            }),
-          );
-        } catch (error) {
-          await log.close();
-          throw error;
-        }
-        return log;
+      embedded: () => openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger }),
+      servers: {
+        kafka: async (address) => {
+          const { openKafkaEventLog } = await import('#infrastructure/event-log/kafka/kafka-event-log.ts');
+          const directory = folder.file(DATA_PATHS.kafka);
+          return await openKafkaEventLog({ address, directory, runtime, logger, metrics });
+        },
       },
-    }),
+    });
+    try {
+      await log.ensureTopics(
+        tradehallTopics({
+          partitions: config.partitions,
+          marketDataRetentionMs: config.marketDataRetentionMs,
+          tradingRetentionMs: 'forever',
+          tombstoneMs: TOMBSTONE_MS,
+        }),
+      );
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+    return log;
+  },
   cache: ({ config, runtime }) =>
     choose<Cache>({
       option: 'cache',

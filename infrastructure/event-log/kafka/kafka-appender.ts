@@ -72,7 +72,10 @@ export class KafkaAppender {
     const { connection } = this.#parts;
     const producer = await this.#producer;
     if (producer.fatal === null) return producer;
-    connection.logger.warn({ error: producer.fatal.message }, 'a Kafka producer failed for good: another is opened');
+    connection.logger.warn(
+      { error: producer.fatal.message },
+      'a Kafka producer failed for good: another is opened',
+    );
     producer.fatal = null;
     this.#producer = connection
       .producer('append', appendingSettings())

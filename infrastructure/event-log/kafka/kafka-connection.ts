@@ -1,10 +1,11 @@
 /** Opens clients to one cluster, makes calls to it within their time, and puts its failures into sentences. */
+
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import {
   createServerCalls,
   type ServerCalls,
   type ServerFailure,
 } from '#infrastructure/common/server-calls.ts';
-import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -154,7 +155,11 @@ function explainConnect(error: unknown): ServerFailure | null {
     return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
   }
   if (error.code === CODE.resolve) {
-    return { code: 'LOG_UNAVAILABLE', reason: `has a host name that is not known (${error.message})`, retry: 'retry' };
+    return {
+      code: 'LOG_UNAVAILABLE',
+      reason: `has a host name that is not known (${error.message})`,
+      retry: 'retry',
+    };
   }
   if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
     const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms: is it running, is the port right, and does it want ?tls=true?`;

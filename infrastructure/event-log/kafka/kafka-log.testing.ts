@@ -7,8 +7,10 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { sharedServer } from '#tests/support/servers.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
+import { KAFKA_URL } from './kafka-url.ts';
 
 export const SILENT: Logger = {
   debug() {},
@@ -27,23 +29,18 @@ export interface KafkaLogUnderTest extends LogUnderTest {
 export const TEST_RECORD_BYTES = 64 * 1024;
 let logs = 0;
 
-export function testAddress(path: string): ServerAddress {
-  const parsed = parseServerUrl(`kafka://127.0.0.1:39092/${path}`, {
-    product: 'Kafka',
-    example: '',
-    defaultPort: 9092,
-    manyHosts: true,
-    path: /^.*$/,
-  });
+function addressOf(url: string, path: string): ServerAddress {
+  const parsed = parseServerUrl(`${url}/${path}`, KAFKA_URL);
   if (parsed.kind === 'refused') throw new TypeError(parsed.message);
   return parsed.value;
 }
 
 export async function openKafkaLogUnderTest(
   options: Partial<KafkaEventLogOptions> = {},
+  url: string | Promise<string> = sharedServer('kafka'),
 ): Promise<KafkaLogUnderTest> {
   logs += 1;
-  const address = testAddress(`test-${process.pid}-${Date.now()}-${logs}`);
+  const address = addressOf(await url, `test-${process.pid}-${Date.now()}-${logs}`);
   const system = createSystemRuntime();
   let nowMs = 1_700_000_000_000;
   const runtime: Runtime = { ...system, clock: { ...system.clock, nowMs: () => nowMs } };
@@ -51,7 +48,6 @@ export async function openKafkaLogUnderTest(
   const openLog = (changed: Partial<KafkaEventLogOptions> = {}) =>
     openKafkaEventLog({
       address,
-      instance: 'test',
       directory,
       runtime,
       logger: SILENT,

@@ -18,7 +18,6 @@ const FETCH_QUEUE_KIB = 16 * 1024;
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 1_000;
 
-export const SASL_MECHANISMS = /^(plain|scram-sha-256|scram-sha-512)$/;
 const DEFAULT_MECHANISM = 'scram-sha-512';
 
 /** Where the brokers are, and who is calling. */

@@ -11,16 +11,10 @@
  */
 import assert from 'node:assert/strict';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type {
-  CommitOutcome,
-  NewRecord,
-  Position,
-  Transaction,
-  TransactionalProducer,
-} from '../event-log.ts';
+import type { CommitOutcome, NewRecord, Position, Transaction, TransactionalProducer } from '../event-log.ts';
 import { DeliveringProducer, type PlacedRecord } from './delivering-producer.ts';
-import { beyondEnd } from './kafka-consumer.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import { beyondEnd } from './kafka-consumer.ts';
 import { CODE, closedError, isFenced } from './kafka-failures.ts';
 import { isKafkaFailure, type KafkaFailure, type NativeConsumer, promised } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactionalSettings } from './kafka-settings.ts';
@@ -141,9 +135,7 @@ export class KafkaTransactions implements TransactionalProducer {
           partition,
           offset,
         }));
-        await done((callback) =>
-          native.sendOffsetsToTransaction(positions, name, CALL_TIMEOUT_MS, callback),
-        );
+        await done((callback) => native.sendOffsetsToTransaction(positions, name, CALL_TIMEOUT_MS, callback));
       }
       const offsets = await sent;
       const outcome = await this.#commit();

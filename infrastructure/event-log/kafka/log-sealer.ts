@@ -70,7 +70,10 @@ export class LogSealer {
 
   constructor(parts: LogSealerParts) {
     this.#parts = parts;
-    this.#sealed = parts.metrics.counter('tradehall_log_sealed_records_total', 'Records sealed by this process.');
+    this.#sealed = parts.metrics.counter(
+      'tradehall_log_sealed_records_total',
+      'Records sealed by this process.',
+    );
     this.#active = parts.metrics.gauge(
       'tradehall_log_sealer_active',
       'Whether this process seals the log: 1 yes, 0 another does or none.',
@@ -209,7 +212,11 @@ export class LogSealer {
         if (entry.kind === 'expiry') expired.push({ ...placeOf(entry), offset: entry.before });
         offset = at + 1;
       }
-      this.#note(chains, records.flatMap(({ value }) => (value === null ? [] : [value])), offset);
+      this.#note(
+        chains,
+        records.flatMap(({ value }) => (value === null ? [] : [value])),
+        offset,
+      );
     }
     // The one that wrote these may have ended before the broker was told.
     if (expired.length > 0) await this.#parts.deleteBefore(lastOfEach(expired));
@@ -246,12 +253,7 @@ export class LogSealer {
     this.#parts.heads.put([...changed, { ...SEALS, nextOffset: sealsNext, chainHash: hash }]);
   }
 
-  async #seal(
-    office: Office,
-    reader: Consumer,
-    signal: AbortSignal,
-    onProgress: () => void,
-  ): Promise<void> {
+  async #seal(office: Office, reader: Consumer, signal: AbortSignal, onProgress: () => void): Promise<void> {
     const { runtime } = this.#parts;
     for (;;) {
       const polled = await reader.poll({ maxRecords: RECORDS_PER_POLL, signal });
@@ -301,7 +303,11 @@ export class LogSealer {
     for (const { entry, bytes } of written) chains.add(entry, bytes);
     const last = outcome.positions.at(-1);
     assert(last !== undefined, 'a seal written has a place');
-    this.#note(chains, written.map(({ bytes }) => bytes), last.offset + 1);
+    this.#note(
+      chains,
+      written.map(({ bytes }) => bytes),
+      last.offset + 1,
+    );
     return true;
   }
 
@@ -375,11 +381,19 @@ function placeOf({ topic, partition }: TopicPartition): TopicPartition {
 }
 
 function lastOfEach(positions: readonly Position[]): readonly Position[] {
-  return [...new Map(positions.map((position) => [chainKey(position.topic, position.partition), position])).values()];
+  return [
+    ...new Map(
+      positions.map((position) => [chainKey(position.topic, position.partition), position]),
+    ).values(),
+  ];
 }
 
 function damaged(what: string): OperatingError {
-  return new OperatingError('LOG_DAMAGED', `The event log cannot be sealed: ${what}. \`tradehall verify\` says more.`, {
-    retry: 'never',
-  });
+  return new OperatingError(
+    'LOG_DAMAGED',
+    `The event log cannot be sealed: ${what}. \`tradehall verify\` says more.`,
+    {
+      retry: 'never',
+    },
+  );
 }

@@ -1,6 +1,7 @@
 /** A few readers, taken in turn; one that stands where the next page begins goes on from there. */
-import type { EndReader } from './end-reader.ts';
+
 import type { Position } from '../event-log.ts';
+import type { EndReader } from './end-reader.ts';
 
 const READERS = 4;
 const IDLE_MS = 1_000;

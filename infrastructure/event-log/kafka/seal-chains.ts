@@ -24,7 +24,6 @@ export interface Chain {
 
 const EMPTY: Chain = { next: 0, hash: NO_HASH };
 
-
 export class SealChains {
   readonly #chains = new Map<string, Chain>();
 
@@ -71,7 +70,9 @@ export class SealChains {
           last: last.offset,
           count: together.length,
           root: merkleRoot(
-            together.map(({ offset, appendedAtMs, key, value }) => recordHash(offset, appendedAtMs, key, value)),
+            together.map(({ offset, appendedAtMs, key, value }) =>
+              recordHash(offset, appendedAtMs, key, value),
+            ),
           ),
           previous: chain.hash,
         };

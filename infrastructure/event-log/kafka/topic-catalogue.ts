@@ -44,7 +44,8 @@ export class TopicCatalogue {
   learn({ brokers, topics }: NativeMetadata): void {
     this.#brokers = brokers.length;
     for (const { name, partitions } of topics) {
-      if (name.startsWith(this.#prefix)) this.#partitions.set(name.slice(this.#prefix.length), partitions.length);
+      if (name.startsWith(this.#prefix))
+        this.#partitions.set(name.slice(this.#prefix.length), partitions.length);
     }
     this.#replicas = new Map(
       topics.map(({ name, partitions }) => [
@@ -123,7 +124,9 @@ export class TopicCatalogue {
         );
       }
     }
-    await Promise.all(specs.filter(({ name }) => !this.#partitions.has(name)).map((spec) => this.#create(spec)));
+    await Promise.all(
+      specs.filter(({ name }) => !this.#partitions.has(name)).map((spec) => this.#create(spec)),
+    );
     for (const spec of specs) {
       this.#partitions.set(spec.name, spec.partitions);
       this.#declared.set(spec.name, spec);
