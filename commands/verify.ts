@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Verdict, verifyDataFolder } from '#composition/verification/verify-data-folder.ts';
-import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -25,7 +25,7 @@ function describeVerdict(verdict: Verdict): readonly string[] {
 }
 
 export function register(program: Command, terminal: Terminal): void {
-  addDataFlag(
+  addLogFlags(
     program
       .command('verify')
       .description('Prove a stopped data folder or an exported log, or name the first bad record.')
@@ -53,6 +53,7 @@ The exit code is 0 when all holds, and 1 when something does not.`,
     .action(async (source: string | undefined, flags: Flags) => {
       const verdict = await verifyDataFolder(
         resolve(source ?? dataFolderOf(flags)),
+        source === undefined ? logServerOf(flags) : null,
         flags['deep'] === true,
         (line) => terminal.tell(line),
       );

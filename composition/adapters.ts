@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
-import { readSecretFile } from '#infrastructure/core/config.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
@@ -25,6 +24,7 @@ import type { TradeHistory } from '#infrastructure/trade-history/trade-history.t
 import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 import { missingStores, rewindProjections } from './rewind-projections.ts';
+import { withPasswordOf } from './server-password.ts';
 
 export interface Ports {
   readonly log: EventLog;
@@ -76,18 +76,6 @@ async function choose<Port>({ option, url, passwordFile, embedded, servers }: Ch
       cause: error,
     });
   }
-}
-
-function withPasswordOf(option: string, address: ServerAddress, file: string | null): ServerAddress {
-  if (file === null) return address;
-  if (address.password !== null) {
-    throw new OperatingError(
-      'CONFIG_CONFLICT',
-      `The option ${option} has a password in its URL, and ${option}_password_file names another: leave one out.`,
-      { retry: 'never' },
-    );
-  }
-  return { ...address, password: readSecretFile(`${option}_password_file`, file) };
 }
 
 const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {

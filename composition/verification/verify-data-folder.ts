@@ -7,6 +7,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/directory-archive.ts';
@@ -17,6 +18,7 @@ import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-r
 import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb/duckdb-trade-analytics.ts';
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import { DATA_PATHS } from '../data-paths.ts';
+import { openArchiveOfKafka } from '../kafka-log.ts';
 import { checkBooks } from './books.ts';
 import { type Finding, placeOf } from './finding.ts';
 import { ProjectionCheck, type ProjectionStores } from './projections.ts';
@@ -38,7 +40,8 @@ export interface Verdict {
 
 const ANALYTICS_MEMORY_MB = 256;
 
-async function openArchive(source: string): Promise<LogArchive> {
+async function openArchive(source: string, server: ServerAddress | null): Promise<LogArchive> {
+  if (server !== null) return await openArchiveOfKafka(server, source);
   if (!existsSync(source)) {
     throw new OperatingError(
       'NOTHING_TO_VERIFY',
@@ -53,9 +56,10 @@ async function openArchive(source: string): Promise<LogArchive> {
     : openLogArchiveFromExport(source);
 }
 
-/** `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
+/** With `server`, the log there and the heads and projections of the data folder. `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
 export async function verifyDataFolder(
   source: string,
+  server: ServerAddress | null,
   deep: boolean,
   tell: (line: string) => void,
 ): Promise<Verdict> {
@@ -68,7 +72,7 @@ export async function verifyDataFolder(
       },
     );
   }
-  const archive = await openArchive(source);
+  const archive = await openArchive(source, server);
   try {
     return await verifyArchive(archive, source, deep, tell);
   } finally {

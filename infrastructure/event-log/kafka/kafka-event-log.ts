@@ -19,6 +19,7 @@ import type {
   TopicSpec,
   TransactionalProducer,
 } from '../event-log.ts';
+import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
@@ -350,6 +351,21 @@ export class KafkaEventLog implements EventLog {
   sealed(patienceMs: number): Promise<boolean> {
     this.#assertOpen();
     return this.#sealer.caughtUp(patienceMs);
+  }
+
+  /** Whether sealing has stopped at something that does not follow from what was sealed before. */
+  get sealsAreDamaged(): boolean {
+    return this.#sealer.isDamaged;
+  }
+
+  /** How far the log reached, as noted outside it. */
+  heads(): readonly LogHead[] {
+    return this.#heads.all();
+  }
+
+  /** How many partitions a topic has on the cluster; `null` where there is no such topic. */
+  partitionsOf(topic: string): number | null {
+    return this.#catalogue.has(topic) ? this.#catalogue.count(topic) : null;
   }
 
   close(): Promise<void> {

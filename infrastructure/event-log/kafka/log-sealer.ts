@@ -61,6 +61,7 @@ export class LogSealer {
   readonly #sealed;
   readonly #active;
   #office: Office | null = null;
+  #damaged = false;
   #finished: Promise<void> | null = null;
   /** Ends the pause between two rounds. */
   #hurry = new AbortController();
@@ -82,6 +83,10 @@ export class LogSealer {
 
   get isActive(): boolean {
     return this.#office !== null;
+  }
+
+  get isDamaged(): boolean {
+    return this.#damaged;
   }
 
   /** A bug in it ends the process, as an unhandled rejection. */
@@ -114,6 +119,8 @@ export class LogSealer {
         if (this.#stopping.signal.aborted || error.code === 'LOG_CLOSED') return;
         failures += 1;
         const damaged = error.code === 'LOG_DAMAGED';
+        this.#damaged = damaged;
+        if (damaged) this.#tell();
         logger[damaged ? 'error' : 'warn'](
           { code: error.code, error: error.message },
           damaged ? 'the log is not sealed any more' : 'the log could not be sealed, trying again',
@@ -324,7 +331,7 @@ export class LogSealer {
       const office = this.#office;
       if (office !== null && ends.every((end) => office.chains.of(end).next >= end.nextOffset)) return true;
       const leftMs = endMs - runtime.clock.monotonicMs();
-      if (leftMs <= 0 || this.#stopping.signal.aborted) return false;
+      if (leftMs <= 0 || this.#stopping.signal.aborted || this.#damaged) return false;
       const woken = new AbortController();
       this.#waiters.push(() => woken.abort());
       this.#hurry.abort();

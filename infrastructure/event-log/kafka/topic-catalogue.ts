@@ -63,6 +63,10 @@ export class TopicCatalogue {
     return this.specs().filter(({ sealed }) => sealed);
   }
 
+  has(topic: string): boolean {
+    return this.#partitions.has(topic);
+  }
+
   names(): readonly string[] {
     return [...this.#partitions.keys()];
   }
