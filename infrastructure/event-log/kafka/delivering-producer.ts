@@ -1,4 +1,6 @@
 /** A producer whose every record is accounted for: written at an offset, or failed. */
+import type { HeldClient } from './held-client.ts';
+import { CODE } from './kafka-failures.ts';
 import type { KafkaFailure, NativeProducer } from './kafka-library.ts';
 
 export interface PlacedRecord {
@@ -26,14 +28,18 @@ function isTicket(opaque: unknown): opaque is Ticket {
 }
 
 export class DeliveringProducer {
-  readonly native: NativeProducer;
+  readonly client: HeldClient<NativeProducer>;
   /** What ended this producer; nothing can be sent any more. */
   fatal: KafkaFailure | null = null;
 
-  constructor(native: NativeProducer, fatalCode: number) {
-    this.native = native;
+  constructor(client: HeldClient<NativeProducer>) {
+    this.client = client;
+    client.now((native) => this.#listen(native));
+  }
+
+  #listen(native: NativeProducer): void {
     native.on('event.error', (error) => {
-      if (error.code === fatalCode) this.fatal ??= error;
+      if (error.code === CODE.fatal) this.fatal ??= error;
     });
     native.on('delivery-report', (error, report) => {
       if (!isTicket(report.opaque)) return;
@@ -61,7 +67,9 @@ export class DeliveringProducer {
       try {
         const keyBytes = key === null ? null : Buffer.from(key, 'utf8');
         const valueBytes = value === null || Buffer.isBuffer(value) ? value : bufferOver(value);
-        this.native.produce(prefix + topic, partition, valueBytes, keyBytes, timestampMs, { shipment, at });
+        this.client.now((native) =>
+          native.produce(prefix + topic, partition, valueBytes, keyBytes, timestampMs, { shipment, at }),
+        );
       } catch (error) {
         refused = error;
         shipment.waiting -= records.length - at;
@@ -72,12 +80,6 @@ export class DeliveringProducer {
     if (refused !== null) throw refused;
     if (shipment.failure !== null) throw shipment.failure;
     return shipment.offsets;
-  }
-
-  close(flushMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.native.disconnect(flushMs, () => resolve());
-    });
   }
 }
 

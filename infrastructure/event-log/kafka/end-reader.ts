@@ -6,9 +6,10 @@
  */
 import assert from 'node:assert/strict';
 import type { LogRecord, Position } from '../event-log.ts';
+import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
-import { type NativeConsumer, type NativeMessage, promised } from './kafka-library.ts';
+import type { NativeConsumer, NativeMessage } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, endReaderSettings } from './kafka-settings.ts';
 
 const LOOK_MS = 100;
@@ -36,7 +37,7 @@ export class OutOfRange extends Error {}
 export class EndReader {
   readonly #connection: KafkaConnection;
   readonly #prefix: string;
-  readonly #native: NativeConsumer;
+  readonly #client: HeldClient<NativeConsumer>;
   readonly #ended = new Set<string>();
   #wake: (() => void) | null = null;
   #signalled = false;
@@ -45,23 +46,23 @@ export class EndReader {
   private constructor(
     connection: KafkaConnection,
     prefix: string,
-    native: NativeConsumer,
+    client: HeldClient<NativeConsumer>,
     hook: { onData: () => void },
   ) {
     this.#connection = connection;
     this.#prefix = prefix;
-    this.#native = native;
+    this.#client = client;
     hook.onData = () => this.#signal();
-    native.on('partition.eof', (end) => this.#ended.add(placeName(end)));
+    client.now((native) => native.on('partition.eof', (end) => this.#ended.add(placeName(end))));
   }
 
   static async open(connection: KafkaConnection, prefix: string): Promise<EndReader> {
     const hook = { onData: () => {} };
-    const native = await connection.consumer('reader', {
+    const client = await connection.consumer('reader', {
       ...endReaderSettings(),
       queue_non_empty_cb: () => hook.onData(),
     });
-    return new EndReader(connection, prefix, native, hook);
+    return new EndReader(connection, prefix, client, hook);
   }
 
   #signal(): void {
@@ -114,22 +115,29 @@ export class EndReader {
   /** Stops fetching. */
   idle(): void {
     this.#reading = null;
-    this.#native.unassign();
+    this.#client.now((native) => native.unassign());
   }
 
   #assign(positions: readonly Position[]): void {
     this.#ended.clear();
-    this.#native.unassign();
-    this.#native.assign(
-      positions.map(({ topic, partition, offset }) => ({ topic: this.#prefix + topic, partition, offset })),
-    );
+    const wanted = positions.map(({ topic, partition, offset }) => ({
+      topic: this.#prefix + topic,
+      partition,
+      offset,
+    }));
+    this.#client.now((native) => {
+      native.unassign();
+      native.assign(wanted);
+    });
   }
 
   async #consume(count: number): Promise<readonly NativeMessage[]> {
     assert(count > 0);
     this.#signalled = false;
     try {
-      return await promised<readonly NativeMessage[]>((callback) => this.#native.consume(count, callback));
+      return await this.#client.call<readonly NativeMessage[]>((native, callback) =>
+        native.consume(count, callback),
+      );
     } catch (error) {
       this.idle();
       const code = codeOf(error);
@@ -152,8 +160,6 @@ export class EndReader {
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#native.disconnect(() => resolve());
-    });
+    return this.#client.close();
   }
 }

@@ -9,13 +9,11 @@ import assert from 'node:assert/strict';
 import type { Position } from '../event-log.ts';
 import { DeliveringProducer, type PlacedRecord } from './delivering-producer.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { CODE } from './kafka-failures.ts';
 import { appendingSettings } from './kafka-settings.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
 import type { LogEnds } from './log-ends.ts';
 
 const RECORDS_PER_TRANSACTION = 20_000;
-const CLOSE_FLUSH_MS = 5_000;
 
 interface Waiting {
   readonly records: readonly PlacedRecord[];
@@ -79,8 +77,8 @@ export class KafkaAppender {
     producer.fatal = null;
     this.#producer = connection
       .producer('append', appendingSettings())
-      .then((native) => new DeliveringProducer(native, CODE.fatal));
-    void producer.close(0);
+      .then((client) => new DeliveringProducer(client));
+    void producer.client.close();
     return this.#producer;
   }
 
@@ -139,6 +137,6 @@ export class KafkaAppender {
     await Promise.allSettled(this.#sending);
     await this.#transactions?.close();
     const producer = await this.#producer;
-    await producer.close(CLOSE_FLUSH_MS);
+    await producer.client.close();
   }
 }

@@ -10,6 +10,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { HeldClient } from './held-client.ts';
 import { CODE, classifyAppend, classifyRead, operatingError } from './kafka-failures.ts';
 import {
   isKafkaFailure,
@@ -19,11 +20,12 @@ import {
   type NativeConsumer,
   type NativeMetadata,
   type NativeProducer,
-  promised,
   type Settings,
 } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, CONNECT_TIMEOUT_MS, connectionSettings } from './kafka-settings.ts';
 
+/** What a producer that closes still sends. */
+const FLUSH_MS = 500;
 /** Beyond the time that a client is given itself, for one that does not keep to it. */
 const GRACE_MS = 1_000;
 
@@ -102,46 +104,54 @@ export class KafkaConnection {
     return new OperatingError('LOG_UNAVAILABLE', `${this.name} ${reason}.`, { retry: 'retry' });
   }
 
-  async producer(role: string, settings: Settings): Promise<NativeProducer> {
+  async producer(role: string, settings: Settings): Promise<HeldClient<NativeProducer>> {
     const { client } = await this.producerWithMetadata(role, settings);
     return client;
   }
 
   /** With all topics of the cluster. */
-  async producerWithMetadata(role: string, settings: Settings): Promise<Connected<NativeProducer>> {
-    const client = new this.library.Producer(this.#settings(role, settings));
-    const metadata = await this.#connect(client, (done) => client.disconnect(0, done));
-    client.setPollInBackground(true);
+  async producerWithMetadata(
+    role: string,
+    settings: Settings,
+  ): Promise<Connected<HeldClient<NativeProducer>>> {
+    const native = new this.library.Producer(this.#settings(role, settings));
+    const client = new HeldClient(native, (producer, done) => producer.disconnect(FLUSH_MS, done));
+    const metadata = await this.#connect(native, client);
+    native.setPollInBackground(true);
     return { client, metadata };
   }
 
-  async consumer(role: string, settings: Settings): Promise<NativeConsumer> {
-    const client = new this.library.KafkaConsumer(this.#settings(role, settings));
-    await this.#connect(client, (done) => client.disconnect(done));
-    client.setDefaultConsumeTimeout(0);
+  async consumer(role: string, settings: Settings): Promise<HeldClient<NativeConsumer>> {
+    const native = new this.library.KafkaConsumer(this.#settings(role, settings));
+    const client = new HeldClient(native, (consumer, done) => consumer.disconnect(done));
+    await this.#connect(native, client);
+    native.setDefaultConsumeTimeout(0);
     return client;
   }
 
-  async #connect(
-    client: NativeProducer | NativeConsumer,
-    disconnect: (done: () => void) => void,
+  async #connect<Native extends NativeProducer | NativeConsumer>(
+    native: Native,
+    client: HeldClient<Native>,
   ): Promise<NativeMetadata> {
     let telling: KafkaFailure | null = null;
-    const connected = promised<NativeMetadata>((callback) => {
-      client.on('event.error', (error) => {
-        if (telling === null && TELLING.has(error.code)) {
-          telling = error;
-          // A wrong password does not get better by waiting.
-          callback(error, { brokers: [], topics: [] });
+    const told = new Promise<never>((_resolve, reject) => {
+      native.on('event.error', (error) => {
+        // A wrong password does not get better by waiting.
+        if (TELLING.has(error.code)) {
+          telling ??= error;
+          reject(error);
         }
         this.logger.debug({ code: error.code, error: error.message }, 'a Kafka client reports an error');
       });
-      client.connect({ timeout: CONNECT_TIMEOUT_MS, allTopics: true }, callback);
     });
+    told.catch(() => undefined);
     try {
-      return await connected;
+      const connecting = client.call<NativeMetadata>((connected, callback) =>
+        connected.connect({ timeout: CONNECT_TIMEOUT_MS, allTopics: true }, callback),
+      );
+      return await Promise.race([connecting, told]);
     } catch (error) {
-      disconnect(() => undefined);
+      client.close().catch(() => undefined);
       if (!isKafkaFailure(error)) throw error;
       throw this.failed(telling ?? error, explainConnect);
     }

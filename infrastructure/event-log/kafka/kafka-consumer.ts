@@ -12,6 +12,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Consumer, ConsumerSpec, LogRecord, Polled, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import { logRecord } from './end-reader.ts';
+import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
 import {
@@ -65,7 +66,7 @@ interface Fetch {
 
 export class KafkaConsumer implements Consumer {
   readonly #parts: KafkaConsumerParts;
-  readonly #native: NativeConsumer;
+  readonly #client: HeldClient<NativeConsumer>;
   readonly #clientId: string;
   readonly #fetches = new Map<string, Fetch & TopicPartition>();
   readonly #rebalances: Rebalance[] = [];
@@ -84,20 +85,22 @@ export class KafkaConsumer implements Consumer {
 
   private constructor(
     parts: KafkaConsumerParts,
-    native: NativeConsumer,
+    client: HeldClient<NativeConsumer>,
     clientId: string,
     hooks: ConsumerHooks,
   ) {
     hooks.onData = () => this.#signal();
     hooks.onRebalance = (event, places) => this.#onRebalance(event, places);
     this.#parts = parts;
-    this.#native = native;
+    this.#client = client;
     this.#clientId = clientId;
-    native.on('event.error', (error) => {
-      if (error.code !== CODE.fatal && error.code !== CODE.unsupportedVersion) return;
-      this.#failure ??= error;
-      this.#signal();
-    });
+    client.now((native) =>
+      native.on('event.error', (error) => {
+        if (error.code !== CODE.fatal && error.code !== CODE.unsupportedVersion) return;
+        this.#failure ??= error;
+        this.#signal();
+      }),
+    );
   }
 
   static async open(parts: KafkaConsumerParts): Promise<KafkaConsumer> {
@@ -106,17 +109,17 @@ export class KafkaConsumer implements Consumer {
     const clientId = `tradehall-${connection.runtime.ids.uuid()}`;
     // The client calls these only when it is asked for records, which a consumer does that exists.
     const hooks: ConsumerHooks = { onData: () => {}, onRebalance: () => {} };
-    const native = await connection.consumer('consumer', {
+    const client = await connection.consumer('consumer', {
       ...parts.settings,
       'client.id': clientId,
       queue_non_empty_cb: () => hooks.onData(),
       rebalance_cb: (event: KafkaFailure, places: readonly NativePartition[]) =>
         hooks.onRebalance(event, places),
     });
-    const consumer = new KafkaConsumer(parts, native, clientId, hooks);
+    const consumer = new KafkaConsumer(parts, client, clientId, hooks);
     try {
       if (spec.group === null) await consumer.#takeAll();
-      else native.subscribe(spec.topics.map((topic) => parts.prefix + topic));
+      else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
     } catch (error) {
       await consumer.close();
       throw connection.failed(error);
@@ -139,14 +142,15 @@ export class KafkaConsumer implements Consumer {
       return;
     }
     const kind = event.code === CODE.assignPartitions ? 'assign' : 'revoke';
-    this.#rebalances.push({ kind, places, lost: kind === 'revoke' && this.#native.assignmentLost() });
+    const lost = kind === 'revoke' && this.#client.now((consumer) => consumer.assignmentLost());
+    this.#rebalances.push({ kind, places, lost });
     this.#signal();
   }
 
   /** The client may wait for this while it leaves its group, or be past it. */
   #letGo(places: readonly NativePartition[]): void {
     try {
-      this.#native.incrementalUnassign(places);
+      this.#client.whileClosing((native) => native.incrementalUnassign(places));
     } catch (error) {
       if (!isKafkaFailure(error)) throw error;
       this.#parts.connection.logger.debug(
@@ -217,7 +221,8 @@ export class KafkaConsumer implements Consumer {
   #giveUp(): void {
     if (this.#leaving.length === 0) return;
     for (const { topic, partition } of this.#leaving) this.#fetches.delete(chainKey(topic, partition));
-    this.#native.incrementalUnassign(this.#placesOnBroker(this.#leaving));
+    const places = this.#placesOnBroker(this.#leaving);
+    this.#client.now((native) => native.incrementalUnassign(places));
     this.#leaving = [];
     this.#gone.clear();
   }
@@ -252,7 +257,7 @@ export class KafkaConsumer implements Consumer {
       return { kind: 'revoked', partitions: rebalance.places, lost: rebalance.lost };
     }
     if (rebalance.places.length === 0) {
-      this.#native.incrementalAssign([]);
+      this.#client.now((native) => native.incrementalAssign([]));
       return this.#reportedAssignment ? null : this.#assigned([]);
     }
     return this.#assigned(
@@ -272,8 +277,8 @@ export class KafkaConsumer implements Consumer {
 
   async #committed(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
     const found = await this.#parts.connection.read('committed', () =>
-      promised<readonly NativePosition[]>((callback) =>
-        this.#native.committed(this.#placesOnBroker(places), CALL_TIMEOUT_MS, callback),
+      this.#client.call<readonly NativePosition[]>((native, callback) =>
+        native.committed(this.#placesOnBroker(places), CALL_TIMEOUT_MS, callback),
       ),
     );
     const positions = new Map<string, number>();
@@ -342,21 +347,20 @@ export class KafkaConsumer implements Consumer {
       partition,
       offset,
     }));
-    if (this.#parts.spec.group === null) this.#native.assign(positions);
-    else this.#native.incrementalAssign(positions);
+    this.#client.now((native) =>
+      this.#parts.spec.group === null ? native.assign(positions) : native.incrementalAssign(positions),
+    );
     for (const fetch of fresh) fetch.begun = true;
     const paused = fresh.filter(({ paused }) => paused);
-    if (paused.length > 0) this.#native.pause(this.#placesOnBroker(paused));
+    if (paused.length > 0) this.#client.now((native) => native.pause(this.#placesOnBroker(paused)));
   }
 
   async #seek(): Promise<void> {
     for (const [key, { topic, partition, offset }] of this.#seeks) {
       this.#seeks.delete(key);
-      await promised<undefined>((callback) =>
-        this.#native.seek(
-          { topic: this.#parts.prefix + topic, partition, offset },
-          CALL_TIMEOUT_MS,
-          (error) => callback(error, undefined),
+      await this.#client.call<undefined>((native, callback) =>
+        native.seek({ topic: this.#parts.prefix + topic, partition, offset }, CALL_TIMEOUT_MS, (error) =>
+          callback(error, undefined),
         ),
       );
     }
@@ -364,7 +368,9 @@ export class KafkaConsumer implements Consumer {
 
   async #consume(count: number): Promise<readonly NativeMessage[]> {
     try {
-      return await promised<readonly NativeMessage[]>((callback) => this.#native.consume(count, callback));
+      return await this.#client.call<readonly NativeMessage[]>((native, callback) =>
+        native.consume(count, callback),
+      );
     } catch (error) {
       // The client rejoins by itself; what it lost comes as a rebalance.
       if (codeOf(error) === CODE.maxPollExceeded) return [];
@@ -410,8 +416,8 @@ export class KafkaConsumer implements Consumer {
     const beyond = await ends.beyond(positions);
     if (beyond !== null) throw beyondEnd(beyond);
     await connection.read('commit_positions', () =>
-      promised<undefined>((callback) =>
-        this.#native.commitCb(
+      this.#client.call<undefined>((native, callback) =>
+        native.commitCb(
           positions.map(({ topic, partition, offset }) => ({ topic: prefix + topic, partition, offset })),
           (error) => callback(error, undefined),
         ),
@@ -444,14 +450,14 @@ export class KafkaConsumer implements Consumer {
     const fetch = this.#fetchOf(place);
     if (fetch === null || fetch.paused) return;
     fetch.paused = true;
-    if (fetch.begun) this.#native.pause(this.#placesOnBroker([place]));
+    if (fetch.begun) this.#client.now((native) => native.pause(this.#placesOnBroker([place])));
   }
 
   resume(place: TopicPartition): void {
     const fetch = this.#fetchOf(place);
     if (fetch?.paused !== true) return;
     fetch.paused = false;
-    if (fetch.begun) this.#native.resume(this.#placesOnBroker([place]));
+    if (fetch.begun) this.#client.now((native) => native.resume(this.#placesOnBroker([place])));
     this.#signal();
   }
 
@@ -464,9 +470,7 @@ export class KafkaConsumer implements Consumer {
     this.#signal();
     this.#fetches.clear();
     this.#parts.onClosed(this);
-    await new Promise<void>((resolve) => {
-      this.#native.disconnect(() => resolve());
-    });
+    await this.#client.close();
   }
 }
 

@@ -26,10 +26,11 @@ import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
+import type { HeldClient } from './held-client.ts';
 import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
-import { CODE, closedError } from './kafka-failures.ts';
+import { closedError } from './kafka-failures.ts';
 import {
   type KafkaFailure,
   loadKafkaLibrary,
@@ -81,7 +82,7 @@ export class KafkaEventLog implements EventLog {
   readonly #appender: KafkaAppender;
   readonly #consumers = new Set<KafkaConsumer>();
   readonly #producers = new Set<KafkaTransactions>();
-  readonly #groupNames = new Map<string, Promise<NativeConsumer>>();
+  readonly #groupNames = new Map<string, Promise<HeldClient<NativeConsumer>>>();
   readonly #stopResting: () => void;
   readonly #heads: LogHeads;
   readonly #sealer: LogSealer;
@@ -143,7 +144,7 @@ export class KafkaEventLog implements EventLog {
       const { client, metadata } = await connection.producerWithMetadata('append', appendingSettings());
       const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes);
       catalogue.learn(metadata);
-      const producer = new DeliveringProducer(client, CODE.fatal);
+      const producer = new DeliveringProducer(client);
       return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
     } catch (error) {
       connection.admin.disconnect();
@@ -195,7 +196,7 @@ export class KafkaEventLog implements EventLog {
     });
   }
 
-  #groupName(group: string): Promise<NativeConsumer> {
+  #groupName(group: string): Promise<HeldClient<NativeConsumer>> {
     let name = this.#groupNames.get(group);
     if (name === undefined) {
       name = this.#connection.consumer('group', groupNameSettings(this.#prefix + group));
@@ -382,11 +383,8 @@ export class KafkaEventLog implements EventLog {
     await this.#appender.close();
     await this.#readers.close();
     for (const name of this.#groupNames.values()) {
-      const native = await name.catch(() => null);
-      await new Promise<void>((resolve) => {
-        if (native === null) resolve();
-        else native.disconnect(() => resolve());
-      });
+      const client = await name.catch(() => null);
+      await client?.close();
     }
     this.#connection.admin.disconnect();
     this.#heads.close();

@@ -13,10 +13,11 @@ import assert from 'node:assert/strict';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { CommitOutcome, NewRecord, Position, Transaction, TransactionalProducer } from '../event-log.ts';
 import { DeliveringProducer, type PlacedRecord } from './delivering-producer.ts';
+import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { beyondEnd } from './kafka-consumer.ts';
-import { CODE, closedError, isFenced } from './kafka-failures.ts';
-import { isKafkaFailure, type KafkaFailure, type NativeConsumer, promised } from './kafka-library.ts';
+import { closedError, isFenced } from './kafka-failures.ts';
+import { isKafkaFailure, type KafkaFailure, type NativeConsumer } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactionalSettings } from './kafka-settings.ts';
 import type { LogEnds } from './log-ends.ts';
 
@@ -27,13 +28,12 @@ export interface TransactionsParts {
   place(record: NewRecord): PlacedRecord;
   assertPlace(position: Position): void;
   /** A client that names the group in the transaction. */
-  groupName(group: string): Promise<NativeConsumer>;
+  groupName(group: string): Promise<HeldClient<NativeConsumer>>;
   onClosed(transactions: KafkaTransactions): void;
 }
 
 /** Of a commit in all: what it waits for before it, each of its calls, and an abort. */
 const COMMIT_LIMIT_MS = 3 * TRANSACTION_TIMEOUT_MS;
-const CLOSE_FLUSH_MS = 100;
 
 export class KafkaTransactions implements TransactionalProducer {
   readonly transactionalId: string;
@@ -52,13 +52,15 @@ export class KafkaTransactions implements TransactionalProducer {
   static async open(transactionalId: string, parts: TransactionsParts): Promise<KafkaTransactions> {
     const { connection, prefix } = parts;
     const settings = transactionalSettings(prefix + transactionalId);
-    const producer = new DeliveringProducer(await connection.producer('transactions', settings), CODE.fatal);
+    const producer = new DeliveringProducer(await connection.producer('transactions', settings));
     try {
       await connection.read('init_transactions', () =>
-        done((callback) => producer.native.initTransactions(CALL_TIMEOUT_MS, callback)),
+        producer.client.call<undefined>((native, callback) =>
+          native.initTransactions(CALL_TIMEOUT_MS, answer(callback)),
+        ),
       );
     } catch (error) {
-      await producer.close(0);
+      await producer.client.close();
       throw error;
     }
     return new KafkaTransactions(transactionalId, parts, producer);
@@ -121,11 +123,11 @@ export class KafkaTransactions implements TransactionalProducer {
     placed: readonly PlacedRecord[],
     consumed: Transaction['consumed'],
   ): Promise<readonly number[] | null> {
-    const { native } = this.#producer;
+    const { client } = this.#producer;
     const { connection, prefix } = this.#parts;
     try {
       const name = consumed === undefined ? null : await this.#parts.groupName(consumed.group);
-      await done((callback) => native.beginTransaction(callback));
+      await client.call<undefined>((native, callback) => native.beginTransaction(answer(callback)));
       const sent = this.#producer.send(placed, connection.runtime.clock.nowMs(), prefix);
       // Its failure is told below, also when the positions fail first.
       sent.catch(() => undefined);
@@ -135,7 +137,13 @@ export class KafkaTransactions implements TransactionalProducer {
           partition,
           offset,
         }));
-        await done((callback) => native.sendOffsetsToTransaction(positions, name, CALL_TIMEOUT_MS, callback));
+        await name.hold(
+          client.call<undefined>((native, callback) =>
+            name.now((group) =>
+              native.sendOffsetsToTransaction(positions, group, CALL_TIMEOUT_MS, answer(callback)),
+            ),
+          ),
+        );
       }
       const offsets = await sent;
       const outcome = await this.#commit();
@@ -158,7 +166,9 @@ export class KafkaTransactions implements TransactionalProducer {
     const endMs = connection.runtime.clock.monotonicMs() + TRANSACTION_TIMEOUT_MS;
     for (;;) {
       try {
-        await done((callback) => this.#producer.native.commitTransaction(CALL_TIMEOUT_MS, callback));
+        await this.#producer.client.call<undefined>((native, callback) =>
+          native.commitTransaction(CALL_TIMEOUT_MS, answer(callback)),
+        );
         return 'committed';
       } catch (error) {
         if (!isKafkaFailure(error)) throw error;
@@ -185,7 +195,9 @@ export class KafkaTransactions implements TransactionalProducer {
     const { connection, transactionalId } = { ...this.#parts, transactionalId: this.transactionalId };
     connection.logger.debug({ transactionalId, error: why }, 'a transaction is aborted');
     try {
-      await done((callback) => this.#producer.native.abortTransaction(CALL_TIMEOUT_MS, callback));
+      await this.#producer.client.call<undefined>((native, callback) =>
+        native.abortTransaction(CALL_TIMEOUT_MS, answer(callback)),
+      );
     } catch (error) {
       if (!isKafkaFailure(error)) throw error;
       this.#ending = isFenced(error) ? 'fenced' : 'spent';
@@ -198,10 +210,12 @@ export class KafkaTransactions implements TransactionalProducer {
     await this.#turn;
     this.#ending = 'closed';
     this.#parts.onClosed(this);
-    await this.#producer.close(CLOSE_FLUSH_MS);
+    await this.#producer.client.close();
   }
 }
 
-function done(call: (callback: (error: KafkaFailure | null | undefined) => void) => void): Promise<void> {
-  return promised<void>((callback) => call((error) => callback(error, undefined)));
+function answer(
+  callback: (error: KafkaFailure | null | undefined, nothing: undefined) => void,
+): (error: KafkaFailure | null | undefined) => void {
+  return (error) => callback(error, undefined);
 }
