@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exportDataFolder, importDataFolder } from '#composition/log-transfer.ts';
-import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { addDataFlag, addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ function progressTo(terminal: Terminal, verb: string): (records: number) => void
 }
 
 export function register(program: Command, terminal: Terminal): void {
-  addDataFlag(
+  addLogFlags(
     program
       .command('export')
       .description('Write the event log of a stopped instance to a file.')
@@ -36,6 +36,7 @@ One JSON object a line: topics, partitions, heads, positions, then every record 
       const target = resolve(file);
       const { records } = await exportDataFolder(
         dataFolderOf(flags),
+        logServerOf(flags),
         target,
         progressTo(terminal, 'exported'),
       );

@@ -7,15 +7,14 @@ import {
   environmentNameOf,
   resolveConfiguration,
 } from '#infrastructure/core/configuration.ts';
-import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { dataFolderOf } from './data-flag.ts';
 import { UsageError } from './terminal.ts';
 
 const STORES = ['portfolios', 'history', 'analytics', 'database'] as const;
 const WITH_PASSWORD = ['history', 'analytics', 'database'] as const;
 
-/** Adds `--data` and what names a store that is on a server. */
+/** Adds what names a store that is on a server. */
 export function addStoreFlags(command: Command): Command {
-  addDataFlag(command);
   for (const store of STORES) {
     command.option(`--${store} <url>`, `The option ${store}, when it names a server: as \`start\` has it.`);
   }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Verdict, verifyDataFolder } from '#composition/verification/verify-data-folder.ts';
-import { dataFolderOf } from './data-flag.ts';
+import { addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
 import { addStoreFlags, processConfigOf } from './store-flags.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -27,21 +27,23 @@ function describeVerdict(verdict: Verdict): readonly string[] {
 
 export function register(program: Command, terminal: Terminal): void {
   addStoreFlags(
-    program
-      .command('verify')
-      .description('Prove a stopped data folder or an exported log, or name the first bad record.')
-      .argument(
-        '[source]',
-        'A data folder or a file of `tradehall export`; the folder of --data when left out.',
-      )
-      .option(
-        '--deep',
-        'Compare every projection (portfolios, history, analytics, orders, statements) with the log too.',
-      )
-      .option(
-        '--json',
-        'As JSON: {sound, source, checked, findings: [{check, record, message}], records, …}.',
-      ),
+    addLogFlags(
+      program
+        .command('verify')
+        .description('Prove a stopped data folder or an exported log, or name the first bad record.')
+        .argument(
+          '[source]',
+          'A data folder or a file of `tradehall export`; the folder of --data when left out.',
+        )
+        .option(
+          '--deep',
+          'Compare every projection (portfolios, history, analytics, orders, statements) with the log too.',
+        )
+        .option(
+          '--json',
+          'As JSON: {sound, source, checked, findings: [{check, record, message}], records, …}.',
+        ),
+    ),
   )
     .addHelpText(
       'after',
@@ -55,7 +57,10 @@ The exit code is 0 when all holds, and 1 when something does not.`,
     .action(async (source: string | undefined, flags: Flags) => {
       const verdict = await verifyDataFolder(
         resolve(source ?? dataFolderOf(flags)),
-        flags['deep'] === true ? processConfigOf(flags) : null,
+        {
+          log: source === undefined ? logServerOf(flags) : null,
+          stores: flags['deep'] === true ? processConfigOf(flags) : null,
+        },
         (line) => terminal.tell(line),
       );
       if (flags['json'] === true) terminal.print(JSON.stringify(verdict, null, 2));

@@ -3,17 +3,13 @@ import assert from 'node:assert/strict';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
-import { readSecretFile } from '#infrastructure/core/config.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
-import {
-  openSqliteEventLog,
-  type SqliteEventLog,
-} from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
+import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
 import type { MarketFiles } from '#infrastructure/market-files/market-files.ts';
@@ -33,11 +29,11 @@ import {
   type ProjectionStore,
   rewindProjections,
 } from './rewind-projections.ts';
+import { withPasswordOf } from './server-password.ts';
 import { isOnServer, movedStores, noteStores } from './store-places.ts';
 
 export interface Ports {
-  /** With its backup; a later adapter on a server narrows this again. */
-  readonly log: SqliteEventLog;
+  readonly log: EventLog;
   readonly cache: Cache;
   readonly portfolios: PortfolioStore;
   readonly history: TradeHistory;
@@ -88,42 +84,37 @@ async function choose<Port>({ option, url, passwordFile, embedded, servers }: Ch
   }
 }
 
-function withPasswordOf(option: string, address: ServerAddress, file: string | null): ServerAddress {
-  if (file === null) return address;
-  if (address.password !== null) {
-    throw new OperatingError(
-      'CONFIG_CONFLICT',
-      `The option ${option} has a password in its URL, and ${option}_password_file names another: leave one out.`,
-      { retry: 'never' },
-    );
-  }
-  return { ...address, password: readSecretFile(`${option}_password_file`, file) };
-}
-
 const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {
-  log: ({ folder, config, runtime, logger }) =>
-    choose<SqliteEventLog>({
+  log: async (context) => {
+    const { folder, config, runtime, logger, metrics } = context;
+    const log = await choose<EventLog>({
       option: 'event_log',
       url: config.eventLog,
       passwordFile: config.eventLogPasswordFile,
-      embedded: async () => {
-        const log = await openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger });
-        try {
-          await log.ensureTopics(
-            tradehallTopics({
-              partitions: config.partitions,
-              marketDataRetentionMs: config.marketDataRetentionMs,
-              tradingRetentionMs: 'forever',
-              tombstoneMs: TOMBSTONE_MS,
-            }),
-          );
-        } catch (error) {
-          await log.close();
-          throw error;
-        }
-        return log;
+      embedded: () => openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger }),
+      servers: {
+        kafka: async (address) => {
+          const { openKafkaEventLog } = await import('#infrastructure/event-log/kafka/kafka-event-log.ts');
+          const directory = folder.file(DATA_PATHS.kafka);
+          return await openKafkaEventLog({ address, directory, runtime, logger, metrics });
+        },
       },
-    }),
+    });
+    try {
+      await log.ensureTopics(
+        tradehallTopics({
+          partitions: config.partitions,
+          marketDataRetentionMs: config.marketDataRetentionMs,
+          tradingRetentionMs: 'forever',
+          tombstoneMs: TOMBSTONE_MS,
+        }),
+      );
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+    return log;
+  },
   cache: ({ config, runtime, metrics, logger }) =>
     choose<Cache>({
       option: 'cache',

@@ -1,6 +1,7 @@
 /** A log to a file and back. The projections of an imported log are rebuilt by its first start. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { makeDataFolder } from '#infrastructure/core/data-folder.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
@@ -11,15 +12,25 @@ import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-even
 import type { LogVerdict } from '#infrastructure/event-log/verify-log.ts';
 import { requireEmptyFolder } from './data-folder-copy.ts';
 import { DATA_PATHS } from './data-paths.ts';
+import { exportLogOnKafka } from './kafka-log.ts';
 import { PROJECTION_STORES, rewindProjections } from './rewind-projections.ts';
 
+/** Of the log in the folder, or of `server`, with the folder's heads. */
 export async function exportDataFolder(
   dataFolder: string,
+  server: ServerAddress | null,
   file: string,
   progress: Progress,
 ): Promise<{ readonly records: number }> {
-  const archive = openLogArchiveFromDirectory(join(dataFolder, DATA_PATHS.log));
   let records = 0;
+  if (server !== null) {
+    await exportLogOnKafka(server, dataFolder, file, (done) => {
+      records = done;
+      progress(done);
+    });
+    return { records };
+  }
+  const archive = openLogArchiveFromDirectory(join(dataFolder, DATA_PATHS.log));
   try {
     await exportLog(archive, file, (done) => {
       records = done;

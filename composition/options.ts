@@ -13,6 +13,7 @@ import {
   textOption,
 } from '#infrastructure/core/options.ts';
 import { LOG_LEVELS, type LogLevel } from '#infrastructure/core/pino-logger.ts';
+import { KAFKA_URL } from '#infrastructure/event-log/kafka/kafka-url.ts';
 
 /** A port's URL, taken apart. */
 export interface AdapterUrl {
@@ -106,12 +107,7 @@ export const processOptions = {
     sentence: 'The event log: SQLite in the data folder.',
     embedded: 'file',
     servers: {
-      kafka: {
-        product: 'Kafka',
-        example: 'kafka://host:9092,host:9092',
-        defaultPort: 9_092,
-        manyHosts: true,
-      },
+      kafka: KAFKA_URL,
     },
   }),
   eventLogPasswordFile: passwordFileOption('event_log'),

@@ -41,7 +41,7 @@ async function openSocket(program: BenchProgram, credential: string): Promise<We
 
 /** When each price was appended, ms, by event id. */
 async function appendTimes(dataFolder: string, file: string): Promise<ReadonlyMap<string, number>> {
-  await exportDataFolder(dataFolder, file, () => {});
+  await exportDataFolder(dataFolder, null, file, () => {});
   const times = new Map<string, number>();
   for await (const line of readExport(file)) {
     if (line.kind !== 'record' || line.body.topic !== TOPIC.marketData || line.body.value === null) continue;

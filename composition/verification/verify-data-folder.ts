@@ -7,12 +7,14 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/directory-archive.ts';
 import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { verifyLog } from '#infrastructure/event-log/verify-log.ts';
 import { DATA_PATHS } from '../data-paths.ts';
+import { openArchiveOfKafka } from '../kafka-log.ts';
 import type { ProcessConfig } from '../options.ts';
 import { checkBooks } from './books.ts';
 import { type Finding, placeOf } from './finding.ts';
@@ -34,7 +36,8 @@ export interface Verdict {
   readonly stateHashes: readonly string[];
 }
 
-async function openArchive(source: string): Promise<LogArchive> {
+async function openArchive(source: string, server: ServerAddress | null): Promise<LogArchive> {
+  if (server !== null) return await openArchiveOfKafka(server, source);
   if (!existsSync(source)) {
     throw new OperatingError(
       'NOTHING_TO_VERIFY',
@@ -49,13 +52,20 @@ async function openArchive(source: string): Promise<LogArchive> {
     : openLogArchiveFromExport(source);
 }
 
-/** `deep` says where the projections are that are compared too; `null` for none. `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
+export interface VerifiedPlaces {
+  /** The server that the log is on, with the heads in the data folder; `null` for a log in the data folder or a file. */
+  readonly log: ServerAddress | null;
+  /** Where the projections are that are compared too; `null` for none. */
+  readonly stores: ProcessConfig | null;
+}
+
+/** `tell` gets lines of progress. Throws an `OperatingError` when there is nothing that can be verified. */
 export async function verifyDataFolder(
   source: string,
-  deep: ProcessConfig | null,
+  { log, stores }: VerifiedPlaces,
   tell: (line: string) => void,
 ): Promise<Verdict> {
-  if (deep !== null && existsSync(source) && !statSync(source).isDirectory()) {
+  if (stores !== null && existsSync(source) && !statSync(source).isDirectory()) {
     throw new OperatingError(
       'NO_PROJECTIONS',
       '--deep compares the stores of a data folder; an exported log has none.',
@@ -64,9 +74,9 @@ export async function verifyDataFolder(
       },
     );
   }
-  const archive = await openArchive(source);
+  const archive = await openArchive(source, log);
   try {
-    return await verifyArchive(archive, source, deep, tell);
+    return await verifyArchive(archive, source, stores, tell);
   } finally {
     archive.close();
   }

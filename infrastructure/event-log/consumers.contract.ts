@@ -178,36 +178,32 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         assert.deepEqual(back.partitions, given.partitions);
       });
 
-      test('members beyond the partitions wait with nothing', async () => {
+      test('each partition has one member at a time, and members beyond the partitions wait with nothing', async () => {
         const members = [await member(), await member(), await member(), await member()];
-        const counts: number[] = [];
-        // The first holds all until it has let go of two thirds.
-        const [first, ...others] = members;
-        assert(first !== undefined);
-        let held = (await assigned(first)).length;
-        if (held === 3) {
-          const revoked = await poll(first);
-          assert(revoked.kind === 'revoked');
-          held -= revoked.partitions.length;
-          void poll(first);
-        }
-        counts.push(held);
-        for (const other of others) {
-          let partitions = await assigned(other);
-          if (
-            partitions.length === 0 &&
-            other !== members[0] &&
-            counts.reduce((sum, count) => sum + count, 0) < 3
-          ) {
-            partitions = await assigned(other);
-          }
-          counts.push(partitions.length);
-        }
-        assert.equal(
-          counts.reduce((sum, count) => sum + count, 0),
-          3,
+        const held = members.map(() => new Set<number>());
+        const settled = new AbortController();
+        const spread = () =>
+          held.every(({ size }) => size <= 1) && held.reduce((sum, { size }) => sum + size, 0) === 3;
+        await Promise.all(
+          members.map(async (each, at) => {
+            const own = held[at];
+            assert(own !== undefined);
+            for (;;) {
+              const polled = await each.poll({ maxRecords: 1, signal: settled.signal });
+              if (polled.kind === 'ended') return;
+              assert(polled.kind === 'assigned' || polled.kind === 'revoked');
+              for (const { partition } of polled.partitions) {
+                if (polled.kind === 'revoked') own.delete(partition);
+                else {
+                  assert(!held.some((others) => others.has(partition)), `${partition} has two members`);
+                  own.add(partition);
+                }
+              }
+              if (spread()) settled.abort();
+            }
+          }),
         );
-        assert(counts.every((count) => count <= 1));
+        assert(spread());
       });
     });
   });

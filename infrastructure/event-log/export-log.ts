@@ -37,11 +37,14 @@ function* lines(archive: LogArchive): Generator<ExportLine> {
   }
 }
 
-function* chunks(archive: LogArchive, progress: Progress): Generator<string> {
+async function* chunks(
+  lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
+  progress: Progress,
+): AsyncGenerator<string> {
   const digest = createHash('sha256');
   let records = 0;
   let chunk = `${JSON.stringify({ format: EXPORT_FORMAT, version: EXPORT_VERSION })}\n`;
-  for (const { kind, body } of lines(archive)) {
+  for await (const { kind, body } of lines) {
     chunk += `${JSON.stringify({ [kind]: body })}\n`;
     if (kind === 'record') {
       records += 1;
@@ -57,14 +60,19 @@ function* chunks(archive: LogArchive, progress: Progress): Generator<string> {
   progress(records);
 }
 
-export async function exportLog(
-  archive: LogArchive,
+export function exportLog(archive: LogArchive, file: string, progress: Progress = () => {}): Promise<void> {
+  return writeExport(lines(archive), file, progress);
+}
+
+/** `lines` in the order of the format. */
+export async function writeExport(
+  lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
   file: string,
   progress: Progress = () => {},
 ): Promise<void> {
   const partial = `${file}.partial`;
   try {
-    const source = Readable.from(chunks(archive, progress));
+    const source = Readable.from(chunks(lines, progress));
     const target = createWriteStream(partial, { flush: true, mode: 0o600 });
     if (file.endsWith('.gz')) await pipeline(source, createGzip(), target);
     else await pipeline(source, target);

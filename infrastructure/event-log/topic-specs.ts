@@ -18,6 +18,14 @@ export interface TopicChoices {
   readonly tombstoneMs: number;
 }
 
+/** Kept by the log itself. */
+export const SEALS_TOPIC: TopicSpec = {
+  name: TOPIC.logSeals,
+  partitions: 1,
+  cleanup: { kind: 'retain', retentionMs: 'forever' },
+  sealed: false,
+};
+
 /** Topics whose records somebody decodes, and may therefore fail to. */
 const READ_TOPICS = [
   TOPIC.marketData,
@@ -50,7 +58,7 @@ export function tradehallTopics(choices: TopicChoices): readonly TopicSpec[] {
     { name: TOPIC.accountStates, partitions, cleanup: compact, sealed: false },
     { name: TOPIC.executionHeads, partitions, cleanup: trading, sealed: true },
     { name: TOPIC.venueCommands, partitions, cleanup: trading, sealed: true },
-    { name: TOPIC.logSeals, partitions: 1, cleanup: forever, sealed: false },
+    SEALS_TOPIC,
     ...READ_TOPICS.map(
       (topic): TopicSpec => ({ name: deadLetterTopic(topic), partitions: 1, cleanup: forever, sealed: true }),
     ),

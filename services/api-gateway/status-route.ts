@@ -38,7 +38,8 @@ async function logOf(log: EventLog): Promise<Record<string, unknown>> {
       group,
       positions: (await log.committedPositions(group)).map((position) => ({
         ...position,
-        lag: (ends.get(`${position.topic}/${position.partition}`) ?? position.offset) - position.offset,
+        // Positions are looked up after the ends, and may have passed them.
+        lag: Math.max(0, (ends.get(`${position.topic}/${position.partition}`) ?? 0) - position.offset),
       })),
     })),
   );

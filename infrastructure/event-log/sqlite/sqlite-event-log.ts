@@ -22,6 +22,7 @@ import type {
   TransactionalProducer,
 } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
+import { SEALS_TOPIC } from '../topic-specs.ts';
 import { backupLogFiles } from './backup.ts';
 import { ConsumerGroup } from './consumer-groups.ts';
 import { Durability } from './durability.ts';
@@ -39,7 +40,7 @@ import { openLogFile } from './schema.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
 import type { SqliteEventLogOptions } from './sqlite-event-log-options.ts';
 import type { PartitionState } from './topic-registry.ts';
-import { SEALS_TOPIC, TopicRegistry } from './topic-registry.ts';
+import { TopicRegistry } from './topic-registry.ts';
 
 export interface SqliteEventLog extends EventLog {
   /** A consistent copy of the log into an empty folder, while it runs. */

@@ -9,14 +9,6 @@ import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
 import { RecordTail } from './record-tail.ts';
 import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS, recordsTable } from './schema.ts';
 
-/** Written by the log itself. */
-export const SEALS_TOPIC: TopicSpec = {
-  name: TOPIC.logSeals,
-  partitions: 1,
-  cleanup: { kind: 'retain', retentionMs: 'forever' },
-  sealed: false,
-};
-
 export interface PartitionState {
   readonly topic: TopicState;
   readonly partition: number;

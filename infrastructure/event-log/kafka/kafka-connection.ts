@@ -1,0 +1,179 @@
+/** Opens clients to one cluster, makes calls to it within their time, and puts its failures into sentences. */
+
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
+import {
+  createServerCalls,
+  type ServerCalls,
+  type ServerFailure,
+} from '#infrastructure/common/server-calls.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { HeldClient } from './held-client.ts';
+import { CODE, classifyAppend, classifyRead, operatingError } from './kafka-failures.ts';
+import {
+  isKafkaFailure,
+  type KafkaFailure,
+  type KafkaLibrary,
+  type NativeAdmin,
+  type NativeConsumer,
+  type NativeMetadata,
+  type NativeProducer,
+  type Settings,
+} from './kafka-library.ts';
+import { CALL_TIMEOUT_MS, CONNECT_TIMEOUT_MS, connectionSettings } from './kafka-settings.ts';
+
+/** What a producer that closes still sends. */
+const FLUSH_MS = 500;
+/** Beyond the time that a client is given itself, for one that does not keep to it. */
+const GRACE_MS = 1_000;
+
+/** Errors of a connection that say more than "no broker answers". */
+const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
+
+export interface KafkaConnectionOptions {
+  readonly library: KafkaLibrary;
+  readonly address: ServerAddress;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface Connected<Client> {
+  readonly client: Client;
+  readonly metadata: NativeMetadata;
+}
+
+export class KafkaConnection {
+  readonly library: KafkaLibrary;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Begins sentences. */
+  readonly name: string;
+  readonly admin: NativeAdmin;
+  readonly #address: ServerAddress;
+  readonly #calls: ServerCalls;
+
+  constructor(options: KafkaConnectionOptions) {
+    const { library, address, runtime, logger, metrics } = options;
+    this.library = library;
+    this.runtime = runtime;
+    this.logger = logger;
+    this.#address = address;
+    this.name = describeServer('Kafka', address);
+    this.#calls = createServerCalls({
+      server: 'kafka',
+      name: this.name,
+      unavailable: 'LOG_UNAVAILABLE',
+      classify: classifyRead,
+      timeoutMs: CALL_TIMEOUT_MS + GRACE_MS,
+      // A topic just made, or a broker just gone, takes a moment to have a leader again.
+      attempts: 6,
+      runtime,
+      metrics,
+      logger,
+    });
+    this.admin = library.AdminClient.create(this.#settings('admin', {}));
+  }
+
+  #settings(role: string, settings: Settings): Settings {
+    return { ...connectionSettings(this.#address, `tradehall-${role}`), ...settings };
+  }
+
+  /** A call that changes nothing, or may be made again. */
+  read<Value>(what: string, task: () => Promise<Value>): Promise<Value> {
+    return this.#calls.call(what, task, { repeatable: true });
+  }
+
+  /** A call that is made once. */
+  once<Value>(what: string, task: () => Promise<Value>, timeoutMs?: number): Promise<Value> {
+    return this.#calls.call(what, task, timeoutMs === undefined ? {} : { timeoutMs });
+  }
+
+  /** `error` in a sentence; what no broker did is thrown on as it is. */
+  failed(error: unknown, classify: (error: unknown) => ServerFailure | null = classifyRead): unknown {
+    return operatingError(this.name, classify(error), error) ?? error;
+  }
+
+  appendFailed(error: unknown): unknown {
+    return this.failed(error, classifyAppend);
+  }
+
+  unavailable(reason: string): OperatingError {
+    return new OperatingError('LOG_UNAVAILABLE', `${this.name} ${reason}.`, { retry: 'retry' });
+  }
+
+  async producer(role: string, settings: Settings): Promise<HeldClient<NativeProducer>> {
+    const { client } = await this.producerWithMetadata(role, settings);
+    return client;
+  }
+
+  /** With all topics of the cluster. */
+  async producerWithMetadata(
+    role: string,
+    settings: Settings,
+  ): Promise<Connected<HeldClient<NativeProducer>>> {
+    const native = new this.library.Producer(this.#settings(role, settings));
+    const client = new HeldClient(native, (producer, done) => producer.disconnect(FLUSH_MS, done));
+    const metadata = await this.#connect(native, client);
+    native.setPollInBackground(true);
+    return { client, metadata };
+  }
+
+  async consumer(role: string, settings: Settings): Promise<HeldClient<NativeConsumer>> {
+    const native = new this.library.KafkaConsumer(this.#settings(role, settings));
+    const client = new HeldClient(native, (consumer, done) => consumer.disconnect(done));
+    await this.#connect(native, client);
+    native.setDefaultConsumeTimeout(0);
+    return client;
+  }
+
+  async #connect<Native extends NativeProducer | NativeConsumer>(
+    native: Native,
+    client: HeldClient<Native>,
+  ): Promise<NativeMetadata> {
+    let telling: KafkaFailure | null = null;
+    const told = new Promise<never>((_resolve, reject) => {
+      native.on('event.error', (error) => {
+        // A wrong password does not get better by waiting.
+        if (TELLING.has(error.code)) {
+          telling ??= error;
+          reject(error);
+        }
+        this.logger.debug({ code: error.code, error: error.message }, 'a Kafka client reports an error');
+      });
+    });
+    told.catch(() => undefined);
+    try {
+      const connecting = client.call<NativeMetadata>((connected, callback) =>
+        connected.connect({ timeout: CONNECT_TIMEOUT_MS, allTopics: true }, callback),
+      );
+      return await Promise.race([connecting, told]);
+    } catch (error) {
+      client.close().catch(() => undefined);
+      if (!isKafkaFailure(error)) throw error;
+      throw this.failed(telling ?? error, explainConnect);
+    }
+  }
+}
+
+function explainConnect(error: unknown): ServerFailure | null {
+  if (!isKafkaFailure(error)) return null;
+  if (error.code === CODE.ssl) {
+    const reason = `refuses TLS, or is not who it should be (${error.message}): look at ?tls= and ?ca= of its URL`;
+    return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
+  }
+  if (error.code === CODE.resolve) {
+    return {
+      code: 'LOG_UNAVAILABLE',
+      reason: `has a host name that is not known (${error.message})`,
+      retry: 'retry',
+    };
+  }
+  if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
+    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms: is it running, is the port right, and does it want ?tls=true?`;
+    return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
+  }
+  return classifyRead(error);
+}

@@ -1,0 +1,489 @@
+/**
+ * One consumer of a log on Kafka: a member of a group, or a reader of every partition by itself.
+ *
+ * The client is only asked while its user polls, so a member that hangs loses its partitions as the broker and the
+ * client see to it. What a rebalance says waits until the user has been told:
+ *
+ *   assign   ─▶ positions are looked up ─▶ poll: `assigned` ─▶ next poll: fetching begins (a seek before it counts)
+ *   revoke   ─▶ poll: `revoked`, commits still count     ─▶ next poll: given up
+ */
+import assert from 'node:assert/strict';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Consumer, ConsumerSpec, LogRecord, Polled, Position, TopicPartition } from '../event-log.ts';
+import { chainKey } from '../seal.ts';
+import { logRecord } from './end-reader.ts';
+import type { HeldClient } from './held-client.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import { CODE, codeOf } from './kafka-failures.ts';
+import {
+  isKafkaFailure,
+  type KafkaFailure,
+  type NativeConsumer,
+  type NativeGroup,
+  type NativeMessage,
+  type NativePartition,
+  type NativePosition,
+  promised,
+  type Settings,
+} from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import type { LogEnds } from './log-ends.ts';
+import type { TopicCatalogue } from './topic-catalogue.ts';
+
+/** How often a waiting poll looks by itself: for the client, being asked is being alive. */
+const LOOK_MS = 1_000;
+const JOIN_LOOK_MS = 100;
+
+export interface KafkaConsumerParts {
+  readonly connection: KafkaConnection;
+  readonly catalogue: TopicCatalogue;
+  readonly ends: LogEnds;
+  readonly prefix: string;
+  readonly spec: ConsumerSpec;
+  readonly settings: Settings;
+  onClosed(consumer: KafkaConsumer): void;
+  /** The broker does not know the group protocol that was tried. */
+  onUnsupported(): void;
+}
+
+interface Rebalance {
+  readonly kind: 'assign' | 'revoke';
+  readonly places: readonly TopicPartition[];
+  readonly lost: boolean;
+}
+
+interface ConsumerHooks {
+  onData: () => void;
+  onRebalance: (event: KafkaFailure, places: readonly NativePartition[]) => void;
+}
+
+interface Fetch {
+  offset: number;
+  paused: boolean;
+  /** Whether the client fetches it already; a seek is then the client's. */
+  begun: boolean;
+}
+
+export class KafkaConsumer implements Consumer {
+  readonly #parts: KafkaConsumerParts;
+  readonly #client: HeldClient<NativeConsumer>;
+  readonly #clientId: string;
+  readonly #fetches = new Map<string, Fetch & TopicPartition>();
+  readonly #rebalances: Rebalance[] = [];
+  #leaving: readonly TopicPartition[] = [];
+  /** Told as revoked or about to be: back-pressure for them is harmless. */
+  readonly #gone = new Set<string>();
+  readonly #seeks = new Map<string, Position>();
+  /** Of a reader without a group, until its first poll. */
+  #pendingAssignment: readonly Position[] | null = null;
+  #failure: KafkaFailure | null = null;
+  #reportedAssignment = false;
+  #polling = false;
+  #closed: Promise<void> | null = null;
+  #signalled = false;
+  #wake: (() => void) | null = null;
+
+  private constructor(
+    parts: KafkaConsumerParts,
+    client: HeldClient<NativeConsumer>,
+    clientId: string,
+    hooks: ConsumerHooks,
+  ) {
+    hooks.onData = () => this.#signal();
+    hooks.onRebalance = (event, places) => this.#onRebalance(event, places);
+    this.#parts = parts;
+    this.#client = client;
+    this.#clientId = clientId;
+    client.now((native) =>
+      native.on('event.error', (error) => {
+        if (error.code !== CODE.fatal && error.code !== CODE.unsupportedVersion) return;
+        this.#failure ??= error;
+        this.#signal();
+      }),
+    );
+  }
+
+  static async open(parts: KafkaConsumerParts): Promise<KafkaConsumer> {
+    const { connection, spec } = parts;
+    for (const topic of spec.topics) parts.catalogue.count(topic);
+    const clientId = `tradehall-${connection.runtime.ids.uuid()}`;
+    // The client calls these only when it is asked for records, which a consumer does that exists.
+    const hooks: ConsumerHooks = { onData: () => {}, onRebalance: () => {} };
+    const client = await connection.consumer('consumer', {
+      ...parts.settings,
+      'client.id': clientId,
+      queue_non_empty_cb: () => hooks.onData(),
+      rebalance_cb: (event: KafkaFailure, places: readonly NativePartition[]) =>
+        hooks.onRebalance(event, places),
+    });
+    const consumer = new KafkaConsumer(parts, client, clientId, hooks);
+    try {
+      if (spec.group === null) await consumer.#takeAll();
+      else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
+    } catch (error) {
+      await consumer.close();
+      throw connection.failed(error);
+    }
+    return consumer;
+  }
+
+  #signal(): void {
+    this.#signalled = true;
+    this.#wake?.();
+  }
+
+  #onRebalance(event: KafkaFailure, native: readonly NativePartition[]): void {
+    const places = native.map(({ topic, partition }) => ({
+      topic: topic.slice(this.#parts.prefix.length),
+      partition,
+    }));
+    if (this.#closed !== null) {
+      this.#letGo(native);
+      return;
+    }
+    const kind = event.code === CODE.assignPartitions ? 'assign' : 'revoke';
+    const lost = kind === 'revoke' && this.#client.now((consumer) => consumer.assignmentLost());
+    this.#rebalances.push({ kind, places, lost });
+    this.#signal();
+  }
+
+  /** The client may wait for this while it leaves its group, or be past it. */
+  #letGo(places: readonly NativePartition[]): void {
+    try {
+      this.#client.whileClosing((native) => native.incrementalUnassign(places));
+    } catch (error) {
+      if (!isKafkaFailure(error)) throw error;
+      this.#parts.connection.logger.debug(
+        { error: error.message },
+        'a consumer was gone before its partitions',
+      );
+    }
+  }
+
+  async #takeAll(): Promise<void> {
+    const { catalogue, spec } = this.#parts;
+    const places = spec.topics.flatMap((topic) => catalogue.places(topic));
+    this.#pendingAssignment = await this.#startPositions(places, new Map());
+  }
+
+  async poll(options: { readonly maxRecords: number; readonly signal: AbortSignal }): Promise<Polled> {
+    assert(!this.#polling, 'one poll at a time');
+    assert(options.maxRecords > 0, 'a poll asks for at least one record');
+    this.#polling = true;
+    const onAbort = () => this.#signal();
+    options.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await this.#poll(options);
+    } catch (error) {
+      throw this.#parts.connection.failed(error);
+    } finally {
+      options.signal.removeEventListener('abort', onAbort);
+      this.#polling = false;
+    }
+  }
+
+  async #poll({
+    maxRecords,
+    signal,
+  }: {
+    readonly maxRecords: number;
+    readonly signal: AbortSignal;
+  }): Promise<Polled> {
+    this.#giveUp();
+    for (;;) {
+      if (this.#closed !== null || signal.aborted) return { kind: 'ended' };
+      if (this.#failure !== null) this.#fail(this.#failure);
+      const change = await this.#change();
+      if (change !== null) return change;
+      if (this.#isOver()) continue;
+      await this.#begin();
+      await this.#seek();
+      if (this.#isOver()) continue;
+      this.#signalled = false;
+      const messages = await this.#consume(maxRecords);
+      const records = this.#taken(messages);
+      if (records.length > 0) return { kind: 'records', records };
+      if (messages.length === 0 && !this.#signalled) await this.#wait(signal);
+    }
+  }
+
+  /** A method, since it changes while others are awaited. */
+  #isOver(): boolean {
+    return this.#closed !== null;
+  }
+
+  #fail(failure: KafkaFailure): never {
+    if (this.#parts.spec.group !== null && failure.code !== CODE.fatal) this.#parts.onUnsupported();
+    throw this.#parts.connection.unavailable(`ended this consumer (${failure.message})`);
+  }
+
+  /** What was revoked is the next member's now. */
+  #giveUp(): void {
+    if (this.#leaving.length === 0) return;
+    for (const { topic, partition } of this.#leaving) this.#fetches.delete(chainKey(topic, partition));
+    const places = this.#placesOnBroker(this.#leaving);
+    this.#client.now((native) => native.incrementalUnassign(places));
+    this.#leaving = [];
+    this.#gone.clear();
+  }
+
+  #placesOnBroker(places: readonly TopicPartition[]): readonly NativePartition[] {
+    return places.map(({ topic, partition }) => ({ topic: this.#parts.prefix + topic, partition }));
+  }
+
+  async #change(): Promise<Polled | null> {
+    const { group } = this.#parts.spec;
+    if (this.#pendingAssignment !== null) {
+      const partitions = this.#pendingAssignment;
+      this.#pendingAssignment = null;
+      return this.#assigned(partitions);
+    }
+    const rebalance = this.#rebalances.shift();
+    if (rebalance === undefined) {
+      if (this.#reportedAssignment || group === null) return null;
+      // Asking the client is what makes it join.
+      await this.#consume(1);
+      if (this.#rebalances.length > 0 || !(await this.#waitsForOthers(group))) return null;
+      return this.#rebalances.length > 0 ? null : this.#assigned([]);
+    }
+    if (rebalance.kind === 'revoke') {
+      for (const place of rebalance.places) {
+        const key = chainKey(place.topic, place.partition);
+        if (rebalance.lost) this.#fetches.delete(key);
+        this.#gone.add(key);
+        this.#seeks.delete(key);
+      }
+      this.#leaving = rebalance.places;
+      return { kind: 'revoked', partitions: rebalance.places, lost: rebalance.lost };
+    }
+    if (rebalance.places.length === 0) {
+      this.#client.now((native) => native.incrementalAssign([]));
+      return this.#reportedAssignment ? null : this.#assigned([]);
+    }
+    return this.#assigned(
+      await this.#startPositions(rebalance.places, await this.#committed(rebalance.places)),
+    );
+  }
+
+  #assigned(partitions: readonly Position[]): Polled {
+    this.#reportedAssignment = true;
+    for (const { topic, partition, offset } of partitions) {
+      const fetch = { topic, partition, offset, paused: false, begun: false };
+      this.#fetches.set(chainKey(topic, partition), fetch);
+      this.#parts.ends.noteSeen(topic, partition, offset);
+    }
+    return { kind: 'assigned', partitions };
+  }
+
+  async #committed(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    const found = await this.#parts.connection.read('committed', () =>
+      this.#client.call<readonly NativePosition[]>((native, callback) =>
+        native.committed(this.#placesOnBroker(places), CALL_TIMEOUT_MS, callback),
+      ),
+    );
+    const positions = new Map<string, number>();
+    for (const { topic, partition, offset } of found) {
+      if (typeof offset === 'number' && offset >= 0)
+        positions.set(chainKey(topic.slice(this.#parts.prefix.length), partition), offset);
+    }
+    return positions;
+  }
+
+  async #startPositions(
+    places: readonly TopicPartition[],
+    committed: ReadonlyMap<string, number>,
+  ): Promise<readonly Position[]> {
+    const { ends, spec, connection } = this.#parts;
+    const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
+    const given = typeof spec.start === 'string' ? [] : spec.start;
+    assert(given.length === 0 || spec.group === null, 'a list of positions is for readers without a group');
+    return places.map(({ topic, partition }) => {
+      const key = chainKey(topic, partition);
+      const first = firsts.get(key) ?? 0;
+      const wanted =
+        committed.get(key) ??
+        given.find((position) => position.topic === topic && position.partition === partition)?.offset;
+      if (wanted === undefined)
+        return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
+      if (wanted >= first) return { topic, partition, offset: wanted };
+      connection.logger.warn(
+        { group: spec.group, topic, partition, position: wanted, firstOffset: first },
+        'retention has removed records that this consumer had not read; it continues at the first one left',
+      );
+      return { topic, partition, offset: first };
+    });
+  }
+
+  /**
+   * Whether this is a member with nothing to take now. The newer protocol says nothing to a member whose partitions
+   * are all in other hands; the classic one does.
+   */
+  async #waitsForOthers(group: string): Promise<boolean> {
+    const { connection, prefix } = this.#parts;
+    const described = await connection.read('describe_group', () =>
+      promised<{ readonly groups: readonly NativeGroup[] }>((callback) =>
+        connection.admin.describeGroups([prefix + group], { timeout: CALL_TIMEOUT_MS }, callback),
+      ),
+    );
+    const members = described.groups.flatMap((each) => each.members);
+    const own = members.find(({ clientId }) => clientId === this.#clientId);
+    const target = own?.targetAssignment?.topicPartitions;
+    if (target === undefined) return false;
+    const taken = new Set(
+      members
+        .filter((member) => member !== own)
+        .flatMap(({ assignment }) => assignment.topicPartitions)
+        .map(({ topic, partition }) => chainKey(topic, partition)),
+    );
+    return target.every(({ topic, partition }) => taken.has(chainKey(topic, partition)));
+  }
+
+  /** Fetching begins where it was told, or where a seek has put it since. */
+  async #begin(): Promise<void> {
+    const fresh = [...this.#fetches.values()].filter(({ begun }) => !begun);
+    if (fresh.length === 0) return;
+    const positions = fresh.map(({ topic, partition, offset }) => ({
+      topic: this.#parts.prefix + topic,
+      partition,
+      offset,
+    }));
+    this.#client.now((native) =>
+      this.#parts.spec.group === null ? native.assign(positions) : native.incrementalAssign(positions),
+    );
+    for (const fetch of fresh) fetch.begun = true;
+    const paused = fresh.filter(({ paused }) => paused);
+    if (paused.length > 0) this.#client.now((native) => native.pause(this.#placesOnBroker(paused)));
+  }
+
+  async #seek(): Promise<void> {
+    for (const [key, { topic, partition, offset }] of this.#seeks) {
+      this.#seeks.delete(key);
+      await this.#client.call<undefined>((native, callback) =>
+        native.seek({ topic: this.#parts.prefix + topic, partition, offset }, CALL_TIMEOUT_MS, (error) =>
+          callback(error, undefined),
+        ),
+      );
+    }
+  }
+
+  async #consume(count: number): Promise<readonly NativeMessage[]> {
+    try {
+      return await this.#client.call<readonly NativeMessage[]>((native, callback) =>
+        native.consume(count, callback),
+      );
+    } catch (error) {
+      // The client rejoins by itself; what it lost comes as a rebalance.
+      if (codeOf(error) === CODE.maxPollExceeded) return [];
+      throw error;
+    }
+  }
+
+  #taken(messages: readonly NativeMessage[]): readonly LogRecord[] {
+    const records: LogRecord[] = [];
+    for (const message of messages) {
+      const record = logRecord(message, this.#parts.prefix);
+      const fetch = this.#fetches.get(chainKey(record.topic, record.partition));
+      // What was on its way when its partition was revoked is read again by the next member.
+      if (fetch === undefined) continue;
+      fetch.offset = record.offset + 1;
+      records.push(record);
+    }
+    for (const { topic, partition, offset } of this.#fetches.values())
+      if (messages.length > 0) this.#parts.ends.noteSeen(topic, partition, offset);
+    return records;
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#closed !== null) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    const joining = !this.#reportedAssignment && this.#parts.spec.group !== null;
+    await this.#parts.connection.runtime.timers.sleep(joining ? JOIN_LOOK_MS : LOOK_MS, woken.signal);
+    this.#wake = null;
+  }
+
+  async commit(positions: readonly Position[]): Promise<void> {
+    const { connection, ends, prefix, spec } = this.#parts;
+    assert(spec.group !== null, 'a consumer without a group has no positions to commit');
+    if (positions.length === 0) return;
+    const refused = positions.find(
+      ({ topic, partition }) => this.#closed !== null || !this.#fetches.has(chainKey(topic, partition)),
+    );
+    if (refused !== undefined) {
+      const message = `Group ${spec.group} has given ${refused.topic}/${refused.partition} to another member; its position cannot be committed here.`;
+      throw new OperatingError('LOG_NOT_ASSIGNED', message, { retry: 'never' });
+    }
+    const beyond = await ends.beyond(positions);
+    if (beyond !== null) throw beyondEnd(beyond);
+    await connection.read('commit_positions', () =>
+      this.#client.call<undefined>((native, callback) =>
+        native.commitCb(
+          positions.map(({ topic, partition, offset }) => ({ topic: prefix + topic, partition, offset })),
+          (error) => callback(error, undefined),
+        ),
+      ),
+    );
+  }
+
+  /** `null` for a partition that is being taken away: its user may not have heard of that yet. */
+  #fetchOf(place: TopicPartition): (Fetch & TopicPartition) | null {
+    const key = chainKey(place.topic, place.partition);
+    const fetch = this.#fetches.get(key);
+    if (fetch !== undefined) return fetch;
+    if (this.#gone.has(key) || this.#closed !== null) return null;
+    throw new OperatingError(
+      'LOG_NOT_ASSIGNED',
+      `${place.topic}/${place.partition} is not assigned to this consumer.`,
+      { retry: 'never' },
+    );
+  }
+
+  seek(position: Position): void {
+    const fetch = this.#fetchOf(position);
+    if (fetch === null) return;
+    fetch.offset = position.offset;
+    if (fetch.begun) this.#seeks.set(chainKey(position.topic, position.partition), position);
+    this.#signal();
+  }
+
+  pause(place: TopicPartition): void {
+    const fetch = this.#fetchOf(place);
+    if (fetch === null || fetch.paused) return;
+    fetch.paused = true;
+    if (fetch.begun) this.#client.now((native) => native.pause(this.#placesOnBroker([place])));
+  }
+
+  resume(place: TopicPartition): void {
+    const fetch = this.#fetchOf(place);
+    if (fetch?.paused !== true) return;
+    fetch.paused = false;
+    if (fetch.begun) this.#client.now((native) => native.resume(this.#placesOnBroker([place])));
+    this.#signal();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#signal();
+    this.#fetches.clear();
+    this.#parts.onClosed(this);
+    await this.#client.close();
+  }
+}
+
+export function beyondEnd({
+  position: { topic, partition, offset },
+  end,
+}: {
+  readonly position: Position;
+  readonly end: number;
+}): OperatingError {
+  return new OperatingError(
+    'LOG_POSITION_BEYOND_END',
+    `Position ${offset} of ${topic}/${partition} is past the end, ${end}.`,
+    { retry: 'never' },
+  );
+}

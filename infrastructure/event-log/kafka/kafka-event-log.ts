@@ -1,0 +1,408 @@
+/**
+ * The event log on Kafka. This file is the port's surface; the parts beside it append, transact, read, find the ends,
+ * keep the topics and the seals.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type {
+  Consumer,
+  ConsumerSpec,
+  EventLog,
+  LogRecord,
+  NewRecord,
+  PartitionExtent,
+  Position,
+  TopicSpec,
+  TransactionalProducer,
+} from '../event-log.ts';
+import type { LogHead } from '../log-archive.ts';
+import { partitionOfKey } from '../partitioner.ts';
+import { chainKey } from '../seal.ts';
+import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
+import { SEALS_TOPIC } from '../topic-specs.ts';
+import { DeliveringProducer } from './delivering-producer.ts';
+import { EndReader, OutOfRange } from './end-reader.ts';
+import type { HeldClient } from './held-client.ts';
+import { KafkaAppender } from './kafka-appender.ts';
+import { KafkaConnection } from './kafka-connection.ts';
+import { KafkaConsumer } from './kafka-consumer.ts';
+import { closedError } from './kafka-failures.ts';
+import {
+  type KafkaFailure,
+  loadKafkaLibrary,
+  type NativeConsumer,
+  type NativePosition,
+  promised,
+} from './kafka-library.ts';
+import {
+  appendingSettings,
+  CALL_TIMEOUT_MS,
+  followerSettings,
+  type GroupProtocol,
+  groupNameSettings,
+  memberSettings,
+} from './kafka-settings.ts';
+import { KafkaTransactions } from './kafka-transactions.ts';
+import { LogEnds } from './log-ends.ts';
+import { LogSealer, SEALER } from './log-sealer.ts';
+import { ReaderPool } from './reader-pool.ts';
+import { TopicCatalogue } from './topic-catalogue.ts';
+
+export interface KafkaEventLogOptions {
+  /** Its path is put before every topic, group and transactional id, so that several logs share a cluster. */
+  readonly address: ServerAddress;
+  /** Of what is kept outside the log: how far the seals have got, and the name of this instance. */
+  readonly directory: string;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Of key and value together. Default 1 MiB. */
+  readonly maxRecordBytes?: number;
+  /** How long a member may be without a poll. Default 60,000. */
+  readonly handOverMs?: number;
+}
+
+const INSTANCE_FILE = 'instance';
+const REST_MS = 1_000;
+/** How long a log that closes goes on sealing. */
+const LAST_SEALS_MS = 2_000;
+const READ_TRIES = 3;
+
+export class KafkaEventLog implements EventLog {
+  readonly #options: KafkaEventLogOptions;
+  readonly #connection: KafkaConnection;
+  readonly #prefix: string;
+  readonly #catalogue: TopicCatalogue;
+  readonly #readers: ReaderPool;
+  readonly #ends: LogEnds;
+  readonly #appender: KafkaAppender;
+  readonly #consumers = new Set<KafkaConsumer>();
+  readonly #producers = new Set<KafkaTransactions>();
+  readonly #groupNames = new Map<string, Promise<HeldClient<NativeConsumer>>>();
+  readonly #stopResting: () => void;
+  readonly #heads: LogHeads;
+  readonly #sealer: LogSealer;
+  #protocol: GroupProtocol;
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    options: KafkaEventLogOptions,
+    connection: KafkaConnection,
+    catalogue: TopicCatalogue,
+    producer: DeliveringProducer,
+    heads: LogHeads,
+  ) {
+    const { address, runtime } = options;
+    const instance = instanceName(options.directory, runtime.ids.uuid());
+    this.#options = options;
+    this.#connection = connection;
+    this.#prefix = prefixOf(address);
+    this.#catalogue = catalogue;
+    this.#protocol = address.parameters['groups'] === 'classic' ? 'classic' : 'consumer';
+    const prefix = this.#prefix;
+    this.#readers = new ReaderPool(
+      () => EndReader.open(connection, prefix),
+      () => runtime.clock.monotonicMs(),
+    );
+    this.#ends = new LogEnds(connection, prefix, this.#readers);
+    this.#appender = new KafkaAppender({
+      connection,
+      ends: this.#ends,
+      prefix,
+      producer,
+      openTransactions: () => this.#openTransactions(`append-${instance}`),
+    });
+    this.#heads = heads;
+    this.#sealer = new LogSealer({
+      // The surface refuses when it closes, and the last seals are written then.
+      log: {
+        openConsumer: (spec) => this.#openConsumer(spec),
+        read: (from, maxRecords) => this.#read(from, maxRecords),
+        extents: (topic) => this.#ends.extents(catalogue.places(topic)),
+      },
+      catalogue,
+      heads,
+      headsFolder: options.directory,
+      runtime,
+      logger: options.logger,
+      metrics: options.metrics,
+      openTransactions: () => this.#openTransactions(SEALER),
+      deleteBefore: (positions) => this.#deleteBefore(positions),
+    });
+    this.#stopResting = runtime.timers.every(REST_MS, () => this.#readers.rest());
+  }
+
+  static async open(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+    const { address, runtime, logger, metrics, maxRecordBytes = 1024 * 1024 } = options;
+    const library = await loadKafkaLibrary();
+    const connection = new KafkaConnection({ library, address, runtime, logger, metrics });
+    try {
+      const { client, metadata } = await connection.producerWithMetadata('append', appendingSettings());
+      const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes);
+      catalogue.learn(metadata);
+      const producer = new DeliveringProducer(client);
+      return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
+    } catch (error) {
+      connection.admin.disconnect();
+      throw error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw closedError();
+  }
+
+  /** Then its seals are kept, by this process or another. */
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    this.#assertOpen();
+    const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
+    await this.#catalogue.ensure([...others, SEALS_TOPIC]);
+    this.#sealer.start();
+  }
+
+  async topics(): Promise<readonly TopicSpec[]> {
+    return this.#catalogue.specs();
+  }
+
+  partitionFor(topic: string, key: string): number {
+    return partitionOfKey(key, this.#catalogue.count(topic));
+  }
+
+  async append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    this.#assertOpen();
+    return await this.#appender.append(records.map((record) => this.#catalogue.place(record)));
+  }
+
+  async openProducer(transactionalId: string): Promise<TransactionalProducer> {
+    this.#assertOpen();
+    const producer = await this.#openTransactions(transactionalId);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  #openTransactions(transactionalId: string): Promise<KafkaTransactions> {
+    return KafkaTransactions.open(transactionalId, {
+      connection: this.#connection,
+      ends: this.#ends,
+      prefix: this.#prefix,
+      place: (record) => this.#catalogue.place(record),
+      assertPlace: (position) => this.#catalogue.assertPlace(position),
+      groupName: (group) => this.#groupName(group),
+      onClosed: (producer) => this.#producers.delete(producer),
+    });
+  }
+
+  #groupName(group: string): Promise<HeldClient<NativeConsumer>> {
+    let name = this.#groupNames.get(group);
+    if (name === undefined) {
+      name = this.#connection.consumer('group', groupNameSettings(this.#prefix + group));
+      this.#groupNames.set(group, name);
+      name.catch(() => this.#groupNames.delete(group));
+    }
+    return name;
+  }
+
+  async openConsumer(spec: ConsumerSpec): Promise<Consumer> {
+    this.#assertOpen();
+    return await this.#openConsumer(spec);
+  }
+
+  async #openConsumer(spec: ConsumerSpec): Promise<Consumer> {
+    const { handOverMs = 60_000 } = this.#options;
+    const protocol = this.#protocol;
+    const consumer = await KafkaConsumer.open({
+      connection: this.#connection,
+      catalogue: this.#catalogue,
+      ends: this.#ends,
+      prefix: this.#prefix,
+      spec: { ...spec, topics: [...new Set(spec.topics)] },
+      settings:
+        spec.group === null
+          ? followerSettings()
+          : memberSettings(this.#prefix + spec.group, protocol, handOverMs),
+      onClosed: (closed) => this.#consumers.delete(closed),
+      onUnsupported: () => {
+        if (this.#protocol === 'classic') return;
+        this.#options.logger.info(
+          {},
+          'the broker has no group.protocol=consumer: groups use the classic one',
+        );
+        this.#protocol = 'classic';
+      },
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  async read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
+    this.#assertOpen();
+    return await this.#read(from, maxRecords);
+  }
+
+  async #read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
+    this.#catalogue.assertPlace(from);
+    let position = from;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#connection.read('read', () =>
+          this.#readers.use(position, (reader) => reader.read(position, maxRecords)),
+        );
+      } catch (error) {
+        if (!(error instanceof OutOfRange)) throw this.#connection.failed(error);
+        const [extent] = await this.#ends.extents([from]);
+        if (extent === undefined || tries === READ_TRIES || from.offset >= extent.nextOffset) return [];
+        // Retention was faster.
+        position = { ...from, offset: Math.max(from.offset, extent.firstOffset) };
+      }
+    }
+  }
+
+  async extents(topic: string): Promise<readonly PartitionExtent[]> {
+    this.#assertOpen();
+    return await this.#ends.extents(this.#catalogue.places(topic));
+  }
+
+  async groups(): Promise<readonly string[]> {
+    this.#assertOpen();
+    const { admin } = this.#connection;
+    const listed = await this.#connection.read('list_groups', () =>
+      promised<{ readonly groups: readonly { readonly groupId: string }[] }>((callback) =>
+        admin.listGroups({ timeout: CALL_TIMEOUT_MS }, callback),
+      ),
+    );
+    const named = listed.groups
+      .map(({ groupId }) => groupId)
+      .filter((id) => id.startsWith(this.#prefix))
+      .map((id) => id.slice(this.#prefix.length));
+    const positions = await Promise.all(named.map((group) => this.committedPositions(group)));
+    return named.filter((_group, at) => (positions[at]?.length ?? 0) > 0).sort();
+  }
+
+  async committedPositions(group: string): Promise<readonly Position[]> {
+    this.#assertOpen();
+    const groupId = this.#prefix + group;
+    const results = await this.#connection.read('committed_positions', () =>
+      promised<readonly { readonly partitions: readonly NativePosition[] }[]>((callback) =>
+        this.#connection.admin.listConsumerGroupOffsets(
+          [{ groupId }],
+          { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
+          callback,
+        ),
+      ),
+    );
+    const ours = new Set(this.#catalogue.names());
+    return results
+      .flatMap(({ partitions }) => partitions)
+      .flatMap(({ topic, partition, offset }) =>
+        typeof offset === 'number' && offset >= 0 && topic.startsWith(this.#prefix)
+          ? [{ topic: topic.slice(this.#prefix.length), partition, offset }]
+          : [],
+      )
+      .filter(({ topic }) => ours.has(topic));
+  }
+
+  /**
+   * Of sealed topics, whole seals, and only in the process that seals. What the broker compacts it compacts by itself.
+   */
+  async expire(nowMs: number): Promise<number> {
+    this.#assertOpen();
+    let removed = 0;
+    for (const { name, cleanup, sealed } of this.#catalogue.specs()) {
+      if (cleanup.kind !== 'retain' || cleanup.retentionMs === 'forever') continue;
+      const extents = (await this.extents(name)).filter((extent) => extent.nextOffset > extent.firstOffset);
+      if (extents.length === 0) continue;
+      const kept = await this.#ends.firstSince(extents, nowMs - cleanup.retentionMs);
+      for (const { topic, partition, firstOffset, nextOffset } of extents) {
+        const since = kept.get(chainKey(topic, partition)) ?? 0;
+        const before = since < 0 ? nextOffset : since;
+        if (before <= firstOffset) continue;
+        if (sealed) {
+          removed += await this.#sealer.expire({ topic, partition }, firstOffset, before);
+        } else {
+          await this.#deleteBefore([{ topic, partition, offset: before }]);
+          removed += before - firstOffset;
+        }
+      }
+    }
+    return removed;
+  }
+
+  async #deleteBefore(positions: readonly Position[]): Promise<void> {
+    await this.#connection.read('delete_records', async () => {
+      const results = await promised<readonly { readonly error?: KafkaFailure }[]>((callback) =>
+        this.#connection.admin.deleteRecords(
+          positions.map(({ topic, partition, offset }) => ({
+            topic: this.#prefix + topic,
+            partition,
+            offset,
+          })),
+          { timeout: CALL_TIMEOUT_MS },
+          callback,
+        ),
+      );
+      for (const { error } of results) if (error) throw error;
+    });
+  }
+
+  /** Waits until what is there now is sealed by this process; false when it is not within `patienceMs`. */
+  sealed(patienceMs: number): Promise<boolean> {
+    this.#assertOpen();
+    return this.#sealer.caughtUp(patienceMs);
+  }
+
+  /** Whether sealing has stopped at something that does not follow from what was sealed before. */
+  get sealsAreDamaged(): boolean {
+    return this.#sealer.isDamaged;
+  }
+
+  /** How far the log reached, as noted outside it. */
+  heads(): readonly LogHead[] {
+    return this.#heads.all();
+  }
+
+  /** How many partitions a topic has on the cluster; `null` where there is no such topic. */
+  partitionsOf(topic: string): number | null {
+    return this.#catalogue.has(topic) ? this.#catalogue.count(topic) : null;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#sealer.isActive) await this.#sealer.caughtUp(LAST_SEALS_MS);
+    await this.#sealer.stop();
+    this.#stopResting();
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    await Promise.all([...this.#producers].map((producer) => producer.close()));
+    await this.#appender.close();
+    await this.#readers.close();
+    for (const name of this.#groupNames.values()) {
+      const client = await name.catch(() => null);
+      await client?.close();
+    }
+    this.#connection.admin.disconnect();
+    this.#heads.close();
+  }
+}
+
+/** The same after a restart: a transaction that this instance left open is ended when it comes back. */
+function instanceName(directory: string, fresh: string): string {
+  const file = join(directory, INSTANCE_FILE);
+  if (!existsSync(file)) writeFileSync(file, fresh);
+  return readFileSync(file, 'utf8');
+}
+
+function prefixOf({ path }: ServerAddress): string {
+  return path === '' ? '' : `${path}.`;
+}
+
+/** Throws an `OperatingError` that says what is wrong: the address, the user, TLS, the client, the cluster. */
+export function openKafkaEventLog(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+  return KafkaEventLog.open(options);
+}

@@ -1,0 +1,78 @@
+/** What the tests of the log on Kafka share: a log of its own on the one broker, on a clock that stands still. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { sharedServer } from '#tests/support/servers.ts';
+import type { LogUnderTest } from '../event-log.testing.ts';
+import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
+import { KAFKA_URL } from './kafka-url.ts';
+
+export const SILENT: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => SILENT,
+};
+
+export interface KafkaLogUnderTest extends LogUnderTest {
+  readonly log: KafkaEventLog;
+  readonly runtime: Runtime;
+  reopen(options?: Partial<KafkaEventLogOptions>): Promise<KafkaEventLog>;
+}
+
+export const TEST_RECORD_BYTES = 64 * 1024;
+let logs = 0;
+
+function addressOf(url: string, path: string): ServerAddress {
+  const parsed = parseServerUrl(`${url}/${path}`, KAFKA_URL);
+  if (parsed.kind === 'refused') throw new TypeError(parsed.message);
+  return parsed.value;
+}
+
+export async function openKafkaLogUnderTest(
+  options: Partial<KafkaEventLogOptions> = {},
+  url: string | Promise<string> = sharedServer('kafka'),
+): Promise<KafkaLogUnderTest> {
+  logs += 1;
+  const address = addressOf(await url, `test-${process.pid}-${Date.now()}-${logs}`);
+  const system = createSystemRuntime();
+  let nowMs = 1_700_000_000_000;
+  const runtime: Runtime = { ...system, clock: { ...system.clock, nowMs: () => nowMs } };
+  const directory = mkdtempSync(join(tmpdir(), 'tradehall-kafka-log-'));
+  const openLog = (changed: Partial<KafkaEventLogOptions> = {}) =>
+    openKafkaEventLog({
+      address,
+      directory,
+      runtime,
+      logger: SILENT,
+      metrics: createPrometheusMetrics({ processFigures: false }),
+      maxRecordBytes: TEST_RECORD_BYTES,
+      ...options,
+      ...changed,
+    });
+  let log = await openLog();
+  return {
+    log,
+    runtime,
+    maxRecordBytes: TEST_RECORD_BYTES,
+    async reopen(changed) {
+      await log.close();
+      log = await openLog(changed);
+      return log;
+    },
+    pass(durationMs) {
+      nowMs += durationMs;
+    },
+    nowMs: () => nowMs,
+    async dispose() {
+      await log.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * What librdkafka is told, by the role of a client. Durable means: acknowledged by every replica in sync. Nothing waits
+ * longer than a transaction may take.
+ */
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Settings } from './kafka-library.ts';
+
+/** Of a transaction as the broker sees it, and so of everything that is part of one. */
+export const TRANSACTION_TIMEOUT_MS = 10_000;
+/** Of one call. Shorter than a transaction, so that its outcome is told before the broker gives it up. */
+export const CALL_TIMEOUT_MS = 9_000;
+/** How long a client waits for its first answer from a broker. */
+export const CONNECT_TIMEOUT_MS = 8_000;
+
+export type GroupProtocol = 'consumer' | 'classic';
+
+const FETCH_QUEUE_KIB = 16 * 1024;
+const SESSION_TIMEOUT_MS = 10_000;
+const HEARTBEAT_MS = 1_000;
+
+const DEFAULT_MECHANISM = 'scram-sha-512';
+
+/** Where the brokers are, and who is calling. */
+export function connectionSettings(address: ServerAddress, clientId: string): Settings {
+  const { hosts, username, password, tls, parameters } = address;
+  const sasl = username !== null;
+  return {
+    'bootstrap.servers': hosts
+      .map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
+      .join(','),
+    'client.id': clientId,
+    'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
+    ...(parameters['ca'] === undefined ? {} : { 'ssl.ca.location': parameters['ca'] }),
+    ...(sasl
+      ? {
+          'sasl.mechanism': (parameters['sasl'] ?? DEFAULT_MECHANISM).toUpperCase(),
+          'sasl.username': username,
+          'sasl.password': password ?? '',
+        }
+      : {}),
+    'socket.timeout.ms': CALL_TIMEOUT_MS,
+    'socket.connection.setup.timeout.ms': 5_000,
+    'socket.keepalive.enable': true,
+    // librdkafka doubles between the two, with a fifth of jitter.
+    'reconnect.backoff.ms': 50,
+    'reconnect.backoff.max.ms': 1_000,
+    'retry.backoff.ms': 50,
+    'retry.backoff.max.ms': 1_000,
+    'allow.auto.create.topics': false,
+    log_level: 3,
+  };
+}
+
+function producerSettings(lingerMs: number): Settings {
+  return {
+    acks: -1,
+    'enable.idempotence': true,
+    'message.timeout.ms': CALL_TIMEOUT_MS,
+    'linger.ms': lingerMs,
+    'compression.codec': 'lz4',
+    'message.max.bytes': 2 * 1024 * 1024,
+    'queue.buffering.max.messages': 200_000,
+    'queue.buffering.max.kbytes': 256 * 1024,
+    dr_cb: true,
+  };
+}
+
+/** Appends outside a transaction: repeats within the producer are told apart by the broker. */
+export function appendingSettings(): Settings {
+  return producerSettings(1);
+}
+
+export function transactionalSettings(transactionalId: string): Settings {
+  return {
+    // A transaction's end sends what is there; lingering would only delay it.
+    ...producerSettings(0),
+    'transactional.id': transactionalId,
+    'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
+  };
+}
+
+function readingSettings(): Settings {
+  return {
+    'isolation.level': 'read_committed',
+    'enable.auto.commit': false,
+    'enable.auto.offset.store': false,
+    'check.crcs': true,
+    'queued.max.messages.kbytes': FETCH_QUEUE_KIB,
+    'queued.min.messages': 20_000,
+    'fetch.queue.backoff.ms': 20,
+    'fetch.error.backoff.ms': 100,
+  };
+}
+
+/** A member of a group. What it does for longer than `handOverMs` between two polls costs it its partitions. */
+export function memberSettings(group: string, protocol: GroupProtocol, handOverMs: number): Settings {
+  return {
+    ...readingSettings(),
+    'group.id': group,
+    'max.poll.interval.ms': handOverMs,
+    // Retention may overtake a position; what is left begins at the earliest.
+    'auto.offset.reset': 'earliest',
+    ...(protocol === 'consumer'
+      ? { 'group.protocol': 'consumer' }
+      : {
+          'partition.assignment.strategy': 'cooperative-sticky',
+          'session.timeout.ms': SESSION_TIMEOUT_MS,
+          'heartbeat.interval.ms': HEARTBEAT_MS,
+        }),
+  };
+}
+
+/** Reads every partition without a group; the client wants a name of one all the same, and never uses it. */
+export function followerSettings(): Settings {
+  return { ...readingSettings(), 'group.id': 'none', 'auto.offset.reset': 'earliest' };
+}
+
+/** Reads to an end and says so. At an end the broker answers at once, since somebody waits. */
+export function endReaderSettings(): Settings {
+  return {
+    ...readingSettings(),
+    'group.id': 'none',
+    'enable.partition.eof': true,
+    'auto.offset.reset': 'error',
+    'fetch.wait.max.ms': 5,
+  };
+}
+
+/** Names a group in a transaction, and joins nothing. */
+export function groupNameSettings(group: string): Settings {
+  return { 'group.id': group, 'enable.auto.commit': false };
+}

@@ -1,0 +1,142 @@
+/**
+ * Where partitions begin and end. An end is one past the last record that a reader can see, as in every event log: what
+ * the broker calls the end counts markers of transactions too, and a reader never stands behind one that is last.
+ *
+ *   offset  7        8        9        10
+ *           record   record   marker        the broker's end is 10, ours 9
+ */
+import type { PartitionExtent, Position, TopicPartition } from '../event-log.ts';
+import { chainKey } from '../seal.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import { type KafkaFailure, promised } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import type { ReaderPool } from './reader-pool.ts';
+
+const READ_COMMITTED = 1;
+/** How far before the broker's end the last record is looked for first; four times as far each time after. */
+const STEP_BACK = 8;
+
+interface OffsetFound extends TopicPartition {
+  readonly offset: number;
+  readonly error?: KafkaFailure;
+}
+
+interface KnownEnd {
+  /** The broker's, when this was found. */
+  readonly stableEnd: number;
+  readonly nextOffset: number;
+}
+
+export class LogEnds {
+  readonly #connection: KafkaConnection;
+  readonly #prefix: string;
+  readonly #readers: ReaderPool;
+  readonly #known = new Map<string, KnownEnd>();
+  /** Offsets that some record reached for certain; positions up to them need no question. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(connection: KafkaConnection, prefix: string, readers: ReaderPool) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+    this.#readers = readers;
+  }
+
+  /** A record before `offset` is there. */
+  noteSeen(topic: string, partition: number, offset: number): void {
+    const key = chainKey(topic, partition);
+    if (offset > (this.#seen.get(key) ?? 0)) this.#seen.set(key, offset);
+  }
+
+  async #offsets(places: readonly TopicPartition[], spec: unknown): Promise<ReadonlyMap<string, number>> {
+    const found = await this.#connection.read('list_offsets', async () => {
+      const result = await promised<readonly OffsetFound[]>((callback) =>
+        this.#connection.admin.listOffsets(
+          places.map(({ topic, partition }) => ({ topic: this.#prefix + topic, partition, offset: spec })),
+          { timeout: CALL_TIMEOUT_MS, isolationLevel: READ_COMMITTED },
+          callback,
+        ),
+      );
+      for (const { error } of result) if (error) throw error;
+      return result;
+    });
+    return new Map(
+      found.map(({ topic, partition, offset }) => [
+        chainKey(topic.slice(this.#prefix.length), partition),
+        offset,
+      ]),
+    );
+  }
+
+  firstOffsets(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    return this.#offsets(places, this.#connection.library.OffsetSpec.EARLIEST);
+  }
+
+  /** The broker's: everything committed is before it, and nothing that an open transaction has written. */
+  stableEnds(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    return this.#offsets(places, this.#connection.library.OffsetSpec.LATEST);
+  }
+
+  /** The first offset whose record was appended at `timeMs` or later; -1 where there is none. */
+  firstSince(places: readonly TopicPartition[], timeMs: number): Promise<ReadonlyMap<string, number>> {
+    return this.#offsets(places, new this.#connection.library.OffsetSpec(Math.max(0, timeMs)));
+  }
+
+  async extents(places: readonly TopicPartition[]): Promise<readonly PartitionExtent[]> {
+    if (places.length === 0) return [];
+    const [firsts, ends] = await Promise.all([this.firstOffsets(places), this.stableEnds(places)]);
+    const extents = places.map((place) => {
+      const key = chainKey(place.topic, place.partition);
+      return { ...place, firstOffset: firsts.get(key) ?? 0, nextOffset: ends.get(key) ?? 0 };
+    });
+    const unsure = extents.filter(
+      ({ topic, partition, firstOffset, nextOffset }) =>
+        nextOffset > firstOffset && this.#known.get(chainKey(topic, partition))?.stableEnd !== nextOffset,
+    );
+    await this.#findLast(unsure, STEP_BACK);
+    return extents.map((extent) => {
+      const known = this.#known.get(chainKey(extent.topic, extent.partition));
+      return known?.stableEnd === extent.nextOffset ? { ...extent, nextOffset: known.nextOffset } : extent;
+    });
+  }
+
+  async #findLast(extents: readonly PartitionExtent[], stepBack: number): Promise<void> {
+    if (extents.length === 0) return;
+    const starts = extents.map(
+      ({ topic, partition, firstOffset, nextOffset }): Position => ({
+        topic,
+        partition,
+        offset: Math.max(firstOffset, nextOffset - stepBack),
+      }),
+    );
+    const last = await this.#readers.use(null, (reader) => reader.lastRecords(starts));
+    const further: PartitionExtent[] = [];
+    for (const extent of extents) {
+      const { topic, partition, firstOffset, nextOffset: stableEnd } = extent;
+      const offset = last.get(`${topic}/${partition}`);
+      if (offset === undefined && stableEnd - stepBack > firstOffset) {
+        further.push(extent);
+        continue;
+      }
+      const nextOffset = offset === undefined ? firstOffset : offset + 1;
+      this.#known.set(chainKey(topic, partition), { stableEnd, nextOffset });
+      if (offset !== undefined) this.noteSeen(topic, partition, nextOffset);
+    }
+    await this.#findLast(further, stepBack * 4);
+  }
+
+  /** The first of `positions` that is past the end, with the end; `null` when there is none. */
+  async beyond(
+    positions: readonly Position[],
+  ): Promise<{ readonly position: Position; readonly end: number } | null> {
+    const unsure = positions.filter(
+      ({ topic, partition, offset }) => offset > (this.#seen.get(chainKey(topic, partition)) ?? 0),
+    );
+    if (unsure.length === 0) return null;
+    const ends = await this.stableEnds(unsure);
+    for (const position of unsure) {
+      const end = ends.get(chainKey(position.topic, position.partition)) ?? 0;
+      if (position.offset > end) return { position, end };
+    }
+    return null;
+  }
+}

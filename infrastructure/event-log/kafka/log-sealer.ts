@@ -1,0 +1,406 @@
+/**
+ * Seals a log on Kafka. The broker knows no seals, so one member of the group `log-sealer` (whoever has the one
+ * partition of `log_seals`) reads every committed record of the sealed topics and appends their seals:
+ *
+ *   join ─▶ fence the former sealer ─▶ read the chains on from the heads ─▶ read records ─▶ seals ─▶ heads ─▶ …
+ *     ▲                                                                                       │ fenced, failed, revoked
+ *     └───────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * Seals follow the records by a second or so: what is behind the last seal is unsealed, not damaged. The heads, in a file
+ * beside this process, are noted after the seals and never before.
+ */
+import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { backoffMs } from '#infrastructure/common/retry.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { Consumer, EventLog, Position, TopicPartition } from '../event-log.ts';
+import type { LogHead } from '../log-archive.ts';
+import { type ChainEntry, chainKey, decodeChainEntry, encodeChainEntry } from '../seal.ts';
+import type { LogHeads } from '../sqlite/log-heads.ts';
+import { SEALS_TOPIC } from '../topic-specs.ts';
+import type { PlacedRecord } from './delivering-producer.ts';
+import type { KafkaTransactions } from './kafka-transactions.ts';
+import { SealChains } from './seal-chains.ts';
+import type { TopicCatalogue } from './topic-catalogue.ts';
+
+export interface LogSealerParts {
+  readonly log: Pick<EventLog, 'openConsumer' | 'read' | 'extents'>;
+  readonly catalogue: TopicCatalogue;
+  readonly heads: LogHeads;
+  /** Of the heads, for sentences. */
+  readonly headsFolder: string;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  openTransactions(): Promise<KafkaTransactions>;
+  /** Removes what is below each position; answers when the broker has. */
+  deleteBefore(positions: readonly Position[]): Promise<void>;
+}
+
+export const SEALER = 'log-sealer';
+const SEALS: TopicPartition = { topic: SEALS_TOPIC.name, partition: 0 };
+const RECORDS_PER_POLL = 5_000;
+const SEALS_PER_READ = 2_000;
+/** Between two rounds, unless much is waiting: a seal costs the same for one record as for thousands. */
+const LINGER_MS = 1_000;
+
+/** What a sealer has while it is the one. */
+interface Office {
+  readonly chains: SealChains;
+  readonly producer: KafkaTransactions;
+  /** Seals and expiries take turns. */
+  turn: Promise<unknown>;
+}
+
+export class LogSealer {
+  readonly #parts: LogSealerParts;
+  readonly #stopping = new AbortController();
+  readonly #sealed;
+  readonly #active;
+  #office: Office | null = null;
+  #damaged = false;
+  #finished: Promise<void> | null = null;
+  /** Ends the pause between two rounds. */
+  #hurry = new AbortController();
+  #waiters: (() => void)[] = [];
+  /** Where in `log_seals` the first seal of what is left of a partition is looked for. */
+  readonly #sealsFrom = new Map<string, number>();
+
+  constructor(parts: LogSealerParts) {
+    this.#parts = parts;
+    this.#sealed = parts.metrics.counter(
+      'tradehall_log_sealed_records_total',
+      'Records sealed by this process.',
+    );
+    this.#active = parts.metrics.gauge(
+      'tradehall_log_sealer_active',
+      'Whether this process seals the log: 1 yes, 0 another does or none.',
+    );
+  }
+
+  get isActive(): boolean {
+    return this.#office !== null;
+  }
+
+  get isDamaged(): boolean {
+    return this.#damaged;
+  }
+
+  /** A bug in it ends the process, as an unhandled rejection. */
+  start(): void {
+    this.#finished ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#hurry.abort();
+    this.#tell();
+    await this.#finished;
+  }
+
+  #tell(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  async #run(): Promise<void> {
+    const { runtime, logger } = this.#parts;
+    for (let failures = 0; !this.#stopping.signal.aborted; ) {
+      try {
+        await this.#member(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+        if (this.#stopping.signal.aborted || error.code === 'LOG_CLOSED') return;
+        failures += 1;
+        const damaged = error.code === 'LOG_DAMAGED';
+        this.#damaged = damaged;
+        if (damaged) this.#tell();
+        logger[damaged ? 'error' : 'warn'](
+          { code: error.code, error: error.message },
+          damaged ? 'the log is not sealed any more' : 'the log could not be sealed, trying again',
+        );
+      }
+      await runtime.timers.sleep(
+        backoffMs(Math.max(1, failures), { randomness: runtime.randomness }),
+        this.#stopping.signal,
+      );
+    }
+  }
+
+  async #member(onProgress: () => void): Promise<void> {
+    const member = await this.#parts.log.openConsumer({
+      group: SEALER,
+      topics: [SEALS.topic],
+      start: 'latest',
+    });
+    const leaving = new AbortController();
+    const stop = () => leaving.abort();
+    this.#stopping.signal.addEventListener('abort', stop, { once: true });
+    if (this.#stopping.signal.aborted) stop();
+    let sealing: Promise<void> = Promise.resolve();
+    let failure: unknown = null;
+    let office = new AbortController();
+    try {
+      for (;;) {
+        const polled = await member.poll({ maxRecords: 1, signal: leaving.signal });
+        if (polled.kind === 'ended') break;
+        if (polled.kind === 'assigned' && polled.partitions.length > 0) {
+          // Membership is all that is wanted of it.
+          member.pause(SEALS);
+          office = new AbortController();
+          sealing = this.#hold(office.signal, onProgress)
+            .catch((error: unknown) => {
+              failure = error;
+            })
+            // An office that ends by itself is left; the group decides who is next.
+            .finally(stop);
+        }
+        if (polled.kind === 'revoked') {
+          office.abort();
+          await sealing;
+          break;
+        }
+      }
+    } finally {
+      this.#stopping.signal.removeEventListener('abort', stop);
+      office.abort();
+      await sealing;
+      await member.close();
+    }
+    if (failure !== null) throw failure;
+  }
+
+  /** Resolves when the signal is aborted or another sealer has taken over. */
+  async #hold(signal: AbortSignal, onProgress: () => void): Promise<void> {
+    const producer = await this.#parts.openTransactions();
+    let reader: Consumer | null = null;
+    try {
+      const chains = await this.#restore();
+      const topics = this.#parts.catalogue.sealedTopics().map(({ name }) => name);
+      const start = topics
+        .flatMap((topic) => this.#parts.catalogue.places(topic))
+        .map((place) => ({ ...place, offset: chains.of(place).next }));
+      if (topics.length === 0) return;
+      reader = await this.#parts.log.openConsumer({ group: null, topics, start });
+      this.#office = { chains, producer, turn: Promise.resolve() };
+      this.#active.set(1);
+      this.#tell();
+      await this.#seal(this.#office, reader, signal, onProgress);
+    } finally {
+      this.#office = null;
+      this.#active.set(0);
+      await reader?.close();
+      await producer.close();
+    }
+  }
+
+  async #restore(): Promise<SealChains> {
+    const { heads, log } = this.#parts;
+    const noted = heads.all();
+    const chains = new SealChains(noted);
+    await this.#assertReached(noted);
+    let offset = noted.find(({ topic }) => topic === SEALS.topic)?.nextOffset ?? 0;
+    const expired: Position[] = [];
+    for (;;) {
+      const records = await log.read({ ...SEALS, offset }, SEALS_PER_READ);
+      if (records.length === 0) break;
+      for (const { offset: at, value } of records) {
+        const entry = value === null ? null : decodeChainEntry(value);
+        if (entry === null || value === null || !chains.follows(entry)) {
+          throw damaged(`${SEALS.topic} offset ${at} is not a seal that follows from the one before it`);
+        }
+        chains.add(entry, value);
+        if (entry.kind === 'expiry') expired.push({ ...placeOf(entry), offset: entry.before });
+        offset = at + 1;
+      }
+      this.#note(
+        chains,
+        records.flatMap(({ value }) => (value === null ? [] : [value])),
+        offset,
+      );
+    }
+    // The one that wrote these may have ended before the broker was told.
+    if (expired.length > 0) await this.#parts.deleteBefore(lastOfEach(expired));
+    return chains;
+  }
+
+  async #assertReached(noted: readonly LogHead[]): Promise<void> {
+    const { catalogue, log, headsFolder } = this.#parts;
+    const known = new Set(catalogue.names());
+    for (const topic of new Set(noted.map((head) => head.topic))) {
+      const extents = known.has(topic) ? await log.extents(topic) : [];
+      for (const head of noted.filter((each) => each.topic === topic)) {
+        const end = extents.find(({ partition }) => partition === head.partition)?.nextOffset ?? 0;
+        if (head.nextOffset <= end) continue;
+        throw damaged(
+          `${topic}/${head.partition} ends at ${end}, but the heads in ${headsFolder} say ${head.nextOffset}: ` +
+            'records are gone, or this is another cluster than before',
+        );
+      }
+    }
+  }
+
+  #note(chains: SealChains, written: readonly Uint8Array[], sealsNext: number): void {
+    const places = new Map<string, TopicPartition>();
+    for (const bytes of written) {
+      const entry = decodeChainEntry(bytes);
+      if (entry !== null) places.set(chainKey(entry.topic, entry.partition), placeOf(entry));
+    }
+    const changed = [...places.values()].map((place): LogHead => {
+      const { next, hash } = chains.of(place);
+      return { ...place, nextOffset: next, chainHash: hash };
+    });
+    const { hash } = chains.of(SEALS);
+    this.#parts.heads.put([...changed, { ...SEALS, nextOffset: sealsNext, chainHash: hash }]);
+  }
+
+  async #seal(office: Office, reader: Consumer, signal: AbortSignal, onProgress: () => void): Promise<void> {
+    const { runtime } = this.#parts;
+    for (;;) {
+      const polled = await reader.poll({ maxRecords: RECORDS_PER_POLL, signal });
+      if (polled.kind === 'ended') return;
+      if (polled.kind !== 'records') continue;
+      const written = await this.#inTurn(office, () =>
+        this.#write(office, office.chains.seals(polled.records)),
+      );
+      if (!written) return;
+      this.#sealed.increment({}, polled.records.length);
+      onProgress();
+      this.#tell();
+      // Hashing keeps this thread; others come in between.
+      await nextTurn();
+      if (polled.records.length < RECORDS_PER_POLL / 2 && !signal.aborted && this.#waiters.length === 0) {
+        this.#hurry = new AbortController();
+        await runtime.timers.sleep(LINGER_MS, AbortSignal.any([signal, this.#hurry.signal]));
+      }
+    }
+  }
+
+  async #inTurn<Value>(office: Office, task: () => Promise<Value>): Promise<Value> {
+    const former = office.turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    office.turn = promise;
+    await former;
+    try {
+      return await task();
+    } finally {
+      resolve();
+    }
+  }
+
+  /** False when another sealer has taken over. */
+  async #write({ chains, producer }: Office, entries: readonly ChainEntry[]): Promise<boolean> {
+    if (entries.length === 0) return true;
+    const written = entries.map((entry) => ({ entry, bytes: encodeChainEntry(entry) }));
+    const records = written.map(
+      ({ entry, bytes }): PlacedRecord => ({
+        ...SEALS,
+        key: chainKey(entry.topic, entry.partition),
+        value: bytes,
+      }),
+    );
+    const outcome = await producer.commitPlaced(records, undefined);
+    if (outcome.kind === 'fenced') return false;
+    for (const { entry, bytes } of written) chains.add(entry, bytes);
+    const last = outcome.positions.at(-1);
+    assert(last !== undefined, 'a seal written has a place');
+    this.#note(
+      chains,
+      written.map(({ bytes }) => bytes),
+      last.offset + 1,
+    );
+    return true;
+  }
+
+  /**
+   * Waits until everything that is there now is sealed, by this process; false when it does not seal within
+   * `patienceMs`.
+   */
+  async caughtUp(patienceMs: number): Promise<boolean> {
+    const { catalogue, log, runtime } = this.#parts;
+    const endMs = runtime.clock.monotonicMs() + patienceMs;
+    const topics = catalogue.sealedTopics().map(({ name }) => name);
+    const ends = (await Promise.all(topics.map((topic) => log.extents(topic)))).flat();
+    for (;;) {
+      const office = this.#office;
+      if (office !== null && ends.every((end) => office.chains.of(end).next >= end.nextOffset)) return true;
+      const leftMs = endMs - runtime.clock.monotonicMs();
+      if (leftMs <= 0 || this.#stopping.signal.aborted || this.#damaged) return false;
+      const woken = new AbortController();
+      this.#waiters.push(() => woken.abort());
+      this.#hurry.abort();
+      await runtime.timers.sleep(Math.min(leftMs, LINGER_MS), woken.signal);
+    }
+  }
+
+  /**
+   * Removes the records of `place` that are older than `before`, whole seals only: the chain says so first, then the
+   * broker is told. Answers how many records that were.
+   */
+  async expire(place: TopicPartition, firstOffset: number, before: number): Promise<number> {
+    const office = this.#office;
+    if (office === null) return 0;
+    const due = await this.#dueSeals(place, firstOffset, before);
+    const end = due.at(-1);
+    if (end === undefined) return 0;
+    const position = { ...place, offset: end.last + 1 };
+    const written = await this.#inTurn(office, () => {
+      const previous = office.chains.of(place).hash;
+      return this.#write(office, [{ kind: 'expiry', ...place, before: position.offset, previous }]);
+    });
+    if (!written) return 0;
+    await this.#parts.deleteBefore([position]);
+    return due.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** The seals of what is still there and ends before `before`. */
+  async #dueSeals(
+    place: TopicPartition,
+    firstOffset: number,
+    before: number,
+  ): Promise<readonly (ChainEntry & { readonly kind: 'seal' })[]> {
+    const due: (ChainEntry & { readonly kind: 'seal' })[] = [];
+    const key = chainKey(place.topic, place.partition);
+    let offset = this.#sealsFrom.get(key) ?? 0;
+    for (;;) {
+      const records = await this.#parts.log.read({ ...SEALS, offset }, SEALS_PER_READ);
+      if (records.length === 0) return due;
+      for (const { offset: at, key: sealKey, value } of records) {
+        offset = at + 1;
+        const entry = sealKey === key && value !== null ? decodeChainEntry(value) : null;
+        if (due.length === 0) this.#sealsFrom.set(key, at);
+        if (entry?.kind !== 'seal' || entry.last < firstOffset) continue;
+        if (entry.last >= before) return due;
+        due.push(entry);
+      }
+    }
+  }
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
+function lastOfEach(positions: readonly Position[]): readonly Position[] {
+  return [
+    ...new Map(
+      positions.map((position) => [chainKey(position.topic, position.partition), position]),
+    ).values(),
+  ];
+}
+
+function damaged(what: string): OperatingError {
+  return new OperatingError(
+    'LOG_DAMAGED',
+    `The event log cannot be sealed: ${what}. \`tradehall verify\` says more.`,
+    {
+      retry: 'never',
+    },
+  );
+}

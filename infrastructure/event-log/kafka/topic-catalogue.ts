@@ -1,0 +1,181 @@
+/**
+ * The topics of the cluster that are ours: how many partitions each has, and what was declared of it.
+ *
+ * The broker keeps what matters to it (partitions, compaction); whether a topic is sealed and when its records expire
+ * only the declaration knows, since retention is this program's (see log-sealer.ts): the broker is told to keep all.
+ */
+import assert from 'node:assert/strict';
+import { TOPIC } from '#domain/data/topics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { NewRecord, TopicPartition, TopicSpec } from '../event-log.ts';
+import { partitionOfKey } from '../partitioner.ts';
+import type { PlacedRecord } from './delivering-producer.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import { CODE, codeOf } from './kafka-failures.ts';
+import { type NativeMetadata, promised } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+
+const MAX_KEY_BYTES = 1_024;
+const REPLICAS = 3;
+const MIN_IN_SYNC = 2;
+/** Of a batch as the broker sees it: a record of the largest size and what is around it. */
+const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+/** The broker compacts closed segments only: of a topic of states they are closed early. */
+const COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024;
+const COMPACTED_SEGMENT_MS = 3_600_000;
+
+export class TopicCatalogue {
+  readonly #connection: KafkaConnection;
+  readonly #prefix: string;
+  readonly #maxRecordBytes: number;
+  readonly #partitions = new Map<string, number>();
+  readonly #declared = new Map<string, TopicSpec>();
+  #brokers = 1;
+  /** By name on the cluster, of the partition that has fewest. */
+  #replicas: ReadonlyMap<string, number> = new Map();
+
+  constructor(connection: KafkaConnection, prefix: string, maxRecordBytes: number) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+    this.#maxRecordBytes = maxRecordBytes;
+  }
+
+  /** What a cluster says of itself. Throws `LOG_NOT_REPLICATED` when a topic of ours could lose what it acknowledged. */
+  learn({ brokers, topics }: NativeMetadata): void {
+    this.#brokers = brokers.length;
+    for (const { name, partitions } of topics) {
+      if (name.startsWith(this.#prefix))
+        this.#partitions.set(name.slice(this.#prefix.length), partitions.length);
+    }
+    this.#replicas = new Map(
+      topics.map(({ name, partitions }) => [
+        name,
+        Math.min(...partitions.map(({ replicas }) => replicas.length)),
+      ]),
+    );
+  }
+
+  specs(): readonly TopicSpec[] {
+    return [...this.#declared.values()];
+  }
+
+  sealedTopics(): readonly TopicSpec[] {
+    return this.specs().filter(({ sealed }) => sealed);
+  }
+
+  has(topic: string): boolean {
+    return this.#partitions.has(topic);
+  }
+
+  names(): readonly string[] {
+    return [...this.#partitions.keys()];
+  }
+
+  /** The number of partitions. */
+  count(topic: string): number {
+    const count = this.#partitions.get(topic);
+    if (count === undefined) throw unknownTopic(topic);
+    return count;
+  }
+
+  places(topic: string): readonly TopicPartition[] {
+    return Array.from({ length: this.count(topic) }, (_unused, partition) => ({ topic, partition }));
+  }
+
+  assertPlace({ topic, partition }: TopicPartition): void {
+    if (partition < 0 || partition >= this.count(topic)) throw unknownTopic(`${topic}/${partition}`);
+  }
+
+  /** Where a record goes, and whether it may be written at all. */
+  place(record: NewRecord): PlacedRecord {
+    const { topic, key, value } = record;
+    assert(topic !== TOPIC.logSeals, 'only the log itself writes seals');
+    const partition = record.partition ?? partitionOfKey(key, this.count(topic));
+    this.assertPlace({ topic, partition });
+    const keyBytes = key === null ? 0 : Buffer.byteLength(key, 'utf8');
+    const bytes = keyBytes + (value?.length ?? 0);
+    if (keyBytes > MAX_KEY_BYTES || bytes > this.#maxRecordBytes) {
+      throw new OperatingError(
+        'LOG_RECORD_TOO_LARGE',
+        `A record of ${topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
+        { retry: 'never' },
+      );
+    }
+    assert(key === null || key.isWellFormed(), 'a key is well-formed text');
+    assert(
+      this.#declared.get(topic)?.cleanup.kind !== 'compact' || key !== null,
+      `${topic} is compacted: its records need a key`,
+    );
+    return { topic, partition, key, value };
+  }
+
+  async ensure(specs: readonly TopicSpec[]): Promise<void> {
+    for (const spec of specs) {
+      const existing = this.#partitions.get(spec.name);
+      if (existing !== undefined && existing !== spec.partitions) {
+        throw new OperatingError(
+          'LOG_TOPIC_MISMATCH',
+          `The topic ${spec.name} has ${existing} partitions, not ${spec.partitions}; the number is fixed when the log is created.`,
+          { retry: 'never' },
+        );
+      }
+      const replicas = this.#replicas.get(this.#prefix + spec.name) ?? REPLICAS;
+      if (existing !== undefined && this.#brokers >= REPLICAS && replicas < REPLICAS) {
+        throw new OperatingError(
+          'LOG_NOT_REPLICATED',
+          `The topic ${spec.name} has ${replicas} replicas on a cluster of ${this.#brokers} brokers; give it ${REPLICAS}, with min.insync.replicas=${MIN_IN_SYNC}.`,
+          { retry: 'never' },
+        );
+      }
+    }
+    await Promise.all(
+      specs.filter(({ name }) => !this.#partitions.has(name)).map((spec) => this.#create(spec)),
+    );
+    for (const spec of specs) {
+      this.#partitions.set(spec.name, spec.partitions);
+      this.#declared.set(spec.name, spec);
+    }
+  }
+
+  async #create(spec: TopicSpec): Promise<void> {
+    const replicas = Math.min(REPLICAS, this.#brokers);
+    const topic = {
+      topic: this.#prefix + spec.name,
+      num_partitions: spec.partitions,
+      replication_factor: replicas,
+      config: {
+        'min.insync.replicas': String(replicas === REPLICAS ? MIN_IN_SYNC : 1),
+        'max.message.bytes': String(MAX_BATCH_BYTES),
+        'message.timestamp.type': 'CreateTime',
+        ...cleanupConfig(spec),
+      },
+    };
+    await this.#connection.read('create_topic', async () => {
+      try {
+        await promised<unknown>((callback) =>
+          this.#connection.admin.createTopic(topic, CALL_TIMEOUT_MS, (error) => callback(error, null)),
+        );
+      } catch (error) {
+        // Another process of ours starts at the same time; a count that differs shows at the next start.
+        if (codeOf(error) !== CODE.topicExists) throw error;
+      }
+    });
+  }
+}
+
+function cleanupConfig({ cleanup }: TopicSpec): Readonly<Record<string, string>> {
+  if (cleanup.kind === 'retain') {
+    return { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' };
+  }
+  return {
+    'cleanup.policy': 'compact',
+    'delete.retention.ms': String(cleanup.tombstoneMs),
+    'segment.bytes': String(COMPACTED_SEGMENT_BYTES),
+    'segment.ms': String(COMPACTED_SEGMENT_MS),
+    'min.cleanable.dirty.ratio': '0.2',
+  };
+}
+
+function unknownTopic(name: string): OperatingError {
+  return new OperatingError('LOG_UNKNOWN_TOPIC', `The event log has no ${name}.`, { retry: 'never' });
+}
