@@ -20,6 +20,8 @@ export interface ServerProcess {
   readonly folder: string;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** SIGKILL, without waiting: for a process that must end itself. */
+  killNow(): void;
   /** SIGSTOP to it and what it started: it is there and does not answer. */
   pause(): void;
   resume(): void;
@@ -59,6 +61,7 @@ export async function startServerProcess(name: ServerName, say: Say): Promise<Se
         return child.pid ?? 0;
       },
       kill: () => end(child, 'SIGKILL'),
+      killNow: () => signalTree(child, 'SIGKILL'),
       pause: () => signalTree(child, 'SIGSTOP'),
       resume: () => signalTree(child, 'SIGCONT'),
       async startAgain() {

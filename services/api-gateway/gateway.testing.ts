@@ -82,6 +82,7 @@ function fakeCache(): Cache {
       get: async () => null,
       all: async () => [],
       latestFeedTimestampMs: async () => null,
+      clear: async () => {},
       subscribe: async () => async () => {},
     },
     rateLimits: {
