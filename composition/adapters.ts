@@ -124,12 +124,18 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         return log;
       },
     }),
-  cache: ({ config, runtime }) =>
+  cache: ({ config, runtime, metrics, logger }) =>
     choose<Cache>({
       option: 'cache',
       url: config.cache,
       passwordFile: config.cachePasswordFile,
       embedded: async () => openMemoryCache({ runtime }),
+      servers: {
+        redis: async (address) => {
+          const { openRedisCache } = await import('#infrastructure/cache/redis/redis-cache.ts');
+          return openRedisCache({ address, runtime, metrics, logger });
+        },
+      },
     }),
   portfolios: ({ folder, config, runtime, metrics, logger }) =>
     choose<PortfolioStore>({
@@ -180,12 +186,20 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
         },
       },
     }),
-  relational: ({ folder, config }) =>
+  relational: ({ folder, config, runtime, metrics, logger }) =>
     choose<RelationalStores>({
       option: 'database',
       url: config.database,
       passwordFile: config.databasePasswordFile,
       embedded: () => openSqliteRelational({ path: folder.file(DATA_PATHS.relational) }),
+      servers: {
+        postgres: async (address) => {
+          const { openPostgresRelational } = await import(
+            '#infrastructure/relational/postgres/postgres-relational.ts'
+          );
+          return openPostgresRelational({ address, runtime, metrics, logger });
+        },
+      },
     }),
   marketFiles: ({ folder, config }) =>
     openDuckDbMarketFiles({
@@ -231,7 +245,13 @@ async function emptyOnServers(
   for (const store of ['portfolios', 'history', 'analytics'] as const) {
     if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
   }
+  if (isEmptyServer(open.relational)) empty.push('relational');
   return empty;
+}
+
+/** The relational adapter on a server says whether it held nothing of the log when it was opened. */
+function isEmptyServer(port: object | undefined): boolean {
+  return port !== undefined && 'wasEmpty' in port && port.wasEmpty === true;
 }
 
 /** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
@@ -253,7 +273,9 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     const stores = PROJECTION_STORES.filter((store) => names.includes(store));
     if (names.includes('log')) await openOne('log', context, open);
     // Before a store is opened, since opening makes its file.
-    const missing = missingStores((name) => folder.file(name)).filter((store) => !isOnServer(config, store));
+    const missing = missingStores((store) =>
+      isOnServer(config, store) ? null : folder.file(DATA_PATHS[store]),
+    );
     const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
     await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', logger);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);

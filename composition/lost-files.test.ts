@@ -6,16 +6,21 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { DATA_PATHS } from './data-paths.ts';
 import { importDataFolder } from './log-transfer.ts';
-import { missingStores } from './rewind-projections.ts';
+import { missingStores, type ProjectionStore } from './rewind-projections.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lost-files-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 test('a store whose file is empty is as lost as one that is gone: opening it would make a new one', () => {
-  const fileOf = (name: string) => join(root, name);
-  for (const name of [DATA_PATHS.portfolios, DATA_PATHS.analytics]) writeFileSync(fileOf(name), 'something');
-  writeFileSync(fileOf(DATA_PATHS.history), '');
+  const fileOf = (store: ProjectionStore) => join(root, DATA_PATHS[store]);
+  for (const store of ['portfolios', 'analytics'] as const) writeFileSync(fileOf(store), 'something');
+  writeFileSync(fileOf('history'), '');
   assert.deepEqual(missingStores(fileOf), ['history', 'relational']);
+  assert.deepEqual(
+    missingStores((store) => (store === 'history' ? null : fileOf(store))),
+    ['relational'],
+    'one on a server has no file to miss',
+  );
 });
 
 test('an import that failed leaves the folder empty, so that it can be tried again', async () => {

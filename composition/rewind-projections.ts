@@ -5,7 +5,7 @@
  */
 import { statSync } from 'node:fs';
 import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
-import { DATA_PATHS } from './data-paths.ts';
+import type { DATA_PATHS } from './data-paths.ts';
 
 /** By the store that they write. */
 const GROUPS = {
@@ -19,11 +19,12 @@ export type ProjectionStore = keyof typeof GROUPS;
 
 export const PROJECTION_STORES = Object.keys(GROUPS) as readonly ProjectionStore[];
 
-/** Those of the data folder that are not there or empty, whether lost or never made. */
-export function missingStores(fileOf: (name: string) => string): readonly ProjectionStore[] {
-  return PROJECTION_STORES.filter(
-    (store) => (statSync(fileOf(DATA_PATHS[store]), { throwIfNoEntry: false })?.size ?? 0) === 0,
-  );
+/** Those whose file is not there or empty, whether lost or never made. `fileOf` has `null` for one on a server. */
+export function missingStores(fileOf: (store: ProjectionStore) => string | null): readonly ProjectionStore[] {
+  return PROJECTION_STORES.filter((store) => {
+    const file = fileOf(store);
+    return file !== null && (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+  });
 }
 
 /** Back to the first record that is still there. Answers the groups that had got further. */

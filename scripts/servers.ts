@@ -23,6 +23,7 @@ interface Left {
   readonly name: ServerName;
   readonly url: string;
   readonly processId: number;
+  readonly endSignal: NodeJS.Signals;
   /** Tells the process from a later one with the same number. */
   readonly startTime: string | null;
   readonly folder: string;
@@ -52,8 +53,8 @@ async function up(names: readonly ServerName[]): Promise<boolean> {
   const wanted = names.filter((name) => !before.some((left) => left.name === name));
   const started = await Promise.allSettled(
     wanted.map(async (name): Promise<Left> => {
-      const { url, processId, folder } = await startServerProcess(name, say);
-      return { name, url, processId, folder, startTime: processStartTime(processId) };
+      const { url, processId, endSignal, folder } = await startServerProcess(name, say);
+      return { name, url, processId, endSignal, folder, startTime: processStartTime(processId) };
     }),
   );
   const now = started.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value);
@@ -69,7 +70,7 @@ async function down(names: readonly ServerName[]): Promise<void> {
   const left = readLeft();
   const ending = left.filter(({ name }) => names.includes(name));
   const running = ending.filter(runs);
-  for (const { processId } of running) process.kill(processId, 'SIGTERM');
+  for (const { processId, endSignal } of running) process.kill(processId, endSignal);
   const deadline = performance.now() + DOWN_MS;
   while (running.some(runs) && performance.now() < deadline) await pause(100);
   for (const { processId } of running.filter(runs)) process.kill(processId, 'SIGKILL');

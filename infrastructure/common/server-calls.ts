@@ -54,6 +54,8 @@ export interface CallOptions {
   readonly repeatable?: boolean;
   /** Instead of the server's. */
   readonly timeoutMs?: number;
+  /** Instead of the server's. */
+  readonly attempts?: number;
 }
 
 export interface ServerCalls {
@@ -190,7 +192,7 @@ export function createServerCalls(options: ServerCallsOptions): ServerCalls {
           }
           if (!(error instanceof OperatingError) || error.retry !== 'retry') throw error;
           // Who has waited to the limit is told, rather than made to wait as long again.
-          if (error.cause instanceof TimedOut || count >= attempts) throw error;
+          if (error.cause instanceof TimedOut || count >= (given.attempts ?? attempts)) throw error;
           await timers.sleep(
             backoffMs(count, { randomness, initialDelayMs: RETRY_INITIAL_MS, maxDelayMs: RETRY_MAX_MS }),
           );

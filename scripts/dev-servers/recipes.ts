@@ -48,6 +48,8 @@ export interface Launch {
   readonly url: string;
   /** What tells that it is ready: a line of its log, or an address that answers. */
   readonly ready: RegExp | string;
+  /** That ends it in order and soon. Default SIGTERM. */
+  readonly endSignal?: NodeJS.Signals;
   /** Before the first start in this folder. */
   prepare?(): Promise<void>;
 }
@@ -104,6 +106,8 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
           ...userId,
           url: `postgres://tradehall:${password}@127.0.0.1:${port}/postgres`,
           ready: /database system is ready to accept connections/,
+          // At SIGTERM it waits for its clients.
+          endSignal: 'SIGINT',
           async prepare() {
             // It refuses to run as root, and whom it runs as then may not read root's cache folder.
             cpSync(installed, join(folder, 'postgres'), { recursive: true });

@@ -14,6 +14,8 @@ export interface ServerProcess {
   /** As Tradehall's option takes it. */
   readonly url: string;
   readonly processId: number;
+  /** The signal that ends it in order. */
+  readonly endSignal: NodeJS.Signals;
   /** Holds its data and its log. */
   readonly folder: string;
   /** SIGKILL; resolves when it is gone. */
@@ -51,6 +53,7 @@ export async function startServerProcess(name: ServerName, say: Say): Promise<Se
     return {
       name,
       url: launch.url,
+      endSignal: launch.endSignal ?? 'SIGTERM',
       folder: place.folder,
       get processId() {
         return child.pid ?? 0;
@@ -63,7 +66,7 @@ export async function startServerProcess(name: ServerName, say: Say): Promise<Se
       },
       async stop() {
         signalTree(child, 'SIGCONT');
-        await end(child, 'SIGTERM');
+        await end(child, launch.endSignal ?? 'SIGTERM');
         rmSync(place.folder, { recursive: true, force: true });
       },
     };

@@ -21,7 +21,10 @@ export async function sharedServer(name: ServerName): Promise<string> {
   return url;
 }
 
-/** One of the test's own, to kill and pause. It ends with the test file at the latest. */
+/**
+ * One of the test's own, to kill and pause. It ends with the test file at the latest, which is when nothing is open any
+ * more: close connections in hooks of a `describe`, not of the file.
+ */
 export async function startServer(name: ServerName): Promise<ServerProcess> {
   const server = await startServerProcess(name, say);
   running.add(server);

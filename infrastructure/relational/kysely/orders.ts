@@ -62,10 +62,11 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
     async put(orders) {
       if (orders.length === 0) return;
       const { acceptances, updates } = sortOut(orders);
-      await write([
-        ...acceptances.map((order) => acceptance(toRow(order))),
-        ...updates.map((order) => update(toRow(order))),
-      ]);
+      // By id, so that two writers of the same orders lock them in the same sequence.
+      const rows = [...acceptances, ...updates].sort(byOrderId);
+      await write(
+        rows.map((order) => (order.accountSequence === 0 ? acceptance(toRow(order)) : update(toRow(order)))),
+      );
     },
 
     get,
@@ -183,6 +184,10 @@ function sortOut(orders: readonly IndexedOrder[]): {
       updates.set(order.orderId, order);
   }
   return { acceptances: [...acceptances.values()], updates: [...updates.values()] };
+}
+
+function byOrderId(one: IndexedOrder, other: IndexedOrder): number {
+  return one.orderId < other.orderId ? -1 : one.orderId > other.orderId ? 1 : 0;
 }
 
 function toRow(order: IndexedOrder): Insertable<OrdersTable> {

@@ -4,7 +4,9 @@
  */
 import type { Migration } from 'kysely/migration';
 import { firstTables } from './0001-first-tables.ts';
+import { plainOrderOfIds } from './0002-plain-order-of-ids.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': firstTables,
+  '0002-plain-order-of-ids': plainOrderOfIds,
 };

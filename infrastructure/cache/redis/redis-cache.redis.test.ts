@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { Redis } from 'ioredis';
+import type { Symbol } from '#domain/data/identifiers.ts';
+import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { sharedServer, startServer } from '#tests/support/servers.ts';
+import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
+import type { Cache, CachedPrice } from '../cache.ts';
+import { openRedisCache, type RedisCacheOptions } from './redis-cache.ts';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const runtime = createSystemRuntime();
+
+function addressOf(url: string): ServerAddress {
+  const parsed = parseServerUrl(url, {
+    product: 'Redis',
+    example: 'redis://host',
+    defaultPort: 6_379,
+    path: /^\d+$/,
+  });
+  assert.ok(parsed.kind === 'value');
+  return parsed.value;
+}
+
+function openOn(url: string, options: Partial<RedisCacheOptions> = {}): Promise<Cache> {
+  return openRedisCache({
+    address: addressOf(url),
+    runtime,
+    metrics: createPrometheusMetrics({ processFigures: false }),
+    logger: silent,
+    ...options,
+  });
+}
+
+const sharedUrl = await sharedServer('redis');
+
+/** Past the cache, to see and change what it keeps. */
+async function directly<Value>(work: (redis: Redis) => Promise<Value>, url = sharedUrl): Promise<Value> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function removeKeys(prefix: string): Promise<void> {
+  return directly(async (redis) => {
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+  });
+}
+
+registerCacheContract('Redis', async () => {
+  const prefix = `contract-${randomUUID()}:`;
+  const cache = await openOn(sharedUrl, { prefix });
+  return {
+    cache,
+    pass: (durationMs) => runtime.timers.sleep(durationMs + 2),
+    // The answer comes on the connection that listens, behind what was published.
+    settle: () => cache.ping(),
+    async dispose() {
+      await cache.close();
+      await removeKeys(prefix);
+    },
+  };
+});
+
+/** Tries until it works; the runner's time limit ends it otherwise. */
+async function eventually<Value>(attempt: () => Promise<Value>): Promise<Value> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof OperatingError || error instanceof assert.AssertionError)) throw error;
+      await runtime.timers.sleep(20);
+    }
+  }
+}
+
+describe('a shared Redis', () => {
+  let prefix: string;
+  const open: Cache[] = [];
+  const instance = async (options: Partial<RedisCacheOptions> = {}): Promise<Cache> => {
+    const cache = await openOn(sharedUrl, { prefix, ...options });
+    open.push(cache);
+    return cache;
+  };
+  beforeEach(() => {
+    prefix = `shared-${randomUUID()}:`;
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((cache) => cache.close()));
+    await removeKeys(prefix);
+  });
+
+  test('what one instance puts, the subscribers of every instance hear', async () => {
+    const [writer, one, other] = [await instance(), await instance(), await instance()];
+    const heard: string[] = [];
+    await one.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => `one ${sequence}`)));
+    await other.prices.subscribe((prices) =>
+      heard.push(...prices.map(({ sequence }) => `other ${sequence}`)),
+    );
+    await writer.prices.put([cachedPrice('AAPL', 1)]);
+    await writer.prices.put([cachedPrice('AAPL', 2)]);
+    await Promise.all([one.ping(), other.ping()]);
+    assert.deepEqual(heard.sort(), ['one 1', 'one 2', 'other 1', 'other 2']);
+    assert.deepEqual(await other.prices.get('AAPL' as Symbol), cachedPrice('AAPL', 2));
+  });
+
+  test('two instances share one bucket and one ticket', async () => {
+    const [one, other] = [await instance(), await instance()];
+    const kinds = await Promise.all(
+      [one, other, one, other].map((cache) => cache.rateLimits.take('key', 3, 3_600_000)),
+    );
+    assert.equal(kinds.filter(({ kind }) => kind === 'allowed').length, 3);
+    await one.tickets.put('t', 'value', 60_000);
+    const redeemed = await Promise.all([one.tickets.redeem('t'), other.tickets.redeem('t')]);
+    assert.deepEqual(
+      redeemed.filter((value) => value !== null),
+      ['value'],
+    );
+  });
+
+  test('every key has the prefix, and an end but for the prices, which are capped', async () => {
+    const cache = await instance();
+    await cache.prices.put([cachedPrice('AAPL', 1)]);
+    await cache.rateLimits.take('key', 10, 60_000);
+    await cache.tickets.put('t', 'value', 60_000);
+    const keys = (await directly((redis) => redis.keys(`${prefix}*`))).sort();
+    assert.deepEqual(
+      keys.map((key) => key.slice(prefix.length)),
+      ['market-time', 'prices', 'rate:key', 'ticket:t'],
+    );
+    const ends = await directly((redis) => Promise.all(keys.map((key) => redis.pttl(key))));
+    assert.deepEqual(
+      ends.map((end) => end > 0),
+      [false, false, true, true],
+    );
+  });
+
+  test('a batch that would pass the cap on symbols is refused; known symbols go on', async () => {
+    const cache = await instance({ maxSymbols: 2 });
+    await cache.prices.put([cachedPrice('AAPL', 1)]);
+    await assert.rejects(
+      cache.prices.put([cachedPrice('AAPL', 2), cachedPrice('MSFT', 1), cachedPrice('IBM', 1)]),
+      {
+        code: 'CACHE_FULL',
+        retry: 'never',
+      },
+    );
+    assert.equal((await cache.prices.get('AAPL' as Symbol))?.sequence, 1);
+    await cache.prices.put([cachedPrice('AAPL', 2), cachedPrice('MSFT', 1), cachedPrice('AAPL', 3)]);
+    assert.equal((await cache.prices.get('AAPL' as Symbol))?.sequence, 3);
+  });
+
+  test('a Redis that is emptied while it runs is filled again by the next put', async () => {
+    const [writer, reader] = [await instance(), await instance()];
+    const all = Array.from({ length: 1_234 }, (_, index) => cachedPrice(`S${index}`, 7));
+    await writer.prices.put(all);
+    await removeKeys(prefix);
+    assert.deepEqual(await reader.prices.all(), []);
+    await writer.prices.put([cachedPrice('S0', 8)]);
+    const found = new Map((await reader.prices.all()).map((price) => [price.symbol, price]));
+    assert.equal(found.size, 1_234);
+    assert.equal(found.get('S0' as Symbol)?.sequence, 8);
+    assert.deepEqual(found.get('S1233' as Symbol), all.at(-1));
+  });
+});
+
+describe('a Redis that fails', { timeout: 60_000 }, () => {
+  test('killed and started again: calls fail as the cache, then work, prices are filled again, subscribers hear on', async () => {
+    const server = await startServer('redis');
+    const cache = await openOn(server.url);
+    try {
+      const heard: CachedPrice[] = [];
+      await cache.prices.subscribe((prices) => heard.push(...prices));
+      const prices = [cachedPrice('AAPL', 1), cachedPrice('MSFT', 1)];
+      await cache.prices.put(prices);
+      await cache.ping();
+      await server.kill();
+      for (const call of [
+        () => cache.ping(),
+        () => cache.prices.get('AAPL' as Symbol),
+        () => cache.prices.put([cachedPrice('AAPL', 2)]),
+        () => cache.rateLimits.take('key', 1, 1_000),
+        () => cache.tickets.redeem('t'),
+      ]) {
+        await assert.rejects(call(), { name: 'OperatingError', code: 'CACHE_UNAVAILABLE' });
+      }
+      await server.startAgain();
+      // Nobody puts: the connection that comes back fills it.
+      await eventually(async () => assert.equal((await cache.prices.all()).length, 2));
+      await cache.prices.put([cachedPrice('AAPL', 2)]);
+      await eventually(() => cache.ping());
+      await eventually(async () => assert.equal(heard.at(-1)?.sequence, 2));
+      assert.deepEqual(
+        heard.map(({ symbol, sequence }) => `${symbol} ${sequence}`),
+        ['AAPL 1', 'MSFT 1', 'AAPL 2'],
+      );
+    } finally {
+      await cache.close();
+      await server.stop();
+    }
+  });
+
+  test('that does not answer: calls end at their limit, soon without asking it, and it is used again when it is back', async () => {
+    const server = await startServer('redis');
+    const cache = await openOn(server.url, { timeoutMs: 150 });
+    try {
+      await cache.prices.put([cachedPrice('AAPL', 1)]);
+      server.pause();
+      const messages: string[] = [];
+      for (let count = 0; count < 7; count += 1) {
+        await assert.rejects(cache.prices.get('AAPL' as Symbol), (error) => {
+          assert.ok(error instanceof OperatingError);
+          assert.deepEqual([error.code, error.retry], ['CACHE_UNAVAILABLE', 'retry']);
+          messages.push(error.message.replace(/:\d+ /, ' '));
+          return true;
+        });
+      }
+      assert.equal(messages[0], 'Redis at 127.0.0.1 did not answer within 150 ms.');
+      assert.equal(messages.at(-1), 'Redis at 127.0.0.1 keeps failing and is not asked for a moment.');
+      server.resume();
+      assert.equal((await eventually(() => cache.prices.get('AAPL' as Symbol)))?.sequence, 1);
+    } finally {
+      await cache.close();
+      await server.stop();
+    }
+  });
+});
+
+describe('a start on Redis ends with one sentence', () => {
+  const sentence = async (url: string): Promise<string> => {
+    const error = await openOn(url).then(
+      async (cache) => {
+        await cache.close();
+        return null;
+      },
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof OperatingError, `${error}`);
+    return `${error.code} ${error.retry}: ${error.message}`;
+  };
+
+  test('when nothing listens', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const address = probe.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    await new Promise((resolve) => probe.close(resolve));
+    assert.equal(
+      await sentence(`redis://127.0.0.1:${address.port}`),
+      `CACHE_UNAVAILABLE retry: Redis at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED); is it running, and is the URL right.`,
+    );
+  });
+
+  test('when the password is wrong or missing, which it does not repeat', async () => {
+    const { host } = new URL(sharedUrl);
+    assert.equal(
+      await sentence(`redis://:geheim@${host}/0`),
+      `CACHE_REFUSED never: Redis at ${host} does not accept the user or password: correct the URL, or the file that cache_password_file names.`,
+    );
+    assert.equal(
+      await sentence(`redis://${host}/0`),
+      `CACHE_REFUSED never: Redis at ${host} asks for a password: correct the URL, or the file that cache_password_file names.`,
+    );
+  });
+
+  test('when it evicts keys, since a rate limit that is gone lets everything through', async () => {
+    const server = await startServer('redis');
+    const set = (name: string, value: string) =>
+      directly((redis) => redis.config('SET', name, value), server.url);
+    try {
+      await set('maxmemory', '100mb');
+      await set('maxmemory-policy', 'allkeys-lru');
+      assert.match(
+        await sentence(server.url),
+        /^CACHE_EVICTS never: .*\(maxmemory-policy allkeys-lru\).*set maxmemory-policy to noeviction\.$/,
+      );
+      await set('maxmemory-policy', 'noeviction');
+      await set('maxmemory', '1mb');
+      const cache = await openOn(server.url);
+      await assert.rejects(cache.tickets.put('t', 'x'.repeat(2_000_000), 60_000), (error) => {
+        assert.ok(error instanceof OperatingError);
+        assert.deepEqual([error.code, error.retry], ['CACHE_FULL', 'retry']);
+        return true;
+      });
+      await cache.close();
+    } finally {
+      await server.stop();
+    }
+  });
+});

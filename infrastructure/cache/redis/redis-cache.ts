@@ -1,0 +1,119 @@
+/**
+ * The cache on Redis, shared by every instance. Two connections: one for commands, pipelined, one that listens. It
+ * decides nothing: a Redis that is lost costs a moment of prices, the open tickets and what the rate limits remember.
+ */
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { describeServer } from '#infrastructure/common/server-address.ts';
+import { createServerCalls } from '#infrastructure/common/server-calls.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { Cache, PriceCache, RateLimits, Tickets } from '../cache.ts';
+import { checkServer, connectFirst, connectionTo } from './redis-connection.ts';
+import { classifyRedisError, UNAVAILABLE } from './redis-failures.ts';
+import { redisRateLimits, redisTickets } from './redis-limits.ts';
+import { RedisPrices } from './redis-prices.ts';
+
+export interface RedisCacheOptions {
+  readonly address: ServerAddress;
+  readonly runtime: Runtime;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Of every key. Default `tradehall:`. */
+  readonly prefix?: string;
+  readonly maxSymbols?: number;
+  /** For one command. Default 1,000. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_MAX_SYMBOLS = 20_000;
+const DEFAULT_TIMEOUT_MS = 1_000;
+const LISTENING_CHECK_MS = 5_000;
+
+/** Throws an `OperatingError` for a server that cannot be reached, does not let us in, or is not fit. */
+export async function openRedisCache(options: RedisCacheOptions): Promise<Cache> {
+  const { address, runtime, metrics, logger, prefix = 'tradehall:' } = options;
+  const name = describeServer('Redis', address);
+  const calls = createServerCalls({
+    server: 'redis',
+    name,
+    unavailable: UNAVAILABLE,
+    classify: classifyRedisError,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    runtime,
+    metrics,
+    logger,
+  });
+  const closing = new AbortController();
+  const redis = connectionTo({ address, runtime, logger });
+  const subscriber = connectionTo({ address, runtime, logger });
+  const disconnect = (): void => {
+    redis.disconnect();
+    subscriber.disconnect();
+  };
+  try {
+    await connectFirst(redis, calls);
+    await connectFirst(subscriber, calls);
+    await checkServer(redis, calls, name);
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+  // The listening connection owes no answers, so only asking shows whether it still leads anywhere.
+  const stopChecking = runtime.timers.every(LISTENING_CHECK_MS, async () => {
+    if (subscriber.status !== 'ready') return;
+    try {
+      await calls.call('listening', () => subscriber.ping(), { repeatable: true });
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      subscriber.disconnect(true);
+    }
+  });
+
+  const prices = new RedisPrices({
+    redis,
+    subscriber,
+    calls,
+    prefix,
+    maxSymbols: options.maxSymbols ?? DEFAULT_MAX_SYMBOLS,
+    runtime,
+    logger,
+    signal: closing.signal,
+  });
+  const rateLimits = redisRateLimits(redis, calls, prefix);
+  const tickets = redisTickets(redis, calls, prefix);
+
+  const whileOpen =
+    <Arguments extends readonly unknown[], Value>(call: (...given: Arguments) => Promise<Value>) =>
+    async (...given: Arguments): Promise<Value> => {
+      if (closing.signal.aborted)
+        throw new OperatingError('CACHE_CLOSED', 'the cache has been closed', { retry: 'never' });
+      return call(...given);
+    };
+
+  return {
+    prices: {
+      put: whileOpen((given) => prices.put(given)),
+      get: whileOpen((symbol) => prices.get(symbol)),
+      all: whileOpen(() => prices.all()),
+      latestFeedTimestampMs: whileOpen(() => prices.latestFeedTimestampMs()),
+      subscribe: whileOpen((listener) => prices.subscribe(listener)),
+    } satisfies PriceCache,
+    rateLimits: {
+      take: whileOpen((key, limit, windowMs) => rateLimits.take(key, limit, windowMs)),
+    } satisfies RateLimits,
+    tickets: {
+      put: whileOpen((ticket, value, lifetimeMs) => tickets.put(ticket, value, lifetimeMs)),
+      redeem: whileOpen((ticket) => tickets.redeem(ticket)),
+    } satisfies Tickets,
+    ping: whileOpen(async () => {
+      await calls.call('ping', () => Promise.all([redis.ping(), subscriber.ping()]), { repeatable: true });
+    }),
+    async close() {
+      closing.abort();
+      stopChecking();
+      disconnect();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Connections to Redis: opened once at the start, where what is wrong ends it, and kept open from then on with
+ * back-off. A command is never queued while there is no connection, nor sent a second time by the client: who called
+ * knows better whether it may be repeated.
+ */
+import { Redis } from 'ioredis';
+import { backoffMs, retryForever } from '#infrastructure/common/retry.ts';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { ServerCalls } from '#infrastructure/common/server-calls.ts';
+import type { Logger } from '#infrastructure/core/log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+
+const CONNECT_MS = 3_000;
+const RECONNECT_MAX_MS = 2_000;
+/** A connection that owes an answer for this long is given up: the other side may be gone without a word. */
+const SILENT_MS = 5_000;
+const OLDEST_VERSION = [6, 2] as const;
+
+export interface RedisConnectionOptions {
+  readonly address: ServerAddress;
+  readonly runtime: Pick<Runtime, 'randomness'>;
+  readonly logger: Logger;
+}
+
+export function connectionTo({ address, runtime, logger }: RedisConnectionOptions): Redis {
+  const [{ host, port }] = address.hosts;
+  const redis = new Redis({
+    host,
+    port,
+    db: address.path === '' ? 0 : Number(address.path),
+    ...(address.username === null ? {} : { username: address.username }),
+    ...(address.password === null ? {} : { password: address.password }),
+    ...(address.tls ? { tls: { servername: host } } : {}),
+    lazyConnect: true,
+    connectionName: 'tradehall',
+    connectTimeout: CONNECT_MS,
+    socketTimeout: SILENT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
+    retryStrategy: (attempt: number) =>
+      backoffMs(attempt, { randomness: runtime.randomness, maxDelayMs: RECONNECT_MAX_MS }),
+  });
+  // Every call tells its own failure; without a listener the process would end.
+  redis.on('error', (error: Error) => {
+    logger.debug({ error: error.message }, 'the connection to Redis fails');
+  });
+  return redis;
+}
+
+/** The first connection. Throws an `OperatingError` that says what is wrong with the server or the credentials. */
+export async function connectFirst(redis: Redis, calls: ServerCalls): Promise<void> {
+  // The client rejects with "closed" and emits the reason.
+  let reason: unknown = null;
+  const note = (error: unknown): void => {
+    reason ??= error;
+  };
+  redis.on('error', note);
+  try {
+    await calls.call(
+      'connect',
+      async () => {
+        try {
+          await redis.connect();
+        } catch (error) {
+          throw reason ?? error;
+        }
+      },
+      { timeoutMs: CONNECT_MS + 1_000 },
+    );
+  } finally {
+    redis.off('error', note);
+  }
+}
+
+export interface ConnectionContext {
+  readonly runtime: Pick<Runtime, 'timers' | 'randomness'>;
+  readonly logger: Logger;
+  /** Aborted when the cache is closed. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs `task` whenever the connection is there again, until it works: the breaker may hold the first tries back. */
+export function afterEachConnection(
+  redis: Redis,
+  what: string,
+  { runtime, logger, signal }: ConnectionContext,
+  task: () => Promise<void>,
+): void {
+  const { timers, randomness } = runtime;
+  let running = false;
+  redis.on('ready', async () => {
+    if (running) return;
+    running = true;
+    await retryForever(task, { timers, randomness, signal, logger, what, retryUnknown: true });
+    running = false;
+  });
+}
+
+/** Throws an `OperatingError` for a server that is too old, or that may throw away what must be kept. */
+export async function checkServer(redis: Redis, calls: ServerCalls, name: string): Promise<void> {
+  const info = await calls.call('info', () => redis.info(), { repeatable: true });
+  const version = /^redis_version:(\d+)\.(\d+)/m.exec(info);
+  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
+  const [oldestMajor, oldestMinor] = OLDEST_VERSION;
+  if (!(major > oldestMajor || (major === oldestMajor && minor >= oldestMinor))) {
+    throw new OperatingError(
+      'CACHE_VERSION',
+      `${name} is version ${version === null ? 'unknown' : `${major}.${minor}`}; the cache needs ${OLDEST_VERSION.join('.')} or newer.`,
+      { retry: 'never' },
+    );
+  }
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+  const limited = /^maxmemory:(?!0\s)/m.test(info);
+  // A rate limit that is evicted would let everything through.
+  if (limited && policy !== 'noeviction') {
+    throw new OperatingError(
+      'CACHE_EVICTS',
+      `${name} throws keys away when its memory is full (maxmemory-policy ${policy}), rate limits among them: set maxmemory-policy to noeviction.`,
+      { retry: 'never' },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+/** Errors of the network, as every client passes them on, in words: for the adapters on servers. */
+import type { ServerFailure } from './server-calls.ts';
+
+/** `null` for an error that is not of the network. The adapter adds its code. */
+export function classifyConnectionError(error: unknown): Omit<ServerFailure, 'code'> | null {
+  // A connection that fails on several addresses gathers the errors.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(first instanceof Error)) return null;
+  const { code } = first as NodeJS.ErrnoException;
+  if (typeof code !== 'string') return null;
+  if (code === 'ECONNREFUSED') {
+    return {
+      reason: 'refuses connections (ECONNREFUSED); is it running, and is the URL right',
+      retry: 'retry',
+    };
+  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return { reason: `has a name that leads nowhere (${code})`, retry: 'retry' };
+  }
+  if (/^(ERR_(SSL|TLS)_\w+|\w*CERT\w*|EPROTO)$/.test(code)) {
+    return { reason: `offers no TLS that can be trusted (${code})`, retry: 'never' };
+  }
+  if (/^(ECONN|ENET|EHOST|EPIPE|ETIMEDOUT)/.test(code)) {
+    return { reason: `lost the connection (${code})`, retry: 'unknown' };
+  }
+  return null;
+}

@@ -1,0 +1,64 @@
+/** What PostgreSQL and its client report, as failures of the stores. Their messages may hold values, so none is passed on. */
+import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
+import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
+
+export const UNAVAILABLE = 'STORE_UNAVAILABLE';
+
+const HELP = 'correct the URL, or the file that database_password_file names';
+
+/** By SQLSTATE, else by its first two characters. */
+const STATES: Readonly<Record<string, ServerFailure>> = {
+  '28': { code: 'STORE_REFUSED', reason: `does not accept the user or password: ${HELP}`, retry: 'never' },
+  '3D000': {
+    code: 'STORE_REFUSED',
+    reason: 'has no database of that name: create it (CREATE DATABASE), or correct the URL',
+    retry: 'never',
+  },
+  '42501': {
+    code: 'STORE_REFUSED',
+    reason: 'does not permit this user to make and change tables: GRANT it, or use another user',
+    retry: 'never',
+  },
+  '53300': { code: 'STORE_BUSY', reason: 'has no connection left (max_connections)', retry: 'retry' },
+  '53': { code: 'STORE_FULL', reason: 'has no disk or memory left', retry: 'retry' },
+  '57P03': { code: UNAVAILABLE, reason: 'is starting or shutting down', retry: 'retry' },
+  // The statement was given up and its transaction with it.
+  '57014': { code: UNAVAILABLE, reason: 'took too long and gave up (statement_timeout)', retry: 'retry' },
+  '57': { code: UNAVAILABLE, reason: 'shut down', retry: 'unknown' },
+  '08': { code: UNAVAILABLE, reason: 'lost the connection', retry: 'unknown' },
+  // Deadlocks and serialisation failures take everything back.
+  '40': { code: 'STORE_BUSY', reason: 'met another writer of the same rows', retry: 'retry' },
+  '55P03': { code: 'STORE_BUSY', reason: 'is locked by another (lock_timeout)', retry: 'retry' },
+  '25006': { code: 'STORE_READ_ONLY', reason: 'is a standby, which cannot be written to', retry: 'retry' },
+  '22': { code: 'STORE_FAILED', reason: 'refused a value', retry: 'never' },
+  '23': { code: 'STORE_FAILED', reason: 'refused a row that breaks a rule of its table', retry: 'never' },
+};
+
+/** `null` for what no server did. */
+export function classifyPostgresError(error: unknown): ServerFailure | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /[0-9]/.test(code)) {
+    const known = STATES[code] ?? STATES[code.slice(0, 2)];
+    if (known === undefined)
+      return { code: 'STORE_FAILED', reason: `failed (SQLSTATE ${code})`, retry: 'unknown' };
+    return { ...known, reason: `${known.reason} (SQLSTATE ${code})` };
+  }
+  const connection = classifyConnectionError(error);
+  if (connection !== null) return { code: UNAVAILABLE, ...connection };
+  // The client's own words; it has no codes for them.
+  if (/timeout exceeded when trying to connect|connection error and is not queryable/.test(error.message)) {
+    return { code: UNAVAILABLE, reason: 'gave no connection in time', retry: 'retry' };
+  }
+  if (/Connection terminated|Query read timeout|Client was closed/.test(error.message)) {
+    return { code: UNAVAILABLE, reason: 'lost the connection, or did not answer in time', retry: 'unknown' };
+  }
+  if (/does not support SSL/.test(error.message)) {
+    return {
+      code: 'STORE_REFUSED',
+      reason: 'offers no TLS: leave out tls=true, or switch it on there',
+      retry: 'never',
+    };
+  }
+  return null;
+}
