@@ -236,11 +236,11 @@ async function emptyOnServers(
   for (const store of ['portfolios', 'history', 'analytics'] as const) {
     if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
   }
-  if (isOnServer(config, 'relational') && isEmptyServer(open.relational)) empty.push('relational');
+  if (isEmptyServer(open.relational)) empty.push('relational');
   return empty;
 }
 
-/** An adapter on a server says whether it held nothing of the log when it was opened. */
+/** The relational adapter on a server says whether it held nothing of the log when it was opened. */
 function isEmptyServer(port: object | undefined): boolean {
   return port !== undefined && 'wasEmpty' in port && port.wasEmpty === true;
 }

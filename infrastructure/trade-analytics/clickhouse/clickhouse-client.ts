@@ -22,7 +22,12 @@ export type Row = Readonly<Record<string, unknown>>;
 /** The server as the adapter uses it. */
 export interface ClickHouse {
   /** Rows of a query; parameters are sent beside it, never within. */
-  query(what: string, sql: string, parameters: Readonly<Record<string, unknown>>): Promise<readonly Row[]>;
+  query(
+    what: string,
+    sql: string,
+    parameters: Readonly<Record<string, unknown>>,
+    patience?: 'long',
+  ): Promise<readonly Row[]>;
   command(what: string, sql: string): Promise<void>;
   /** The token tells a repeat of the same rows. */
   insert(what: string, table: string, rows: readonly Row[], token: string): Promise<void>;
@@ -31,8 +36,8 @@ export interface ClickHouse {
 
 const TIMEOUT_MS = 5_000;
 const CONNECTIONS_MAX = 10;
-/** The server ends a query itself when we have long given up on it. */
-const SERVER_LIMIT_SECONDS = 30;
+/** For what reads the whole table, which only verification does. */
+const LONG_MS = 600_000;
 
 export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
   const { address, timeoutMs = TIMEOUT_MS } = options;
@@ -54,15 +59,16 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
     ...(address.path === '' ? {} : { database: address.path }),
     application: 'tradehall',
     max_open_connections: CONNECTIONS_MAX,
-    // Ours is shorter; this one only keeps a socket from hanging for ever.
-    request_timeout: 3 * timeoutMs,
+    // Ours are shorter; this one only keeps a socket from hanging for ever.
+    request_timeout: 2 * LONG_MS,
     // Failures are told by what is thrown, and the logger of the client knows nothing of secrets.
     log: { level: 127 },
   });
   const writing = { repeatable: true, timeoutMs: 3 * timeoutMs };
   return {
-    query: (what, query, query_params) =>
-      calls.call(
+    query(what, query, query_params, patience) {
+      const limitMs = patience === 'long' ? LONG_MS : timeoutMs;
+      return calls.call(
         what,
         async (abort_signal) => {
           const answer = await client.query({
@@ -74,14 +80,16 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
               // Repeats collapse while reading; a repeat carries the same time, so it is in the same partition.
               final: 1,
               do_not_merge_across_partitions_select_final: 1,
-              max_execution_time: SERVER_LIMIT_SECONDS,
+              // The server ends it too, should we be gone.
+              max_execution_time: Math.ceil(limitMs / 1_000),
               cancel_http_readonly_queries_on_client_close: 1,
             },
           });
           return answer.json<Row>();
         },
-        { repeatable: true },
-      ),
+        { repeatable: true, timeoutMs: limitMs },
+      );
+    },
     command: (what, query) =>
       calls.call(
         what,

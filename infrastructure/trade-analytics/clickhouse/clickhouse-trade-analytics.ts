@@ -152,6 +152,7 @@ class ClickHouseTradeAnalytics implements TradeAnalytics {
               ${ofSide('notional', 'BUY', 'notionalBought')}, ${ofSide('notional', 'SELL', 'notionalSold')}
        FROM ${TABLE} GROUP BY userId, symbol ORDER BY userId, symbol`,
       {},
+      'long',
     );
     return rows.map((row) => ({
       userId: textIn(row, 'userId') as AccountId,

@@ -94,7 +94,7 @@ class SearchIndexTradeHistory implements TradeHistory {
         sort: [{ executionTimestamp: 'desc' }, { eventId: 'desc' }],
         ...(cursor === null ? {} : { search_after: [cursor.executionTimestampMs, cursor.eventId] }),
       },
-      query.userId,
+      { userId: query.userId },
     );
     const trades = found.slice(0, query.limit);
     const last = trades.at(-1);
@@ -106,12 +106,13 @@ class SearchIndexTradeHistory implements TradeHistory {
   async scan(after: EventId | null, limit: number): Promise<readonly TradeDocument[]> {
     requireLimit(limit);
     this.#requireOpen();
-    const { found } = await this.#search('history.scan', {
+    const body = {
       size: limit,
       query: { match_all: {} },
       sort: [{ eventId: 'asc' }],
       ...(after === null ? {} : { search_after: [after] }),
-    });
+    };
+    const { found } = await this.#search('history.scan', body, { patience: 'long' });
     return found;
   }
 
@@ -131,10 +132,14 @@ class SearchIndexTradeHistory implements TradeHistory {
     ]);
     const refresh = trades.length >= LARGE_WRITE ? 'true' : 'wait_for';
     const request = { method: 'POST', path: '/_bulk', query: { refresh }, lines } as const;
-    await this.#server.request('history.index', request, requireIndexed, 'write');
+    await this.#server.request('history.index', request, requireIndexed, 'long');
   }
 
-  async #search(what: string, body: Readonly<Record<string, unknown>>, userId?: AccountId): Promise<Found> {
+  async #search(
+    what: string,
+    body: Readonly<Record<string, unknown>>,
+    { userId, patience }: { readonly userId?: AccountId; readonly patience?: 'long' },
+  ): Promise<Found> {
     const request = {
       method: 'POST',
       path: `/${this.#alias}/_search`,
@@ -147,7 +152,7 @@ class SearchIndexTradeHistory implements TradeHistory {
       },
       body,
     } as const;
-    return this.#server.request(what, request, readFound);
+    return this.#server.request(what, request, readFound, patience);
   }
 
   #requireOpen(): void {

@@ -189,14 +189,18 @@ export async function registerSearchIndexTests(
   });
 
   describe(`${product} that cannot be used`, () => {
-    /** A server that gives every request the same answer. */
-    async function whileAnswering(status: number, body: object, work: (port: number) => Promise<void>) {
-      const fake = createServer((_, response) => {
+    /** A server that gives made-up answers, by the address. */
+    async function whileAnswering(
+      status: number,
+      answer: (path: string) => object,
+      work: (port: number) => Promise<void>,
+    ): Promise<void> {
+      const fake = createServer((request, response) => {
         response.writeHead(status, {
           'content-type': 'application/json',
           ...(product === 'Elasticsearch' ? { 'x-elastic-product': 'Elasticsearch' } : {}),
         });
-        response.end(JSON.stringify(body));
+        response.end(JSON.stringify(answer(request.url ?? '')));
       });
       fake.listen(0, '127.0.0.1');
       await once(fake, 'listening');
@@ -214,18 +218,39 @@ export async function registerSearchIndexTests(
       options('trades', { hosts: [{ host: '127.0.0.1', port }], ...changes });
 
     test('refused credentials and a server that is not there are named', async () => {
-      await whileAnswering(401, { error: { type: 'security_exception' }, status: 401 }, (port) =>
-        assert.rejects(open(at(port, { username: 'ada', password: 'not-shown' })), (error: Error) => {
-          assert.match(error.message, /refuses the credentials/);
-          assert.doesNotMatch(error.message, /not-shown/);
-          return true;
-        }),
+      const refusal = { error: { type: 'security_exception' }, status: 401 };
+      await whileAnswering(
+        401,
+        () => refusal,
+        (port) =>
+          assert.rejects(open(at(port, { username: 'ada', password: 'not-shown' })), (error: Error) => {
+            assert.match(error.message, /refuses the credentials/);
+            assert.doesNotMatch(error.message, /not-shown/);
+            return true;
+          }),
       );
       await assert.rejects(open(at(1)), {
         code: 'STORE_UNAVAILABLE',
         retry: 'retry',
         message: /127\.0\.0\.1:1\) gave no answer \(ConnectionError.*ECONNREFUSED/,
       });
+    });
+
+    test('an answer of some shards only is a failure, for part would look like all', async () => {
+      const partial = { timed_out: false, _shards: { failed: 1 }, hits: { hits: [] } };
+      await whileAnswering(
+        200,
+        (path) => (path.includes('_search') ? partial : {}),
+        async (port) => {
+          const store = await open(at(port));
+          await assert.rejects(store.scan(null, 1), {
+            code: 'STORE_UNAVAILABLE',
+            retry: 'retry',
+            message: /partial_answer: 1 shards did not answer/,
+          });
+          await store.close();
+        },
+      );
     });
 
     test('a crash amid writes loses nothing and doubles nothing, and a hanging one is told and comes back', async () => {
@@ -240,7 +265,8 @@ export async function registerSearchIndexTests(
         await untilItWorks(() => idsOf(store)),
         all.map(({ eventId }) => eventId),
       );
-      await failThenRecover(own, () => store.scan(null, 1));
+      const { userId } = executed(0);
+      await failThenRecover(own, () => store.search({ userId, limit: 1 }));
       await store.close();
     });
   });

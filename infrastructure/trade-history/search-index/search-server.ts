@@ -50,7 +50,7 @@ export interface SearchIndexOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** For one attempt of a search; a write gets six times as long. Default 5,000. */
+  /** For one attempt of a search; writes and scans get six times as long. Default 5,000. */
   readonly timeoutMs?: number;
 }
 
@@ -63,14 +63,14 @@ export interface SearchServer {
     what: string,
     request: SearchRequest,
     read: (answer: unknown) => Value,
-    kind?: 'write',
+    patience?: 'long',
   ): Promise<Value>;
   close(): Promise<void>;
 }
 
 const TIMEOUT_MS = 5_000;
-/** A write may make an index first, and waits for the next refresh; nobody waits for it but a projection. */
-const WRITE_FACTOR = 6;
+/** For writes, which may make an index first and wait for a refresh, and for verification: nobody else waits for them. */
+const LONG_FACTOR = 6;
 
 export function connectSearchServer(
   product: 'Elasticsearch' | 'OpenSearch',
@@ -94,10 +94,10 @@ export function connectSearchServer(
   });
   const client = connect(address, nodes);
   return {
-    request: (what, request, read, kind) =>
+    request: (what, request, read, patience) =>
       calls.call(what, async (signal) => read(await client.request(request, signal)), {
         repeatable: true,
-        timeoutMs: kind === 'write' ? WRITE_FACTOR * timeoutMs : timeoutMs,
+        timeoutMs: patience === 'long' ? LONG_FACTOR * timeoutMs : timeoutMs,
       }),
     close: () => client.close(),
   };

@@ -38,7 +38,7 @@ export async function prepareIndices(server: SearchServer, alias: string): Promi
       },
     },
   } as const;
-  await server.request('history.template', template, done, 'write');
+  await server.request('history.template', template, done, 'long');
 }
 
 function done(): void {
@@ -109,7 +109,7 @@ export async function dropMonthsBefore(
   const dropped = indices.filter((index) => months.test(index) && index < first).sort();
   for (const index of dropped) {
     const request = { method: 'DELETE', path: `/${index}`, query: { ignore_unavailable: 'true' } } as const;
-    await server.request('history.drop', request, done, 'write');
+    await server.request('history.drop', request, done, 'long');
   }
   if (dropped.length > 0) logger.info({ indices: dropped }, 'months older than the retention were dropped');
 }
