@@ -39,9 +39,16 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
+interface Surroundings {
+  /** A command that runs the words after it elsewhere, such as on another disk. */
+  readonly via?: readonly string[];
+  /** Of the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 function launch(
   words: readonly string[],
-  via: readonly string[] = [],
+  { via = [], variables = {} }: Surroundings = {},
 ): {
   readonly child: ChildProcess;
   readonly finished: Promise<Finished>;
@@ -50,7 +57,7 @@ function launch(
   const [command = process.execPath, ...rest] = [...via, process.execPath, ENTRY, ...words];
   const child = spawn(command, rest, {
     cwd: ROOT,
-    env: environment(),
+    env: { ...environment(), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -72,28 +79,49 @@ export function run(...words: readonly string[]): Promise<Finished> {
   return launch(words).finished;
 }
 
+/** The same with variables of its environment. */
+export function runWith(
+  variables: Readonly<Record<string, string>>,
+  ...words: readonly string[]
+): Promise<Finished> {
+  return launch(words, { variables }).finished;
+}
+
 /** The same behind `via`, a command that runs the words after it elsewhere, such as on another disk. */
 export function runVia(via: readonly string[], ...words: readonly string[]): Promise<Finished> {
-  return launch(words, via).finished;
+  return launch(words, { via }).finished;
 }
 
 /** Runs one command and reads its `--json` answer; any other exit than 0 fails with what it said. */
-export async function runJson(...words: readonly string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await run(...words, '--json');
+export function runJson(...words: readonly string[]): Promise<unknown> {
+  return runJsonWith({}, ...words);
+}
+
+/** The same with variables of its environment. */
+export async function runJsonWith(
+  variables: Readonly<Record<string, string>>,
+  ...words: readonly string[]
+): Promise<unknown> {
+  const { code, stdout, stderr } = await runWith(variables, ...words, '--json');
   if (code !== 0) throw new Error(`tradehall ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
   return JSON.parse(stdout);
 }
 
 /** Starts the program on a free port and waits for its one line. */
 export function startProgram(...words: readonly string[]): Promise<RunningProgram> {
-  return startProgramVia([], ...words);
+  return startIn({}, ['--port', '0', ...words]);
 }
 
-export async function startProgramVia(
+export function startProgramVia(
   via: readonly string[],
   ...words: readonly string[]
 ): Promise<RunningProgram> {
-  const { child, finished, stderr } = launch(['start', '--port', '0', ...words], via);
+  return startIn({ via }, ['--port', '0', ...words]);
+}
+
+/** Starts it in those surroundings with the words after `start`, and waits for its one line. */
+export async function startIn(surroundings: Surroundings, words: readonly string[]): Promise<RunningProgram> {
+  const { child, finished, stderr } = launch(['start', ...words], surroundings);
   const pid = child.pid;
   const { stdout } = child;
   if (pid === undefined || stdout === null) throw new Error('the program could not be started');

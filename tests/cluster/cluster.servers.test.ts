@@ -1,0 +1,221 @@
+/**
+ * Fifteen processes on six servers under load, a process killed every ten seconds and a server now and then: at the end
+ * every acknowledged order has one outcome, all stores agree with the log, and money is conserved.
+ *
+ * Two minutes; CLUSTER_MINUTES=30 for the long run (`npm run test:cluster`). CLUSTER_SEED repeats what was drawn.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type Api, connect, connectOperator, listMember, member, textMember } from '../e2e/api.ts';
+import { foldTrades, portfolioOf, tradesOf } from '../e2e/books.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { nano } from '../e2e/nano.ts';
+import { openAccounts } from '../e2e/operator.ts';
+import { runJsonWith, temporaryFolder } from '../e2e/program.ts';
+import {
+  type Account,
+  cancel,
+  carryOutAll,
+  type Diary,
+  type Intent,
+  planDay,
+  seeded,
+} from '../e2e/workload.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+
+const MINUTES = Number(process.env['CLUSTER_MINUTES'] ?? '2');
+const SEED = Number(process.env['CLUSTER_SEED'] ?? '41');
+const KILL_EVERY_MS = 10_000;
+/** A server goes with every third kill. */
+const KILLS_PER_SERVER = 3;
+const ACCOUNTS = 24;
+const AT_ONCE = 6;
+const ORDERS_AT_A_TIME = 60;
+const TERMINAL = new Set(['FILLED', 'CANCELED', 'EXPIRED', 'REPLACED', 'REJECTED', 'DENIED']);
+const CAUGHT_UP_MS = 120_000;
+
+const folder = temporaryFolder();
+const diary: Diary = { accepted: new Map(), statuses: new Map(), sent: 0 };
+const unavailable: number[] = [];
+let cluster: Cluster | null = null;
+let accounts: readonly Account[] = [];
+
+after(async () => {
+  await cluster?.killAll();
+  folder.remove();
+});
+
+function running(): Cluster {
+  assert.ok(cluster !== null, 'the cluster is running');
+  return cluster;
+}
+
+/** The gateways in turn, as a client behind a balancer sees them. */
+function balanced(apis: readonly Api[]): Api {
+  let turn = 0;
+  return {
+    async request(method, path, options) {
+      turn += 1;
+      const api = apis[turn % apis.length];
+      assert.ok(api !== undefined);
+      const answer = await api.request(method, path, options);
+      if (answer.status >= 500) unavailable.push(answer.status);
+      return answer;
+    },
+    close: async () => {
+      await Promise.all(apis.map((api) => api.close()));
+    },
+  };
+}
+
+async function lagOf(dataFolder: string): Promise<number> {
+  const operator = connectOperator(dataFolder);
+  try {
+    const { body } = await operator.request('GET', '/operator/status');
+    return listMember(member(body, 'log'), 'groups')
+      .flatMap((group) => listMember(group, 'positions'))
+      .reduce<number>((sum, position) => sum + Number(member(position, 'lag')), 0);
+  } finally {
+    await operator.close();
+  }
+}
+
+test('fifteen processes start on six servers and open accounts', async () => {
+  cluster = await startCluster(folder.path);
+  const [gateway] = cluster.gateways;
+  assert.ok(gateway !== undefined);
+  accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
+});
+
+test(`for ${MINUTES} min of load a process is killed every ten seconds, and servers with them`, async () => {
+  const { processes, servers, gateways, killAndRestart } = running();
+  const random = seeded(SEED);
+  const draw = <Item>(items: readonly Item[]): Item => {
+    const item = items[Math.floor(random() * items.length)];
+    assert.ok(item !== undefined);
+    return item;
+  };
+  const until = performance.now() + MINUTES * 60_000;
+  const api = balanced(gateways.map(({ url }) => connect(url, 8)));
+  let unknown: readonly Intent[] = [];
+  let round = 0;
+  const trade = async (): Promise<void> => {
+    while (performance.now() < until) {
+      round += 1;
+      const intents = planDay(accounts, ORDERS_AT_A_TIME, SEED * 1_000_000 + round);
+      unknown = await carryOutAll(api, [...unknown, ...intents], diary, AT_ONCE);
+    }
+  };
+  let kills = 0;
+  const wreck = async (): Promise<void> => {
+    for (let next = performance.now() + KILL_EVERY_MS; next < until; next += KILL_EVERY_MS) {
+      await eventually(
+        'it is time for the next kill',
+        async () => (performance.now() >= next ? true : null),
+        3 * KILL_EVERY_MS,
+      );
+      kills += 1;
+      const works = [killAndRestart(draw(processes))];
+      if (kills % KILLS_PER_SERVER === 0) {
+        const server = draw(servers);
+        works.push(server.kill().then(() => server.startAgain()));
+      }
+      await Promise.all(works);
+    }
+  };
+  await Promise.all([trade(), wreck()]);
+  await eventually(
+    'nothing is unknown any more',
+    async () => {
+      unknown = await carryOutAll(api, unknown, diary, AT_ONCE);
+      return unknown.length === 0 ? true : null;
+    },
+    CAUGHT_UP_MS,
+  );
+  await api.close();
+  console.log(
+    `${diary.sent} orders sent, ${diary.accepted.size} accepted, ${kills} kills, ${unavailable.length} answers of 500 and above`,
+  );
+  assert.ok(diary.accepted.size > 100);
+});
+
+test('every acknowledged order ends once', async () => {
+  const { gateways, processes, end } = running();
+  const ingestion = processes.find(({ target }) => target === 'market-ingestion');
+  assert.ok(ingestion !== undefined && gateways[0] !== undefined);
+  const { dataFolder, url } = gateways[0];
+  const api = connect(url);
+  const left = new Map(diary.accepted);
+  await eventually(
+    'every accepted order has ended',
+    async () => {
+      for (const { orderId, account } of left.values()) {
+        const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
+          credential: account.credential,
+        });
+        if (status >= 500) continue;
+        assert.equal(status, 200, `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`);
+        if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
+        else await cancel(api, account, orderId);
+      }
+      return left.size === 0 ? true : null;
+    },
+    CAUGHT_UP_MS,
+  );
+  await end(ingestion);
+  await eventually(
+    'every consumer has read everything',
+    async () => ((await lagOf(dataFolder)) === 0 ? true : null),
+    CAUGHT_UP_MS,
+  );
+  await api.close();
+});
+
+test('portfolios, history and analytics agree to the last digit', async () => {
+  const { gateways } = running();
+  assert.ok(gateways[1] !== undefined && accounts[0] !== undefined);
+  const api = connect(gateways[1].url);
+  const traded = new Map<string, bigint>();
+  for (const account of accounts) {
+    const trades = await eventually('the history shows what it holds', async () => {
+      const shown = await tradesOf(api, account);
+      const portfolio = await portfolioOf(api, account);
+      const folded = foldTrades(account, shown);
+      try {
+        assert.deepEqual(portfolio, folded, `portfolio of ${account.accountId}`);
+        return shown;
+      } catch (error) {
+        // A search index shows what it was given a second later.
+        if (performance.now() > 0 && error instanceof assert.AssertionError) return null;
+        throw error;
+      }
+    });
+    assert.equal(
+      new Set(trades.map(({ eventId }) => eventId)).size,
+      trades.length,
+      'no trade is listed twice',
+    );
+    for (const { symbol, quantity, price } of trades) {
+      if (price !== null) traded.set(symbol, (traded.get(symbol) ?? 0n) + quantity);
+    }
+  }
+  const { body } = await api.request('GET', '/v1/analytics/volume?timeWindow=7d', {
+    credential: accounts[0].credential,
+  });
+  const volumes = listMember(body, 'data').map(
+    (row) => [textMember(row, 'symbol'), nano(textMember(row, 'volume'))] as const,
+  );
+  assert.deepEqual([...volumes].sort(), [...traded].sort());
+  await api.close();
+});
+
+test('all end in order, and the log on Kafka verifies: seals, sequences, books, replay', async () => {
+  const { stop, variables } = running();
+  assert.deepEqual(await stop(), []);
+  cluster = null;
+  const verdict = await runJsonWith(variables, 'verify', '--data', join(folder.path, 'verify'));
+  assert.deepEqual(member(verdict, 'findings'), []);
+  assert.equal(member(verdict, 'sound'), true);
+  assert.ok(Number(member(verdict, 'inputsReplayed')) >= diary.accepted.size);
+});

@@ -1,0 +1,25 @@
+/** The processes of a cluster: how many of each target, as deploy/compose has them too. */
+export interface Members {
+  readonly target: string;
+  readonly count: number;
+}
+
+export const LAYOUT: readonly Members[] = [
+  { target: 'market-ingestion', count: 1 },
+  { target: 'market-data', count: 2 },
+  { target: 'trade-execution', count: 3 },
+  { target: 'portfolio', count: 1 },
+  { target: 'trade-persistence', count: 2 },
+  { target: 'query', count: 2 },
+  { target: 'order', count: 2 },
+];
+
+export const GATEWAYS = 2;
+
+/** What gateways pass requests on to, by the variable that names its addresses. */
+export const REACHED: Readonly<Record<string, string>> = {
+  order: 'TRADEHALL_ORDER_URL',
+  portfolio: 'TRADEHALL_PORTFOLIO_URL',
+  query: 'TRADEHALL_QUERY_URL',
+  'market-data': 'TRADEHALL_MARKET_DATA_URL',
+};
