@@ -14,6 +14,9 @@ export const KAFKA_CLIENT = 'kafka-client';
 const PACKAGE = '@confluentinc/kafka-javascript';
 const BINARY = join('build', 'Release', 'confluent-kafka-javascript.node');
 
+/** The binary looks for them there, relative to itself. */
+const LIBRARIES = ['librdkafka.so.1', 'librdkafka++.so.1'].map((name) => join('build', 'deps', name));
+
 /** Puts the binary into `node_modules` of this repository, where it is not there already. */
 export async function installKafkaClient(say: Say): Promise<void> {
   const modules = join(import.meta.dirname, '..', '..', 'node_modules');
@@ -24,8 +27,12 @@ export async function installKafkaClient(say: Say): Promise<void> {
   };
   const part = `kafka-client-${version}-node-${process.versions.modules}-${process.arch}`;
   const built = await installOnce(part, (folder) => compile(folder, version, say), say);
-  mkdirSync(dirname(binary), { recursive: true });
-  copyFileSync(join(built, 'node_modules', PACKAGE, BINARY), binary);
+  // The binary last: what finds it takes the whole to be there.
+  for (const file of [...LIBRARIES, BINARY]) {
+    const target = join(modules, PACKAGE, file);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(built, 'node_modules', PACKAGE, file), target);
+  }
 }
 
 async function compile(folder: string, version: string, say: Say): Promise<void> {
