@@ -2,7 +2,7 @@
  * Backup and restore of a data folder.
  *
  * A backup holds what cannot be had from elsewhere: the log, the heads kept outside it, and the relational database
- * with the API keys. Every projection is rebuilt from the log by the first start after a restore, so that none can be
+ * with the API keys, unless that is on a server, where it is backed up. Every projection is rebuilt from the log by the first start after a restore, so that none can be
  * ahead of the log or behind its noted position.
  *
  * The relational database is copied before the log: what it projects is then behind the log, never ahead.
@@ -76,7 +76,8 @@ export async function backUpDataFolder(
   try {
     makeFolder(folder);
     copyFileSync(join(dataFolder, FORMAT_FILE), join(folder, FORMAT_FILE));
-    await copySqliteFile(join(dataFolder, DATA_PATHS.relational), join(folder, DATA_PATHS.relational));
+    const relational = join(dataFolder, DATA_PATHS.relational);
+    if (existsSync(relational)) await copySqliteFile(relational, join(folder, DATA_PATHS.relational));
     await log.backup(join(folder, DATA_PATHS.log));
     const manifest = { kind: 'tradehall-backup', format: DATA_FORMAT, at: new Date(nowMs).toISOString() };
     writeFileSync(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest)}\n`);

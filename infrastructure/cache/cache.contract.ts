@@ -126,6 +126,21 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
         }
       });
 
+      test('cleared, it has no prices and takes lower sequences, which subscribers hear', async () => {
+        const heard: string[] = [];
+        await subject.cache.prices.put([cachedPrice('AAPL', 9), cachedPrice('MSFT', 9)]);
+        await subject.cache.prices.subscribe((prices) =>
+          heard.push(...prices.map((price) => `${price.symbol} ${price.sequence}`)),
+        );
+        await subject.cache.prices.clear();
+        assert.deepEqual(await subject.cache.prices.all(), []);
+        assert.equal(await subject.cache.prices.latestFeedTimestampMs(), null);
+        await subject.cache.prices.put([cachedPrice('AAPL', 1)]);
+        await subject.settle();
+        assert.deepEqual(await subject.cache.prices.all(), [cachedPrice('AAPL', 1)]);
+        assert.deepEqual(heard, ['AAPL 1']);
+      });
+
       test('a published price is the whole price', async () => {
         const heard: CachedPrice[] = [];
         await subject.cache.prices.subscribe((prices) => heard.push(...prices));

@@ -31,6 +31,8 @@ export interface PriceCache {
   all(): Promise<readonly CachedPrice[]>;
   /** Market time of a simulated or replayed feed: the latest event's time; `null` before the first. */
   latestFeedTimestampMs(): Promise<number | null>;
+  /** Forgets all prices and the market time, for those of another log; listeners stay and hear what is put then. */
+  clear(): Promise<void>;
   /** Calls `listener` with every price that `put` accepted, in order per symbol. */
   subscribe(listener: (prices: readonly CachedPrice[]) => void): Promise<() => Promise<void>>;
 }

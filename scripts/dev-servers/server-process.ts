@@ -18,8 +18,10 @@ export interface ServerProcess {
   readonly endSignal: NodeJS.Signals;
   /** Holds its data and its log. */
   readonly folder: string;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL to it and what it started; resolves when it is gone. */
   kill(): Promise<void>;
+  /** SIGKILL, without waiting: for a process that must end itself. */
+  killNow(): void;
   /** SIGSTOP to it and what it started: it is there and does not answer. */
   pause(): void;
   resume(): void;
@@ -58,7 +60,11 @@ export async function startServerProcess(name: ServerName, say: Say): Promise<Se
       get processId() {
         return child.pid ?? 0;
       },
-      kill: () => end(child, 'SIGKILL'),
+      async kill() {
+        signalTree(child, 'SIGKILL');
+        await end(child, 'SIGKILL');
+      },
+      killNow: () => signalTree(child, 'SIGKILL'),
       pause: () => signalTree(child, 'SIGSTOP'),
       resume: () => signalTree(child, 'SIGCONT'),
       async startAgain() {

@@ -80,6 +80,7 @@ function fakeCache(): Cache {
       get: async () => null,
       all: async () => [],
       latestFeedTimestampMs: async () => null,
+      clear: async () => {},
       subscribe: async () => async () => {},
     },
     rateLimits: {

@@ -13,7 +13,7 @@ import { decodeFeedPosition } from '#domain/data/feed-position-codec.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { Cache } from '#infrastructure/cache/cache.ts';
+import type { Cache, CachedPrice } from '#infrastructure/cache/cache.ts';
 import { type RetryOptions, retryForever } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
@@ -30,6 +30,12 @@ export interface PriceFillerStatus {
   readonly positions: readonly Position[];
 }
 
+interface FillerStart {
+  readonly lastEvents: ReadonlyMap<Symbol, MarketEvent>;
+  /** Where `market_data` is followed from. */
+  readonly positions: readonly Position[];
+}
+
 export class PriceFiller {
   readonly #context: ServiceContext;
   readonly #log: EventLog;
@@ -42,6 +48,7 @@ export class PriceFiller {
   readonly #eventsCounter;
   readonly #unreadableCounter;
   readonly #ageHistogram;
+  #start: FillerStart | null = null;
   #events = 0;
   #unreadable = 0;
   #warm = false;
@@ -102,20 +109,34 @@ export class PriceFiller {
     };
   }
 
-  /** Resolves when the signal is aborted. */
-  async run(): Promise<void> {
+  /**
+   * Before prices are heard: a cache that outlives its log, such as one on a server after a restore, may hold prices that
+   * this log never had, with sequences that would keep the right ones out. Resolves early when the signal is aborted.
+   */
+  async prepare(): Promise<void> {
+    // The cache first: what this log has put there by now is in the log by then.
+    const cached = await this.#retry('read the price cache', () => this.#cache.prices.all());
+    if (cached.kind === 'aborted') return;
     const start = await this.#retry('read feed_positions', () => this.#lastEvents());
     if (start.kind === 'aborted') return;
-    const { events, positions } = start.value;
-    await this.#put(events);
+    this.#start = start.value;
+    const { lastEvents } = start.value;
+    if (!cached.value.some((price) => isOfAnotherLog(price, lastEvents.get(price.symbol)))) return;
+    this.#context.logger.warn({}, 'the price cache holds prices of another log: cleared');
+    await this.#retry('clear the price cache', () => this.#cache.prices.clear());
+  }
+
+  /** After `prepare`. Resolves when the signal is aborted. */
+  async run(): Promise<void> {
+    if (this.#start === null) return;
+    const { lastEvents, positions } = this.#start;
+    await this.#put(this.#withinLimit([...lastEvents.values()]));
+    this.#start = null;
     this.#warm = true;
     await this.#follower.run(positions, (records) => this.#take(records));
   }
 
-  async #lastEvents(): Promise<{
-    readonly events: readonly MarketEvent[];
-    readonly positions: readonly Position[];
-  }> {
+  async #lastEvents(): Promise<FillerStart> {
     const ends = await this.#log.extents(TOPIC.marketData);
     const bySymbol = new Map<Symbol, MarketEvent>();
     for (const extent of await this.#log.extents(TOPIC.feedPositions)) {
@@ -134,7 +155,7 @@ export class PriceFiller {
       partition,
       offset: nextOffset,
     }));
-    return { events: this.#withinLimit([...bySymbol.values()]), positions };
+    return { lastEvents: bySymbol, positions };
   }
 
   async #readAll(extent: PartitionExtent, visit: (record: LogRecord) => void): Promise<void> {
@@ -224,4 +245,9 @@ export class PriceFiller {
     };
     return retryForever(task, options);
   }
+}
+
+function isOfAnotherLog(cached: CachedPrice, last: MarketEvent | undefined): boolean {
+  if (last === undefined || cached.sequence > last.sequence) return true;
+  return cached.sequence === last.sequence && cached.eventId !== last.eventId;
 }

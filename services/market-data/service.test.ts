@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import type { Symbol as Ticker } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
@@ -44,6 +44,7 @@ function down(cache: Cache, isDown: () => boolean): Cache {
       get: (symbol) => guard(() => prices.get(symbol)),
       all: () => guard(() => prices.all()),
       latestFeedTimestampMs: () => guard(() => prices.latestFeedTimestampMs()),
+      clear: () => guard(() => prices.clear()),
       subscribe: (listener) => guard(() => prices.subscribe(listener)),
     },
   };
@@ -58,6 +59,27 @@ test('at a start the cache has the last price of every symbol, and then follows 
   await opened.log.append(ingested([price('AAPL', 3), price('IBM', 1)]));
   await priceReaches(opened.cache, 'IBM', 1);
   assert.equal(await sequenceOf('AAPL'), 3);
+});
+
+test('prices of another log, left in a cache that outlives its log, do not keep the right ones out', async () => {
+  await opened.cache.prices.put([price('AAPL', 900), price('GONE', 1)]);
+  await opened.log.append(ingested([price('AAPL', 1)]));
+  const service = opened.service();
+  await service.start();
+  await untilReady(service);
+  assert.deepEqual(await opened.cache.prices.all(), [price('AAPL', 1)]);
+  await opened.log.append(ingested([price('AAPL', 2)]));
+  await priceReaches(opened.cache, 'AAPL', 2);
+});
+
+test('prices that this log has put stay when the service starts again', async () => {
+  await opened.log.append(ingested([price('AAPL', 1), price('MSFT', 1)]));
+  await opened.cache.prices.put([price('AAPL', 1), price('MSFT', 1)]);
+  const cleared = mock.method(opened.cache.prices, 'clear');
+  const service = opened.service();
+  await service.start();
+  await untilReady(service);
+  assert.equal(cleared.mock.callCount(), 0);
 });
 
 test('every event of a flood is published once and in order', async () => {

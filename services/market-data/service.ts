@@ -107,8 +107,15 @@ export function createMarketDataService(
         prices.publish(await cache.prices.all());
         subscribed = true;
       },
-      { timers, randomness, signal: abort.signal, logger, what: 'subscribe to prices' },
+      { timers, randomness, signal: abort.signal, logger, what: 'subscribe to prices', retryUnknown: true },
     );
+  }
+
+  async function fillAndHear(): Promise<void> {
+    await filler.prepare();
+    // Subscribed before it is filled, so that no price is put before somebody hears it.
+    await hearPrices();
+    await filler.run();
   }
 
   return {
@@ -122,8 +129,7 @@ export function createMarketDataService(
         openSockets.set(hub.sockets);
         slowSockets.set(hub.slowSockets);
       });
-      // Subscribed first, so that no price is put before somebody hears it.
-      loops = [hearPrices().then(() => filler.run()), updates.run()].map((loop) => loop.catch(crash));
+      loops = [fillAndHear(), updates.run()].map((loop) => loop.catch(crash));
     },
 
     readiness() {

@@ -39,6 +39,6 @@ after(async () => {
 
 // A file that exceeds its time is ended by a signal, and must not leave servers behind.
 process.once('SIGTERM', () => {
-  for (const { processId } of running) process.kill(processId, 'SIGKILL');
+  for (const server of running) server.killNow();
   process.exit(1);
 });

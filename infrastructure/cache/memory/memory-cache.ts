@@ -40,6 +40,7 @@ export function openMemoryCache(options: MemoryCacheOptions): Cache {
       get: whileOpen((symbol) => prices.get(symbol)),
       all: whileOpen(() => prices.all()),
       latestFeedTimestampMs: whileOpen(() => prices.latestFeedTimestampMs()),
+      clear: whileOpen(() => prices.clear()),
       subscribe: whileOpen((listener) => prices.subscribe(listener)),
     } satisfies PriceCache,
     rateLimits: {
@@ -52,7 +53,7 @@ export function openMemoryCache(options: MemoryCacheOptions): Cache {
     ping: whileOpen(async () => {}),
     async close() {
       closed = true;
-      prices.clear();
+      prices.close();
       rateLimits.clear();
       tickets.clear();
     },

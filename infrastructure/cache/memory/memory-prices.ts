@@ -54,7 +54,12 @@ export class MemoryPrices implements PriceCache {
     };
   }
 
-  clear(): void {
+  async clear(): Promise<void> {
+    this.#bySymbol.clear();
+    this.#latestFeedTimestampMs = null;
+  }
+
+  close(): void {
     this.#listeners.clear();
     this.#bySymbol.clear();
   }

@@ -56,6 +56,11 @@ export class PriceSubscription {
     };
   }
 
+  /** Sequences begin anew. */
+  forget(): void {
+    this.#heard.clear();
+  }
+
   async #subscribe(): Promise<void> {
     const { subscriber, calls, channel } = this.#options;
     await calls.call('prices.subscribe', () => subscriber.subscribe(channel), { repeatable: true });

@@ -193,7 +193,7 @@ describe('a Redis that fails', { timeout: 60_000 }, () => {
         () => cache.rateLimits.take('key', 1, 1_000),
         () => cache.tickets.redeem('t'),
       ]) {
-        await assert.rejects(call(), { name: 'OperatingError', code: 'CACHE_UNAVAILABLE' });
+        await assert.rejects(call(), { name: 'OperatingError', code: 'CACHE_UNAVAILABLE', retry: 'retry' });
       }
       await server.startAgain();
       // Nobody puts: the connection that comes back fills it.

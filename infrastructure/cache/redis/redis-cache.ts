@@ -67,7 +67,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
       await calls.call('listening', () => subscriber.ping(), { repeatable: true });
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
-      subscriber.disconnect(true);
+      if (!closing.signal.aborted) subscriber.disconnect(true);
     }
   });
 
@@ -98,6 +98,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
       get: whileOpen((symbol) => prices.get(symbol)),
       all: whileOpen(() => prices.all()),
       latestFeedTimestampMs: whileOpen(() => prices.latestFeedTimestampMs()),
+      clear: whileOpen(() => prices.clear()),
       subscribe: whileOpen((listener) => prices.subscribe(listener)),
     } satisfies PriceCache,
     rateLimits: {

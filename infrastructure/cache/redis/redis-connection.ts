@@ -25,6 +25,7 @@ export interface RedisConnectionOptions {
 
 export function connectionTo({ address, runtime, logger }: RedisConnectionOptions): Redis {
   const [{ host, port }] = address.hosts;
+  let established = false;
   const redis = new Redis({
     host,
     port,
@@ -40,8 +41,14 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: true,
+    // A first connection that fails is not tried again behind the back of the start, which it ends.
     retryStrategy: (attempt: number) =>
-      backoffMs(attempt, { randomness: runtime.randomness, maxDelayMs: RECONNECT_MAX_MS }),
+      established
+        ? backoffMs(attempt, { randomness: runtime.randomness, maxDelayMs: RECONNECT_MAX_MS })
+        : null,
+  });
+  redis.once('ready', () => {
+    established = true;
   });
   // Every call tells its own failure; without a listener the process would end.
   redis.on('error', (error: Error) => {

@@ -40,8 +40,11 @@ export function redisRateLimits(redis: Redis, calls: ServerCalls, prefix: string
   return {
     async take(key, limit, windowMs): Promise<RateDecision> {
       assert(limit >= 1 && windowMs > 0, 'a rate limit allows at least one per a window of some length');
-      const waitMs = await calls.call('rateLimits.take', () =>
-        scripted.tradehallTake(`${prefix}rate:${key}`, limit, windowMs),
+      // At worst a repeat takes two.
+      const waitMs = await calls.call(
+        'rateLimits.take',
+        () => scripted.tradehallTake(`${prefix}rate:${key}`, limit, windowMs),
+        { repeatable: true },
       );
       return waitMs === 0 ? { kind: 'allowed' } : { kind: 'limited', retryAfterMs: waitMs };
     },
@@ -57,7 +60,11 @@ export function redisTickets(redis: Redis, calls: ServerCalls, prefix: string): 
       });
     },
     async redeem(ticket) {
-      return calls.call('tickets.redeem', () => redis.getdel(keyOf(ticket)));
+      // A ticket whose value was lost on the way is used up: whoever asks again asks in vain, and gets a new one.
+      return calls.call('tickets.redeem', () => redis.getdel(keyOf(ticket)), {
+        repeatable: true,
+        attempts: 1,
+      });
     },
   };
 }

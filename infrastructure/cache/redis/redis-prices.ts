@@ -140,6 +140,16 @@ export class RedisPrices implements PriceCache {
     return found === null ? null : Number(found);
   }
 
+  async clear(): Promise<void> {
+    this.#kept.clear();
+    this.#refillDue = false;
+    const { calls } = this.#options;
+    await calls.call('prices.clear', () => this.#redis.del(this.#pricesKey, this.#marketTimeKey), {
+      repeatable: true,
+    });
+    this.#subscription.forget();
+  }
+
   subscribe(listener: (prices: readonly CachedPrice[]) => void): Promise<() => Promise<void>> {
     return this.#subscription.add(listener);
   }

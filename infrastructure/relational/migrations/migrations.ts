@@ -1,6 +1,6 @@
 /**
  * All migrations, in order. A released one is never edited; its name is stored in the databases it has run on.
- * They use what SQLite and PostgreSQL share.
+ * They use what SQLite and PostgreSQL share; a step that one of them needs asks which it is on.
  */
 import type { Migration } from 'kysely/migration';
 import { firstTables } from './0001-first-tables.ts';
