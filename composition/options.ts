@@ -90,8 +90,8 @@ function choiceOption<Choice extends string>(
 }
 
 const DAY_MS = 86_400_000;
-/** As both search servers take it. */
-const INDEX_ALIAS = /^[a-z0-9][a-z0-9_-]{0,99}$/;
+/** As both search servers take it; without a dash, so that no alias is the beginning of another's indices. */
+const INDEX_ALIAS = /^[a-z0-9][a-z0-9_]{0,99}$/;
 const RETENTION_DAYS = /^[1-9][0-9]{0,5}$/;
 
 export const processOptions = {

@@ -1,0 +1,128 @@
+/** The same data folder on its own files, on servers, and on its own files again: everybody sees the same, and verify agrees. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { resolveConfiguration } from '#infrastructure/core/configuration.ts';
+import { eventually } from '#tests/e2e/eventually.ts';
+import { sharedServer } from '#tests/support/servers.ts';
+import { serverOptions } from '#tests/support/store-faults.ts';
+import { type RunningHall, startHall } from './composition.testing.ts';
+import { type ProcessConfig, processOptions } from './options.ts';
+import { prepareServers } from './prepare-servers.ts';
+import { verifyDataFolder } from './verification/verify-data-folder.ts';
+
+process.env['AWS_ACCESS_KEY_ID'] = 'tests';
+process.env['AWS_SECRET_ACCESS_KEY'] = 'tests';
+const name = `hall_${randomUUID().replaceAll('-', '')}`;
+const data = mkdtempSync(join(tmpdir(), 'stores-on-servers-'));
+const running = new Set<RunningHall>();
+after(async () => {
+  for (const hall of running) await hall.stop();
+  rmSync(data, { recursive: true, force: true });
+});
+
+type Flags = Readonly<Record<string, string>>;
+
+async function serverFlags(): Promise<Flags> {
+  const [dynamodb, clickhouse, opensearch] = await Promise.all(
+    (['dynamodb', 'clickhouse', 'opensearch'] as const).map(sharedServer),
+  );
+  const { endpoint = '' } = serverOptions(dynamodb ?? '').address.parameters;
+  const [{ host, port }] = serverOptions(clickhouse ?? '').address.hosts;
+  const made = await fetch(`http://${host}:${port}/`, { method: 'POST', body: `CREATE DATABASE ${name}` });
+  assert.equal(made.status, 200, await made.text());
+  return {
+    portfolios: `dynamodb://eu-central-1/${name}?endpoint=${endpoint}`,
+    analytics: `clickhouse://${host}:${port}/${name}`,
+    history: `${opensearch ?? ''}/${name}`,
+  };
+}
+
+function configOf(flags: Flags): ProcessConfig {
+  const resolved = resolveConfiguration([processOptions], { flags, environment: {}, file: {} });
+  assert(resolved.kind === 'resolved', JSON.stringify(resolved));
+  return resolved.configuration.of(processOptions);
+}
+
+async function start(flags: Flags): Promise<RunningHall> {
+  const hall = await startHall({ data, feed: 'simulated', feed_rate: '200', ...flags });
+  running.add(hall);
+  return hall;
+}
+
+async function stop(hall: RunningHall): Promise<void> {
+  running.delete(hall);
+  assert.deepEqual(await hall.stop(), []);
+}
+
+test('a hall moves to servers and back, and nothing is lost or counted twice', async () => {
+  const onServers = await serverFlags();
+  const { logger } = serverOptions('any://host');
+  assert.deepEqual(await prepareServers(configOf(onServers), logger), ['The portfolio table has been made.']);
+
+  let hall = await start({});
+  const opened = await hall.operator.call('POST', '/operator/accounts', { name: 'Ada', cash: '100000' });
+  const { accountId } = opened as { readonly accountId: string };
+  const key = await hall.operator.call('POST', `/operator/accounts/${accountId}/keys`);
+  const { keyId, secret } = key as { readonly keyId: string; readonly secret: string };
+  const headers = { authorization: `Bearer ${keyId}.${secret}`, 'content-type': 'application/json' };
+
+  async function buy(count: number): Promise<void> {
+    for (let at = 0; at < count; at += 1) {
+      const body = JSON.stringify({ symbol: 'AAPL', side: 'BUY', quantity: '1' });
+      const answer = await fetch(`${hall.address}/v1/orders`, { method: 'POST', headers, body });
+      assert.equal(answer.status, 202, await answer.text());
+    }
+  }
+
+  async function ask(path: string): Promise<Record<string, unknown>> {
+    const answer = await fetch(`${hall.address}${path}`, { headers });
+    return (await answer.json()) as Record<string, unknown>;
+  }
+
+  /** Shares held, and trades in history and analytics. */
+  async function seen(): Promise<unknown> {
+    const [portfolio, history, analytics] = [
+      await ask(`/v1/portfolio/${accountId}`),
+      await ask('/v1/trades/search?q=buy&limit=1'),
+      await ask('/v1/analytics/volume?timeWindow=7d'),
+    ];
+    return [portfolio['holdings'], history['pagination'], analytics['data']].map((part) =>
+      JSON.stringify(part),
+    );
+  }
+
+  async function showsTrades(count: number): Promise<void> {
+    await eventually(`${count} trades everywhere`, async () => {
+      const [held = '', found = '', volume = ''] = (await seen()) as readonly string[];
+      const all =
+        held === `{"AAPL":"${count}"}` &&
+        found.includes(`"totalCount":${count}`) &&
+        volume.includes(`"volume":"${count}","trades":${count}`);
+      return all ? count : null;
+    });
+  }
+
+  await eventually('the account has its portfolio', async () =>
+    (await ask(`/v1/portfolio/${accountId}`))['cashBalance'] === '100000' ? true : null,
+  );
+
+  let bought = 0;
+  for (const flags of [{}, onServers, {}, onServers]) {
+    if (bought > 0) hall = await start(flags);
+    if (bought > 0) await showsTrades(bought);
+    await buy(2);
+    bought += 2;
+    await showsTrades(bought);
+    await stop(hall);
+    const verdict = await verifyDataFolder(data, configOf(flags), () => {});
+    assert.deepEqual(verdict.findings, []);
+  }
+  await assert.rejects(
+    verifyDataFolder(data, configOf({}), () => {}),
+    { code: 'STORE_ELSEWHERE' },
+  );
+});
