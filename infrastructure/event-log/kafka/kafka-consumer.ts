@@ -19,11 +19,9 @@ import {
   isKafkaFailure,
   type KafkaFailure,
   type NativeConsumer,
-  type NativeGroup,
   type NativeMessage,
   type NativePartition,
   type NativePosition,
-  promised,
   type Settings,
 } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
@@ -33,6 +31,8 @@ import type { TopicCatalogue } from './topic-catalogue.ts';
 /** How often a waiting poll looks by itself: for the client, being asked is being alive. */
 const LOOK_MS = 1_000;
 const JOIN_LOOK_MS = 100;
+/** A member that was given nothing for so long reports that it has nothing. */
+const JOIN_PATIENCE_MS = 3_000;
 
 export interface KafkaConsumerParts {
   readonly connection: KafkaConnection;
@@ -67,7 +67,7 @@ interface Fetch {
 export class KafkaConsumer implements Consumer {
   readonly #parts: KafkaConsumerParts;
   readonly #client: HeldClient<NativeConsumer>;
-  readonly #clientId: string;
+  readonly #askedSinceMs: number;
   readonly #fetches = new Map<string, Fetch & TopicPartition>();
   readonly #rebalances: Rebalance[] = [];
   #leaving: readonly TopicPartition[] = [];
@@ -83,17 +83,12 @@ export class KafkaConsumer implements Consumer {
   #signalled = false;
   #wake: (() => void) | null = null;
 
-  private constructor(
-    parts: KafkaConsumerParts,
-    client: HeldClient<NativeConsumer>,
-    clientId: string,
-    hooks: ConsumerHooks,
-  ) {
+  private constructor(parts: KafkaConsumerParts, client: HeldClient<NativeConsumer>, hooks: ConsumerHooks) {
     hooks.onData = () => this.#signal();
     hooks.onRebalance = (event, places) => this.#onRebalance(event, places);
     this.#parts = parts;
     this.#client = client;
-    this.#clientId = clientId;
+    this.#askedSinceMs = parts.connection.runtime.clock.monotonicMs();
     client.now((native) =>
       native.on('event.error', (error) => {
         if (error.code !== CODE.fatal && error.code !== CODE.unsupportedVersion) return;
@@ -106,17 +101,15 @@ export class KafkaConsumer implements Consumer {
   static async open(parts: KafkaConsumerParts): Promise<KafkaConsumer> {
     const { connection, spec } = parts;
     for (const topic of spec.topics) parts.catalogue.count(topic);
-    const clientId = `tradehall-${connection.runtime.ids.uuid()}`;
     // The client calls these only when it is asked for records, which a consumer does that exists.
     const hooks: ConsumerHooks = { onData: () => {}, onRebalance: () => {} };
     const client = await connection.consumer('consumer', {
       ...parts.settings,
-      'client.id': clientId,
       queue_non_empty_cb: () => hooks.onData(),
       rebalance_cb: (event: KafkaFailure, places: readonly NativePartition[]) =>
         hooks.onRebalance(event, places),
     });
-    const consumer = new KafkaConsumer(parts, client, clientId, hooks);
+    const consumer = new KafkaConsumer(parts, client, hooks);
     try {
       if (spec.group === null) await consumer.#takeAll();
       else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
@@ -138,7 +131,7 @@ export class KafkaConsumer implements Consumer {
       partition,
     }));
     if (this.#closed !== null) {
-      this.#letGo(native);
+      this.#answer(() => this.#client.whileClosing((client) => client.incrementalUnassign(native)));
       return;
     }
     const kind = event.code === CODE.assignPartitions ? 'assign' : 'revoke';
@@ -148,9 +141,9 @@ export class KafkaConsumer implements Consumer {
   }
 
   /** The client may wait for this while it leaves its group, or be past it. */
-  #letGo(places: readonly NativePartition[]): void {
+  #answer(task: () => void): void {
     try {
-      this.#client.whileClosing((native) => native.incrementalUnassign(places));
+      task();
     } catch (error) {
       if (!isKafkaFailure(error)) throw error;
       this.#parts.connection.logger.debug(
@@ -238,13 +231,11 @@ export class KafkaConsumer implements Consumer {
       this.#pendingAssignment = null;
       return this.#assigned(partitions);
     }
-    const rebalance = this.#rebalances.shift();
+    // It stays until it is answered, since a client that closes waits for that.
+    const [rebalance] = this.#rebalances;
     if (rebalance === undefined) {
       if (this.#reportedAssignment || group === null) return null;
-      // Asking the client is what makes it join.
-      await this.#consume(1);
-      if (this.#rebalances.length > 0 || !(await this.#waitsForOthers(group))) return null;
-      return this.#rebalances.length > 0 ? null : this.#assigned([]);
+      return (await this.#waitsForOthers()) ? this.#assigned([]) : null;
     }
     if (rebalance.kind === 'revoke') {
       for (const place of rebalance.places) {
@@ -253,10 +244,12 @@ export class KafkaConsumer implements Consumer {
         this.#gone.add(key);
         this.#seeks.delete(key);
       }
+      this.#rebalances.shift();
       this.#leaving = rebalance.places;
       return { kind: 'revoked', partitions: rebalance.places, lost: rebalance.lost };
     }
     if (rebalance.places.length === 0) {
+      this.#rebalances.shift();
       this.#client.now((native) => native.incrementalAssign([]));
       return this.#reportedAssignment ? null : this.#assigned([]);
     }
@@ -315,27 +308,17 @@ export class KafkaConsumer implements Consumer {
   }
 
   /**
-   * Whether this is a member with nothing to take now. The newer protocol says nothing to a member whose partitions
-   * are all in other hands; the classic one does.
+   * Whether this is a member with nothing to take now. The newer protocol says nothing to one whose partitions are all in
+   * other hands; what it is given later is told then. (Asking the broker who the members are ends the process: the
+   * binding cannot read the answer of a group without an assignor.)
    */
-  async #waitsForOthers(group: string): Promise<boolean> {
-    const { connection, prefix } = this.#parts;
-    const described = await connection.read('describe_group', () =>
-      promised<{ readonly groups: readonly NativeGroup[] }>((callback) =>
-        connection.admin.describeGroups([prefix + group], { timeout: CALL_TIMEOUT_MS }, callback),
-      ),
-    );
-    const members = described.groups.flatMap((each) => each.members);
-    const own = members.find(({ clientId }) => clientId === this.#clientId);
-    const target = own?.targetAssignment?.topicPartitions;
-    if (target === undefined) return false;
-    const taken = new Set(
-      members
-        .filter((member) => member !== own)
-        .flatMap(({ assignment }) => assignment.topicPartitions)
-        .map(({ topic, partition }) => chainKey(topic, partition)),
-    );
-    return target.every(({ topic, partition }) => taken.has(chainKey(topic, partition)));
+  async #waitsForOthers(): Promise<boolean> {
+    const { connection } = this.#parts;
+    if (connection.runtime.clock.monotonicMs() - this.#askedSinceMs < JOIN_PATIENCE_MS) return false;
+    const places = this.#parts.spec.topics.flatMap((topic) => this.#parts.catalogue.places(topic));
+    // The group's coordinator answers, so it has heard of this member.
+    await this.#committed(places.slice(0, 1));
+    return this.#rebalances.length === 0;
   }
 
   /** Fetching begins where it was told, or where a seek has put it since. */
@@ -468,9 +451,29 @@ export class KafkaConsumer implements Consumer {
 
   async #close(): Promise<void> {
     this.#signal();
+    this.#acknowledgeAll();
     this.#fetches.clear();
     this.#parts.onClosed(this);
     await this.#client.close();
+  }
+
+  /** The client waits for an answer to every rebalance that it told of, for ever, before it disconnects. */
+  #acknowledgeAll(): void {
+    const unbegun = [...this.#fetches.values()].filter(({ begun }) => !begun);
+    if (this.#parts.spec.group === null) return;
+    this.#answer(() => this.#giveUp());
+    if (unbegun.length > 0)
+      this.#answer(() =>
+        this.#client.now((native) => native.incrementalAssign(this.#placesOnBroker(unbegun))),
+      );
+    for (const { kind, places } of this.#rebalances.splice(0)) {
+      const onBroker = this.#placesOnBroker(places);
+      this.#answer(() =>
+        this.#client.now((native) =>
+          kind === 'assign' ? native.incrementalAssign(onBroker) : native.incrementalUnassign(onBroker),
+        ),
+      );
+    }
   }
 }
 

@@ -36,7 +36,6 @@ import {
   loadKafkaLibrary,
   type NativeConsumer,
   type NativePosition,
-  promised,
 } from './kafka-library.ts';
 import {
   appendingSettings,
@@ -147,7 +146,7 @@ export class KafkaEventLog implements EventLog {
       const producer = new DeliveringProducer(client);
       return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
     } catch (error) {
-      connection.admin.disconnect();
+      await connection.close();
       throw error;
     }
   }
@@ -268,9 +267,8 @@ export class KafkaEventLog implements EventLog {
 
   async groups(): Promise<readonly string[]> {
     this.#assertOpen();
-    const { admin } = this.#connection;
     const listed = await this.#connection.read('list_groups', () =>
-      promised<{ readonly groups: readonly { readonly groupId: string }[] }>((callback) =>
+      this.#connection.ask<{ readonly groups: readonly { readonly groupId: string }[] }>((admin, callback) =>
         admin.listGroups({ timeout: CALL_TIMEOUT_MS }, callback),
       ),
     );
@@ -286,8 +284,8 @@ export class KafkaEventLog implements EventLog {
     this.#assertOpen();
     const groupId = this.#prefix + group;
     const results = await this.#connection.read('committed_positions', () =>
-      promised<readonly { readonly partitions: readonly NativePosition[] }[]>((callback) =>
-        this.#connection.admin.listConsumerGroupOffsets(
+      this.#connection.ask<readonly { readonly partitions: readonly NativePosition[] }[]>((admin, callback) =>
+        admin.listConsumerGroupOffsets(
           [{ groupId }],
           { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
           callback,
@@ -333,16 +331,17 @@ export class KafkaEventLog implements EventLog {
 
   async #deleteBefore(positions: readonly Position[]): Promise<void> {
     await this.#connection.read('delete_records', async () => {
-      const results = await promised<readonly { readonly error?: KafkaFailure }[]>((callback) =>
-        this.#connection.admin.deleteRecords(
-          positions.map(({ topic, partition, offset }) => ({
-            topic: this.#prefix + topic,
-            partition,
-            offset,
-          })),
-          { timeout: CALL_TIMEOUT_MS },
-          callback,
-        ),
+      const results = await this.#connection.ask<readonly { readonly error?: KafkaFailure }[]>(
+        (admin, callback) =>
+          admin.deleteRecords(
+            positions.map(({ topic, partition, offset }) => ({
+              topic: this.#prefix + topic,
+              partition,
+              offset,
+            })),
+            { timeout: CALL_TIMEOUT_MS },
+            callback,
+          ),
       );
       for (const { error } of results) if (error) throw error;
     });
@@ -386,7 +385,7 @@ export class KafkaEventLog implements EventLog {
       const client = await name.catch(() => null);
       await client?.close();
     }
-    this.#connection.admin.disconnect();
+    await this.#connection.close();
     this.#heads.close();
   }
 }
