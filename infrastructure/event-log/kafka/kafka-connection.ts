@@ -11,7 +11,7 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { HeldClient } from './held-client.ts';
-import { CODE, classifyAppend, classifyRead, codeOf, operatingError } from './kafka-failures.ts';
+import { CODE, classifyAppend, classifyRead, codeOf, codeOfEvent, operatingError } from './kafka-failures.ts';
 import {
   isKafkaFailure,
   type KafkaFailure,
@@ -179,9 +179,10 @@ export class KafkaConnection {
     const told = new Promise<never>((_resolve, reject) => {
       native.on('event.error', (error) => {
         // A wrong password does not get better by waiting.
-        if (TELLING.has(error.code)) {
-          telling ??= error;
-          reject(error);
+        const code = codeOfEvent(error);
+        if (TELLING.has(code)) {
+          telling ??= { code, message: error.message };
+          reject(telling);
         }
         this.logger.debug({ code: error.code, error: error.message }, 'a Kafka client reports an error');
       });
@@ -214,7 +215,7 @@ function explainConnect(error: unknown): ServerFailure | null {
     };
   }
   if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
-    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms: is it running, is the port right, and does it want ?tls=true?`;
+    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms; look whether it runs, at host and port, and whether it wants TLS (?tls=true) or another user`;
     return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
   }
   return classifyRead(error);

@@ -5,6 +5,7 @@
  *   offset  7        8        9        10
  *           record   record   marker        the broker's end is 10, ours 9
  */
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { PartitionExtent, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
@@ -139,4 +140,18 @@ export class LogEnds {
     }
     return null;
   }
+}
+
+export function beyondEnd({
+  position: { topic, partition, offset },
+  end,
+}: {
+  readonly position: Position;
+  readonly end: number;
+}): OperatingError {
+  return new OperatingError(
+    'LOG_POSITION_BEYOND_END',
+    `Position ${offset} of ${topic}/${partition} is past the end, ${end}.`,
+    { retry: 'never' },
+  );
 }
