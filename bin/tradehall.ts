@@ -29,6 +29,11 @@ if (found < needed) {
     { ...allocator, ...process.env },
   );
 } else {
+  // Clients of servers wait on threads of this pool, whose four would be one broker's silence away from standing still.
+  // It must be said before the first use of the pool.
+  // house: allow environment — libuv reads it and nothing else, and nobody can say it later
+  const { env } = process;
+  env['UV_THREADPOOL_SIZE'] = env['UV_THREADPOOL_SIZE'] || '16';
   // Half of a start is turning TypeScript into what Node runs; what was made of a file once is kept beside the packages.
   // Where that folder cannot be written, Node goes on without.
   import('node:module')

@@ -2,8 +2,9 @@
  * The event log: topics of partitions of records, in order, durable, with transactions and consumer groups.
  *
  * Semantics are Kafka's, so that the embedded log (SQLite) and Kafka are interchangeable:
- * - a record's place is (topic, partition, offset); offsets grow by one (compaction may leave holes);
- * - `append` and `commit` resolve only when the records are durable; readers see committed records only;
+ * - a record's place is (topic, partition, offset); offsets grow, and may leave holes (compaction; Kafka's markers);
+ * - `append` and `commit` resolve only when the records are durable; readers see committed records only, on Kafka
+ *   perhaps a moment later;
  * - a transaction covers records of several topics and a group's positions, all or nothing;
  * - opening a producer under a transactional id fences the former one: its commits answer `fenced`;
  * - within a group every partition has one member at a time.
@@ -15,7 +16,7 @@
  */
 export type Cleanup =
   | { readonly kind: 'retain'; readonly retentionMs: number | 'forever' }
-  /** Only the last record of a key stays; a record with a null value (a tombstone) goes after `tombstoneMs`. */
+  /** Only the last record of a key stays; a record with a null value (a tombstone) goes some time after `tombstoneMs`. */
   | { readonly kind: 'compact'; readonly tombstoneMs: number };
 
 export interface TopicSpec {
@@ -108,7 +109,7 @@ export interface Consumer {
 export interface PartitionExtent extends TopicPartition {
   /** Of the first record that is still there. */
   readonly firstOffset: number;
-  /** Of the next record to be written. */
+  /** One past the last record; no record to be written has a lower one. */
   readonly nextOffset: number;
 }
 
@@ -128,7 +129,7 @@ export interface EventLog {
   extents(topic: string): Promise<readonly PartitionExtent[]>;
   groups(): Promise<readonly string[]>;
   committedPositions(group: string): Promise<readonly Position[]>;
-  /** Removes what retention allows, sealed ranges only. Called by a background loop; returns records removed. */
+  /** Removes what retention allows, whole seals only. Called by a background loop; returns records removed. */
   expire(nowMs: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -168,7 +168,7 @@ export class PriceSequencer {
         }
         if (producer === null) continue;
         const startedMs = runtime.clock.monotonicMs();
-        if (!(await this.#commit(producer, polled.records))) {
+        if (!(await this.#commit(producer, polled.records, partitions))) {
           logger.info({}, 'another price sequencer has taken over');
           return;
         }
@@ -184,9 +184,12 @@ export class PriceSequencer {
     }
   }
 
-  async #commit(producer: TransactionalProducer, records: readonly LogRecord[]): Promise<boolean> {
-    const { context, log, windowMs } = this.#options;
-    const partitions = (await log.extents(TOPIC.tradeOrders)).length;
+  async #commit(
+    producer: TransactionalProducer,
+    records: readonly LogRecord[],
+    partitions: number,
+  ): Promise<boolean> {
+    const { context, windowMs } = this.#options;
     const written = sequencedRecords(records, partitions, windowMs, context.runtime.clock.nowMs());
     const positions = positionsAfter(records);
     const outcome = await producer.commit({

@@ -15,6 +15,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   'prom-client': /^infrastructure\/core\//,
   commander: /^commands\//,
   cockatiel: /^infrastructure\/common\/server-calls\.ts$/,
+  '@confluentinc/kafka-javascript': /^infrastructure\/event-log\/kafka\//,
   ioredis: /^infrastructure\/cache\/redis\//,
   pg: /^infrastructure\/relational\/postgres\//,
   '@aws-sdk/client-dynamodb': /^infrastructure\/portfolios\/dynamodb\//,

@@ -1,6 +1,6 @@
 /** A producer whose every record is accounted for: written at an offset, or failed. */
 import type { HeldClient } from './held-client.ts';
-import { CODE } from './kafka-failures.ts';
+import { CODE, codeOfEvent } from './kafka-failures.ts';
 import type { KafkaFailure, NativeProducer } from './kafka-library.ts';
 
 export interface PlacedRecord {
@@ -39,7 +39,7 @@ export class DeliveringProducer {
 
   #listen(native: NativeProducer): void {
     native.on('event.error', (error) => {
-      if (error.code === CODE.fatal) this.fatal ??= error;
+      if (codeOfEvent(error) === CODE.fatal) this.fatal ??= error;
     });
     native.on('delivery-report', (error, report) => {
       if (!isTicket(report.opaque)) return;
@@ -76,7 +76,8 @@ export class DeliveringProducer {
         break;
       }
     }
-    if (shipment.waiting > 0) await promise;
+    // A client that goes before it has reported would never report.
+    if (shipment.waiting > 0) await this.client.hold(promise);
     if (refused !== null) throw refused;
     if (shipment.failure !== null) throw shipment.failure;
     return shipment.offsets;

@@ -12,7 +12,8 @@ import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeConsumer, NativeMessage } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, endReaderSettings } from './kafka-settings.ts';
 
-const LOOK_MS = 100;
+/** The client does not wake its user for an end; somebody waits for this one. */
+const LOOK_MS = 4;
 const RECORDS_PER_CALL = 2_000;
 
 export function logRecord(message: NativeMessage, prefix: string): LogRecord {

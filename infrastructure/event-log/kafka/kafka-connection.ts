@@ -11,7 +11,7 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { HeldClient } from './held-client.ts';
-import { CODE, classifyAppend, classifyRead, operatingError } from './kafka-failures.ts';
+import { CODE, classifyAppend, classifyRead, codeOf, codeOfEvent, operatingError } from './kafka-failures.ts';
 import {
   isKafkaFailure,
   type KafkaFailure,
@@ -32,6 +32,13 @@ const GRACE_MS = 1_000;
 /** Errors of a connection that say more than "no broker answers". */
 const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
 
+const LEADER_MOVED = new Set<number>([
+  CODE.leaderNotAvailable,
+  CODE.notLeader,
+  CODE.fencedLeaderEpoch,
+  CODE.unknownLeaderEpoch,
+]);
+
 export interface KafkaConnectionOptions {
   readonly library: KafkaLibrary;
   readonly address: ServerAddress;
@@ -51,9 +58,9 @@ export class KafkaConnection {
   readonly logger: Logger;
   /** Begins sentences. */
   readonly name: string;
-  readonly admin: NativeAdmin;
   readonly #address: ServerAddress;
   readonly #calls: ServerCalls;
+  #admin: HeldClient<NativeAdmin>;
 
   constructor(options: KafkaConnectionOptions) {
     const { library, address, runtime, logger, metrics } = options;
@@ -74,16 +81,51 @@ export class KafkaConnection {
       metrics,
       logger,
     });
-    this.admin = library.AdminClient.create(this.#settings('admin', {}));
+    this.#admin = this.#openAdmin();
   }
 
   #settings(role: string, settings: Settings): Settings {
     return { ...connectionSettings(this.#address, `tradehall-${role}`), ...settings };
   }
 
+  #openAdmin(): HeldClient<NativeAdmin> {
+    const native = this.library.AdminClient.create(this.#settings('admin', {}));
+    return new HeldClient(native, (admin, done) => {
+      admin.disconnect();
+      done();
+    });
+  }
+
   /** A call that changes nothing, or may be made again. */
   read<Value>(what: string, task: () => Promise<Value>): Promise<Value> {
-    return this.#calls.call(what, task, { repeatable: true });
+    return this.#calls.call(what, () => this.#withFreshLeaders(task), { repeatable: true });
+  }
+
+  /** Of the administrative client, within `read`. */
+  ask<Value>(
+    start: (
+      admin: NativeAdmin,
+      callback: (error: KafkaFailure | null | undefined, value: Value) => void,
+    ) => unknown,
+  ): Promise<Value> {
+    return this.#admin.call(start);
+  }
+
+  /** That client asks who leads a partition once and for all: after an election it is replaced. */
+  async #withFreshLeaders<Value>(task: () => Promise<Value>): Promise<Value> {
+    try {
+      return await task();
+    } catch (error) {
+      if (LEADER_MOVED.has(codeOf(error) ?? 0) && !this.#admin.isClosing) {
+        void this.#admin.close();
+        this.#admin = this.#openAdmin();
+      }
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#admin.close();
   }
 
   /** A call that is made once. */
@@ -137,9 +179,10 @@ export class KafkaConnection {
     const told = new Promise<never>((_resolve, reject) => {
       native.on('event.error', (error) => {
         // A wrong password does not get better by waiting.
-        if (TELLING.has(error.code)) {
-          telling ??= error;
-          reject(error);
+        const code = codeOfEvent(error);
+        if (TELLING.has(code)) {
+          telling ??= { code, message: error.message };
+          reject(telling);
         }
         this.logger.debug({ code: error.code, error: error.message }, 'a Kafka client reports an error');
       });
@@ -172,7 +215,7 @@ function explainConnect(error: unknown): ServerFailure | null {
     };
   }
   if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
-    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms: is it running, is the port right, and does it want ?tls=true?`;
+    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms; look whether it runs, at host and port, and whether it wants TLS (?tls=true) or another user`;
     return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
   }
   return classifyRead(error);

@@ -9,65 +9,33 @@
  */
 import assert from 'node:assert/strict';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { Consumer, ConsumerSpec, LogRecord, Polled, Position, TopicPartition } from '../event-log.ts';
+import type { Consumer, LogRecord, Polled, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
+import type { ConsumerHooks, Fetch, KafkaConsumerParts, Rebalance } from './consumer-parts.ts';
 import { logRecord } from './end-reader.ts';
 import type { HeldClient } from './held-client.ts';
-import type { KafkaConnection } from './kafka-connection.ts';
-import { CODE, codeOf } from './kafka-failures.ts';
+import { CODE, codeOf, codeOfEvent } from './kafka-failures.ts';
 import {
   isKafkaFailure,
   type KafkaFailure,
   type NativeConsumer,
-  type NativeGroup,
   type NativeMessage,
   type NativePartition,
-  type NativePosition,
-  promised,
-  type Settings,
 } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
-import type { LogEnds } from './log-ends.ts';
-import type { TopicCatalogue } from './topic-catalogue.ts';
+import { beyondEnd } from './log-ends.ts';
+import { committedPositions, startPositions } from './start-positions.ts';
 
 /** How often a waiting poll looks by itself: for the client, being asked is being alive. */
 const LOOK_MS = 1_000;
 const JOIN_LOOK_MS = 100;
-
-export interface KafkaConsumerParts {
-  readonly connection: KafkaConnection;
-  readonly catalogue: TopicCatalogue;
-  readonly ends: LogEnds;
-  readonly prefix: string;
-  readonly spec: ConsumerSpec;
-  readonly settings: Settings;
-  onClosed(consumer: KafkaConsumer): void;
-  /** The broker does not know the group protocol that was tried. */
-  onUnsupported(): void;
-}
-
-interface Rebalance {
-  readonly kind: 'assign' | 'revoke';
-  readonly places: readonly TopicPartition[];
-  readonly lost: boolean;
-}
-
-interface ConsumerHooks {
-  onData: () => void;
-  onRebalance: (event: KafkaFailure, places: readonly NativePartition[]) => void;
-}
-
-interface Fetch {
-  offset: number;
-  paused: boolean;
-  /** Whether the client fetches it already; a seek is then the client's. */
-  begun: boolean;
-}
+/** A member that was given nothing for so long reports that it has nothing. */
+const JOIN_PATIENCE_MS = 3_000;
 
 export class KafkaConsumer implements Consumer {
   readonly #parts: KafkaConsumerParts;
   readonly #client: HeldClient<NativeConsumer>;
-  readonly #clientId: string;
+  readonly #askedSinceMs: number;
   readonly #fetches = new Map<string, Fetch & TopicPartition>();
   readonly #rebalances: Rebalance[] = [];
   #leaving: readonly TopicPartition[] = [];
@@ -83,20 +51,16 @@ export class KafkaConsumer implements Consumer {
   #signalled = false;
   #wake: (() => void) | null = null;
 
-  private constructor(
-    parts: KafkaConsumerParts,
-    client: HeldClient<NativeConsumer>,
-    clientId: string,
-    hooks: ConsumerHooks,
-  ) {
+  private constructor(parts: KafkaConsumerParts, client: HeldClient<NativeConsumer>, hooks: ConsumerHooks) {
     hooks.onData = () => this.#signal();
     hooks.onRebalance = (event, places) => this.#onRebalance(event, places);
     this.#parts = parts;
     this.#client = client;
-    this.#clientId = clientId;
+    this.#askedSinceMs = parts.connection.runtime.clock.monotonicMs();
     client.now((native) =>
       native.on('event.error', (error) => {
-        if (error.code !== CODE.fatal && error.code !== CODE.unsupportedVersion) return;
+        const code = codeOfEvent(error);
+        if (code !== CODE.fatal && code !== CODE.unsupportedFeature) return;
         this.#failure ??= error;
         this.#signal();
       }),
@@ -106,20 +70,20 @@ export class KafkaConsumer implements Consumer {
   static async open(parts: KafkaConsumerParts): Promise<KafkaConsumer> {
     const { connection, spec } = parts;
     for (const topic of spec.topics) parts.catalogue.count(topic);
-    const clientId = `tradehall-${connection.runtime.ids.uuid()}`;
     // The client calls these only when it is asked for records, which a consumer does that exists.
     const hooks: ConsumerHooks = { onData: () => {}, onRebalance: () => {} };
     const client = await connection.consumer('consumer', {
       ...parts.settings,
-      'client.id': clientId,
       queue_non_empty_cb: () => hooks.onData(),
       rebalance_cb: (event: KafkaFailure, places: readonly NativePartition[]) =>
         hooks.onRebalance(event, places),
     });
-    const consumer = new KafkaConsumer(parts, client, clientId, hooks);
+    const consumer = new KafkaConsumer(parts, client, hooks);
     try {
-      if (spec.group === null) await consumer.#takeAll();
-      else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
+      if (spec.group === null) {
+        const places = spec.topics.flatMap((topic) => parts.catalogue.places(topic));
+        consumer.#pendingAssignment = await startPositions(parts, places, new Map());
+      } else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
     } catch (error) {
       await consumer.close();
       throw connection.failed(error);
@@ -138,7 +102,7 @@ export class KafkaConsumer implements Consumer {
       partition,
     }));
     if (this.#closed !== null) {
-      this.#letGo(native);
+      this.#answer(() => this.#client.whileClosing((client) => client.incrementalUnassign(native)));
       return;
     }
     const kind = event.code === CODE.assignPartitions ? 'assign' : 'revoke';
@@ -148,9 +112,9 @@ export class KafkaConsumer implements Consumer {
   }
 
   /** The client may wait for this while it leaves its group, or be past it. */
-  #letGo(places: readonly NativePartition[]): void {
+  #answer(task: () => void): void {
     try {
-      this.#client.whileClosing((native) => native.incrementalUnassign(places));
+      task();
     } catch (error) {
       if (!isKafkaFailure(error)) throw error;
       this.#parts.connection.logger.debug(
@@ -160,12 +124,6 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  async #takeAll(): Promise<void> {
-    const { catalogue, spec } = this.#parts;
-    const places = spec.topics.flatMap((topic) => catalogue.places(topic));
-    this.#pendingAssignment = await this.#startPositions(places, new Map());
-  }
-
   async poll(options: { readonly maxRecords: number; readonly signal: AbortSignal }): Promise<Polled> {
     assert(!this.#polling, 'one poll at a time');
     assert(options.maxRecords > 0, 'a poll asks for at least one record');
@@ -173,7 +131,7 @@ export class KafkaConsumer implements Consumer {
     const onAbort = () => this.#signal();
     options.signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await this.#poll(options);
+      return await this.#poll(options.maxRecords, options.signal);
     } catch (error) {
       throw this.#parts.connection.failed(error);
     } finally {
@@ -182,13 +140,7 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  async #poll({
-    maxRecords,
-    signal,
-  }: {
-    readonly maxRecords: number;
-    readonly signal: AbortSignal;
-  }): Promise<Polled> {
+  async #poll(maxRecords: number, signal: AbortSignal): Promise<Polled> {
     this.#giveUp();
     for (;;) {
       if (this.#closed !== null || signal.aborted) return { kind: 'ended' };
@@ -213,7 +165,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   #fail(failure: KafkaFailure): never {
-    if (this.#parts.spec.group !== null && failure.code !== CODE.fatal) this.#parts.onUnsupported();
+    if (this.#parts.spec.group !== null && codeOfEvent(failure) !== CODE.fatal) this.#parts.onUnsupported();
     throw this.#parts.connection.unavailable(`ended this consumer (${failure.message})`);
   }
 
@@ -238,13 +190,11 @@ export class KafkaConsumer implements Consumer {
       this.#pendingAssignment = null;
       return this.#assigned(partitions);
     }
-    const rebalance = this.#rebalances.shift();
+    // It stays until it is answered, since a client that closes waits for that.
+    const [rebalance] = this.#rebalances;
     if (rebalance === undefined) {
       if (this.#reportedAssignment || group === null) return null;
-      // Asking the client is what makes it join.
-      await this.#consume(1);
-      if (this.#rebalances.length > 0 || !(await this.#waitsForOthers(group))) return null;
-      return this.#rebalances.length > 0 ? null : this.#assigned([]);
+      return (await this.#waitsForOthers()) ? this.#assigned([]) : null;
     }
     if (rebalance.kind === 'revoke') {
       for (const place of rebalance.places) {
@@ -253,16 +203,20 @@ export class KafkaConsumer implements Consumer {
         this.#gone.add(key);
         this.#seeks.delete(key);
       }
+      this.#rebalances.shift();
       this.#leaving = rebalance.places;
       return { kind: 'revoked', partitions: rebalance.places, lost: rebalance.lost };
     }
     if (rebalance.places.length === 0) {
+      this.#rebalances.shift();
       this.#client.now((native) => native.incrementalAssign([]));
       return this.#reportedAssignment ? null : this.#assigned([]);
     }
-    return this.#assigned(
-      await this.#startPositions(rebalance.places, await this.#committed(rebalance.places)),
-    );
+    const committed = await committedPositions(this.#parts, this.#client, rebalance.places);
+    const positions = await startPositions(this.#parts, rebalance.places, committed);
+    if (this.#isOver()) return null;
+    this.#rebalances.shift();
+    return this.#assigned(positions);
   }
 
   #assigned(partitions: readonly Position[]): Polled {
@@ -275,67 +229,18 @@ export class KafkaConsumer implements Consumer {
     return { kind: 'assigned', partitions };
   }
 
-  async #committed(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
-    const found = await this.#parts.connection.read('committed', () =>
-      this.#client.call<readonly NativePosition[]>((native, callback) =>
-        native.committed(this.#placesOnBroker(places), CALL_TIMEOUT_MS, callback),
-      ),
-    );
-    const positions = new Map<string, number>();
-    for (const { topic, partition, offset } of found) {
-      if (typeof offset === 'number' && offset >= 0)
-        positions.set(chainKey(topic.slice(this.#parts.prefix.length), partition), offset);
-    }
-    return positions;
-  }
-
-  async #startPositions(
-    places: readonly TopicPartition[],
-    committed: ReadonlyMap<string, number>,
-  ): Promise<readonly Position[]> {
-    const { ends, spec, connection } = this.#parts;
-    const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
-    const given = typeof spec.start === 'string' ? [] : spec.start;
-    assert(given.length === 0 || spec.group === null, 'a list of positions is for readers without a group');
-    return places.map(({ topic, partition }) => {
-      const key = chainKey(topic, partition);
-      const first = firsts.get(key) ?? 0;
-      const wanted =
-        committed.get(key) ??
-        given.find((position) => position.topic === topic && position.partition === partition)?.offset;
-      if (wanted === undefined)
-        return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
-      if (wanted >= first) return { topic, partition, offset: wanted };
-      connection.logger.warn(
-        { group: spec.group, topic, partition, position: wanted, firstOffset: first },
-        'retention has removed records that this consumer had not read; it continues at the first one left',
-      );
-      return { topic, partition, offset: first };
-    });
-  }
-
   /**
-   * Whether this is a member with nothing to take now. The newer protocol says nothing to a member whose partitions
-   * are all in other hands; the classic one does.
+   * Whether this is a member with nothing to take now. The newer protocol says nothing to one whose partitions are all in
+   * other hands; what it is given later is told then. (Asking the broker who the members are ends the process: the
+   * binding cannot read the answer of a group without an assignor.)
    */
-  async #waitsForOthers(group: string): Promise<boolean> {
-    const { connection, prefix } = this.#parts;
-    const described = await connection.read('describe_group', () =>
-      promised<{ readonly groups: readonly NativeGroup[] }>((callback) =>
-        connection.admin.describeGroups([prefix + group], { timeout: CALL_TIMEOUT_MS }, callback),
-      ),
-    );
-    const members = described.groups.flatMap((each) => each.members);
-    const own = members.find(({ clientId }) => clientId === this.#clientId);
-    const target = own?.targetAssignment?.topicPartitions;
-    if (target === undefined) return false;
-    const taken = new Set(
-      members
-        .filter((member) => member !== own)
-        .flatMap(({ assignment }) => assignment.topicPartitions)
-        .map(({ topic, partition }) => chainKey(topic, partition)),
-    );
-    return target.every(({ topic, partition }) => taken.has(chainKey(topic, partition)));
+  async #waitsForOthers(): Promise<boolean> {
+    const { connection } = this.#parts;
+    if (connection.runtime.clock.monotonicMs() - this.#askedSinceMs < JOIN_PATIENCE_MS) return false;
+    const places = this.#parts.spec.topics.flatMap((topic) => this.#parts.catalogue.places(topic));
+    // The group's coordinator answers, so it has heard of this member.
+    await committedPositions(this.#parts, this.#client, places.slice(0, 1));
+    return this.#rebalances.length === 0;
   }
 
   /** Fetching begins where it was told, or where a seek has put it since. */
@@ -468,22 +373,28 @@ export class KafkaConsumer implements Consumer {
 
   async #close(): Promise<void> {
     this.#signal();
+    this.#acknowledgeAll();
     this.#fetches.clear();
-    this.#parts.onClosed(this);
+    this.#parts.onClosed();
     await this.#client.close();
   }
-}
 
-export function beyondEnd({
-  position: { topic, partition, offset },
-  end,
-}: {
-  readonly position: Position;
-  readonly end: number;
-}): OperatingError {
-  return new OperatingError(
-    'LOG_POSITION_BEYOND_END',
-    `Position ${offset} of ${topic}/${partition} is past the end, ${end}.`,
-    { retry: 'never' },
-  );
+  /** The client waits for an answer to every rebalance that it told of, for ever, before it disconnects. */
+  #acknowledgeAll(): void {
+    const unbegun = [...this.#fetches.values()].filter(({ begun }) => !begun);
+    if (this.#parts.spec.group === null) return;
+    this.#answer(() => this.#giveUp());
+    if (unbegun.length > 0)
+      this.#answer(() =>
+        this.#client.now((native) => native.incrementalAssign(this.#placesOnBroker(unbegun))),
+      );
+    for (const { kind, places } of this.#rebalances.splice(0)) {
+      const onBroker = this.#placesOnBroker(places);
+      this.#answer(() =>
+        this.#client.now((native) =>
+          kind === 'assign' ? native.incrementalAssign(onBroker) : native.incrementalUnassign(onBroker),
+        ),
+      );
+    }
+  }
 }

@@ -21,7 +21,6 @@ import type {
 } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
-import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
@@ -31,13 +30,7 @@ import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import { closedError } from './kafka-failures.ts';
-import {
-  type KafkaFailure,
-  loadKafkaLibrary,
-  type NativeConsumer,
-  type NativePosition,
-  promised,
-} from './kafka-library.ts';
+import { loadKafkaLibrary, type NativeConsumer, type NativePosition } from './kafka-library.ts';
 import {
   appendingSettings,
   CALL_TIMEOUT_MS,
@@ -48,6 +41,7 @@ import {
 } from './kafka-settings.ts';
 import { KafkaTransactions } from './kafka-transactions.ts';
 import { LogEnds } from './log-ends.ts';
+import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
@@ -86,6 +80,7 @@ export class KafkaEventLog implements EventLog {
   readonly #stopResting: () => void;
   readonly #heads: LogHeads;
   readonly #sealer: LogSealer;
+  readonly #expiry: LogExpiry;
   #protocol: GroupProtocol;
   #closing: Promise<void> | null = null;
 
@@ -131,7 +126,14 @@ export class KafkaEventLog implements EventLog {
       logger: options.logger,
       metrics: options.metrics,
       openTransactions: () => this.#openTransactions(SEALER),
-      deleteBefore: (positions) => this.#deleteBefore(positions),
+      deleteBefore: (positions) => deleteBefore(connection, prefix, positions),
+    });
+    this.#expiry = new LogExpiry({
+      connection,
+      catalogue,
+      ends: this.#ends,
+      prefix,
+      sealer: this.#sealer,
     });
     this.#stopResting = runtime.timers.every(REST_MS, () => this.#readers.rest());
   }
@@ -147,7 +149,7 @@ export class KafkaEventLog implements EventLog {
       const producer = new DeliveringProducer(client);
       return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
     } catch (error) {
-      connection.admin.disconnect();
+      await connection.close();
       throw error;
     }
   }
@@ -214,7 +216,8 @@ export class KafkaEventLog implements EventLog {
   async #openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     const { handOverMs = 60_000 } = this.#options;
     const protocol = this.#protocol;
-    const consumer = await KafkaConsumer.open({
+    let opened: KafkaConsumer | null = null;
+    opened = await KafkaConsumer.open({
       connection: this.#connection,
       catalogue: this.#catalogue,
       ends: this.#ends,
@@ -224,7 +227,9 @@ export class KafkaEventLog implements EventLog {
         spec.group === null
           ? followerSettings()
           : memberSettings(this.#prefix + spec.group, protocol, handOverMs),
-      onClosed: (closed) => this.#consumers.delete(closed),
+      onClosed: () => {
+        if (opened !== null) this.#consumers.delete(opened);
+      },
       onUnsupported: () => {
         if (this.#protocol === 'classic') return;
         this.#options.logger.info(
@@ -234,8 +239,8 @@ export class KafkaEventLog implements EventLog {
         this.#protocol = 'classic';
       },
     });
-    this.#consumers.add(consumer);
-    return consumer;
+    this.#consumers.add(opened);
+    return opened;
   }
 
   async read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {
@@ -268,9 +273,8 @@ export class KafkaEventLog implements EventLog {
 
   async groups(): Promise<readonly string[]> {
     this.#assertOpen();
-    const { admin } = this.#connection;
     const listed = await this.#connection.read('list_groups', () =>
-      promised<{ readonly groups: readonly { readonly groupId: string }[] }>((callback) =>
+      this.#connection.ask<{ readonly groups: readonly { readonly groupId: string }[] }>((admin, callback) =>
         admin.listGroups({ timeout: CALL_TIMEOUT_MS }, callback),
       ),
     );
@@ -286,8 +290,8 @@ export class KafkaEventLog implements EventLog {
     this.#assertOpen();
     const groupId = this.#prefix + group;
     const results = await this.#connection.read('committed_positions', () =>
-      promised<readonly { readonly partitions: readonly NativePosition[] }[]>((callback) =>
-        this.#connection.admin.listConsumerGroupOffsets(
+      this.#connection.ask<readonly { readonly partitions: readonly NativePosition[] }[]>((admin, callback) =>
+        admin.listConsumerGroupOffsets(
           [{ groupId }],
           { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
           callback,
@@ -310,42 +314,7 @@ export class KafkaEventLog implements EventLog {
    */
   async expire(nowMs: number): Promise<number> {
     this.#assertOpen();
-    let removed = 0;
-    for (const { name, cleanup, sealed } of this.#catalogue.specs()) {
-      if (cleanup.kind !== 'retain' || cleanup.retentionMs === 'forever') continue;
-      const extents = (await this.extents(name)).filter((extent) => extent.nextOffset > extent.firstOffset);
-      if (extents.length === 0) continue;
-      const kept = await this.#ends.firstSince(extents, nowMs - cleanup.retentionMs);
-      for (const { topic, partition, firstOffset, nextOffset } of extents) {
-        const since = kept.get(chainKey(topic, partition)) ?? 0;
-        const before = since < 0 ? nextOffset : since;
-        if (before <= firstOffset) continue;
-        if (sealed) {
-          removed += await this.#sealer.expire({ topic, partition }, firstOffset, before);
-        } else {
-          await this.#deleteBefore([{ topic, partition, offset: before }]);
-          removed += before - firstOffset;
-        }
-      }
-    }
-    return removed;
-  }
-
-  async #deleteBefore(positions: readonly Position[]): Promise<void> {
-    await this.#connection.read('delete_records', async () => {
-      const results = await promised<readonly { readonly error?: KafkaFailure }[]>((callback) =>
-        this.#connection.admin.deleteRecords(
-          positions.map(({ topic, partition, offset }) => ({
-            topic: this.#prefix + topic,
-            partition,
-            offset,
-          })),
-          { timeout: CALL_TIMEOUT_MS },
-          callback,
-        ),
-      );
-      for (const { error } of results) if (error) throw error;
-    });
+    return await this.#expiry.run(nowMs);
   }
 
   /** Waits until what is there now is sealed by this process; false when it is not within `patienceMs`. */
@@ -386,7 +355,7 @@ export class KafkaEventLog implements EventLog {
       const client = await name.catch(() => null);
       await client?.close();
     }
-    this.#connection.admin.disconnect();
+    await this.#connection.close();
     this.#heads.close();
   }
 }

@@ -27,6 +27,10 @@ export const CODE = {
   allBrokersDown: -187,
   offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeader: 6,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
   messageTooLarge: 10,
   illegalGeneration: 22,
   unknownMember: 25,
@@ -68,6 +72,22 @@ const FENCED = new Set<number>([CODE.fenced, CODE.invalidProducerEpoch, CODE.pro
 
 export function codeOf(error: unknown): number | null {
   return isKafkaFailure(error) ? error.code : null;
+}
+
+/** Errors that a client reports by itself come without their codes: only with librdkafka's text, in lower case. */
+const EVENTS: Readonly<Record<string, number>> = {
+  'fatal error': CODE.fatal,
+  'authentication failure': CODE.authentication,
+  'sasl authentication failed': CODE.saslFailed,
+  'ssl error': CODE.ssl,
+  'host resolution failure': CODE.resolve,
+  'required feature not supported by broker': CODE.unsupportedFeature,
+  'unsupported version': CODE.unsupportedFeature,
+};
+
+/** 0 where the text is not known. */
+export function codeOfEvent({ code, message }: KafkaFailure): number {
+  return code === -1 ? (EVENTS[message] ?? 0) : code;
 }
 
 /** Another producer was opened under the same transactional id, or the broker gave up on this one. */

@@ -39,15 +39,6 @@ export interface NativeMetadata {
   }[];
 }
 
-export interface NativeGroup {
-  readonly members: readonly {
-    readonly clientId: string;
-    /** What it has; the other, of the newer protocol only, what it is to have. */
-    readonly assignment: { readonly topicPartitions: readonly NativePartition[] };
-    readonly targetAssignment?: { readonly topicPartitions: readonly NativePartition[] };
-  }[];
-}
-
 export type Settings = Readonly<Record<string, unknown>>;
 type Failed = KafkaFailure | null | undefined;
 type Done = (error: Failed) => void;
@@ -129,11 +120,6 @@ export interface NativeAdmin {
   listGroups(
     options: { readonly timeout: number },
     callback: (error: Failed, result: { readonly groups: readonly { readonly groupId: string }[] }) => void,
-  ): void;
-  describeGroups(
-    groups: readonly string[],
-    options: { readonly timeout: number },
-    callback: (error: Failed, result: { readonly groups: readonly NativeGroup[] }) => void,
   ): void;
   listConsumerGroupOffsets(
     groups: readonly { readonly groupId: string }[],

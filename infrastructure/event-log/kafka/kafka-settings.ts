@@ -123,6 +123,7 @@ export function endReaderSettings(): Settings {
     'enable.partition.eof': true,
     'auto.offset.reset': 'error',
     'fetch.wait.max.ms': 5,
+    'fetch.error.backoff.ms': 5,
   };
 }
 

@@ -15,11 +15,10 @@ import type { CommitOutcome, NewRecord, Position, Transaction, TransactionalProd
 import { DeliveringProducer, type PlacedRecord } from './delivering-producer.ts';
 import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { beyondEnd } from './kafka-consumer.ts';
 import { closedError, isFenced } from './kafka-failures.ts';
 import { isKafkaFailure, type KafkaFailure, type NativeConsumer } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactionalSettings } from './kafka-settings.ts';
-import type { LogEnds } from './log-ends.ts';
+import { beyondEnd, type LogEnds } from './log-ends.ts';
 
 export interface TransactionsParts {
   readonly connection: KafkaConnection;

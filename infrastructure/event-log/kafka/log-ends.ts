@@ -5,10 +5,11 @@
  *   offset  7        8        9        10
  *           record   record   marker        the broker's end is 10, ours 9
  */
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { PartitionExtent, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { type KafkaFailure, promised } from './kafka-library.ts';
+import type { KafkaFailure } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { ReaderPool } from './reader-pool.ts';
 
@@ -49,8 +50,8 @@ export class LogEnds {
 
   async #offsets(places: readonly TopicPartition[], spec: unknown): Promise<ReadonlyMap<string, number>> {
     const found = await this.#connection.read('list_offsets', async () => {
-      const result = await promised<readonly OffsetFound[]>((callback) =>
-        this.#connection.admin.listOffsets(
+      const result = await this.#connection.ask<readonly OffsetFound[]>((admin, callback) =>
+        admin.listOffsets(
           places.map(({ topic, partition }) => ({ topic: this.#prefix + topic, partition, offset: spec })),
           { timeout: CALL_TIMEOUT_MS, isolationLevel: READ_COMMITTED },
           callback,
@@ -139,4 +140,18 @@ export class LogEnds {
     }
     return null;
   }
+}
+
+export function beyondEnd({
+  position: { topic, partition, offset },
+  end,
+}: {
+  readonly position: Position;
+  readonly end: number;
+}): OperatingError {
+  return new OperatingError(
+    'LOG_POSITION_BEYOND_END',
+    `Position ${offset} of ${topic}/${partition} is past the end, ${end}.`,
+    { retry: 'never' },
+  );
 }

@@ -22,6 +22,7 @@ import { type ChainEntry, chainKey, decodeChainEntry, encodeChainEntry } from '.
 import type { LogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
+import { assertReached, damaged } from './heads-check.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
 import { SealChains } from './seal-chains.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
@@ -204,7 +205,7 @@ export class LogSealer {
     const { heads, log } = this.#parts;
     const noted = heads.all();
     const chains = new SealChains(noted);
-    await this.#assertReached(noted);
+    await assertReached(this.#parts, noted);
     let offset = noted.find(({ topic }) => topic === SEALS.topic)?.nextOffset ?? 0;
     const expired: Position[] = [];
     for (;;) {
@@ -228,22 +229,6 @@ export class LogSealer {
     // The one that wrote these may have ended before the broker was told.
     if (expired.length > 0) await this.#parts.deleteBefore(lastOfEach(expired));
     return chains;
-  }
-
-  async #assertReached(noted: readonly LogHead[]): Promise<void> {
-    const { catalogue, log, headsFolder } = this.#parts;
-    const known = new Set(catalogue.names());
-    for (const topic of new Set(noted.map((head) => head.topic))) {
-      const extents = known.has(topic) ? await log.extents(topic) : [];
-      for (const head of noted.filter((each) => each.topic === topic)) {
-        const end = extents.find(({ partition }) => partition === head.partition)?.nextOffset ?? 0;
-        if (head.nextOffset <= end) continue;
-        throw damaged(
-          `${topic}/${head.partition} ends at ${end}, but the heads in ${headsFolder} say ${head.nextOffset}: ` +
-            'records are gone, or this is another cluster than before',
-        );
-      }
-    }
   }
 
   #note(chains: SealChains, written: readonly Uint8Array[], sealsNext: number): void {
@@ -393,14 +378,4 @@ function lastOfEach(positions: readonly Position[]): readonly Position[] {
       positions.map((position) => [chainKey(position.topic, position.partition), position]),
     ).values(),
   ];
-}
-
-function damaged(what: string): OperatingError {
-  return new OperatingError(
-    'LOG_DAMAGED',
-    `The event log cannot be sealed: ${what}. \`tradehall verify\` says more.`,
-    {
-      retry: 'never',
-    },
-  );
 }

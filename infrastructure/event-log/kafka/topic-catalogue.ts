@@ -12,7 +12,7 @@ import { partitionOfKey } from '../partitioner.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
-import { type NativeMetadata, promised } from './kafka-library.ts';
+import type { NativeMetadata } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
 const MAX_KEY_BYTES = 1_024;
@@ -152,8 +152,8 @@ export class TopicCatalogue {
     };
     await this.#connection.read('create_topic', async () => {
       try {
-        await promised<unknown>((callback) =>
-          this.#connection.admin.createTopic(topic, CALL_TIMEOUT_MS, (error) => callback(error, null)),
+        await this.#connection.ask<unknown>((admin, callback) =>
+          admin.createTopic(topic, CALL_TIMEOUT_MS, (error) => callback(error, null)),
         );
       } catch (error) {
         // Another process of ours starts at the same time; a count that differs shows at the next start.

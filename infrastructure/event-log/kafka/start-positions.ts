@@ -1,0 +1,66 @@
+/** Where a consumer begins in the partitions it is given. */
+import assert from 'node:assert/strict';
+import type { ConsumerSpec, Position, TopicPartition } from '../event-log.ts';
+import { chainKey } from '../seal.ts';
+import type { HeldClient } from './held-client.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import type { NativeConsumer, NativePosition } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import type { LogEnds } from './log-ends.ts';
+import type { TopicCatalogue } from './topic-catalogue.ts';
+
+export interface ReadingParts {
+  readonly connection: KafkaConnection;
+  readonly catalogue: TopicCatalogue;
+  readonly ends: LogEnds;
+  readonly prefix: string;
+  readonly spec: ConsumerSpec;
+}
+
+/** By `topic:partition`; missing where the group has none. */
+export async function committedPositions(
+  { connection, prefix }: ReadingParts,
+  client: HeldClient<NativeConsumer>,
+  places: readonly TopicPartition[],
+): Promise<ReadonlyMap<string, number>> {
+  const found = await connection.read('committed', () =>
+    client.call<readonly NativePosition[]>((native, callback) =>
+      native.committed(
+        places.map(({ topic, partition }) => ({ topic: prefix + topic, partition })),
+        CALL_TIMEOUT_MS,
+        callback,
+      ),
+    ),
+  );
+  const positions = new Map<string, number>();
+  for (const { topic, partition, offset } of found) {
+    if (typeof offset === 'number' && offset >= 0)
+      positions.set(chainKey(topic.slice(prefix.length), partition), offset);
+  }
+  return positions;
+}
+
+export async function startPositions(
+  { ends, spec, connection }: ReadingParts,
+  places: readonly TopicPartition[],
+  committed: ReadonlyMap<string, number>,
+): Promise<readonly Position[]> {
+  const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
+  const given = typeof spec.start === 'string' ? [] : spec.start;
+  assert(given.length === 0 || spec.group === null, 'a list of positions is for readers without a group');
+  return places.map(({ topic, partition }) => {
+    const key = chainKey(topic, partition);
+    const first = firsts.get(key) ?? 0;
+    const wanted =
+      committed.get(key) ??
+      given.find((position) => position.topic === topic && position.partition === partition)?.offset;
+    if (wanted === undefined)
+      return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
+    if (wanted >= first) return { topic, partition, offset: wanted };
+    connection.logger.warn(
+      { group: spec.group, topic, partition, position: wanted, firstOffset: first },
+      'retention has removed records that this consumer had not read; it continues at the first one left',
+    );
+    return { topic, partition, offset: first };
+  });
+}
