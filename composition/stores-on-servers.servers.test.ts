@@ -118,11 +118,11 @@ test('a hall moves to servers and back, and nothing is lost or counted twice', a
     bought += 2;
     await showsTrades(bought);
     await stop(hall);
-    const verdict = await verifyDataFolder(data, configOf(flags), () => {});
+    const verdict = await verifyDataFolder(data, { log: null, stores: configOf(flags) }, () => {});
     assert.deepEqual(verdict.findings, []);
   }
   await assert.rejects(
-    verifyDataFolder(data, configOf({}), () => {}),
+    verifyDataFolder(data, { log: null, stores: configOf({}) }, () => {}),
     { code: 'STORE_ELSEWHERE' },
   );
 });

@@ -1,7 +1,7 @@
 /** Tradehall as many processes on real servers: started, killed, started again on the same port, stopped. */
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/dev-servers/free-port.ts';
 import { type RunningProgram, runWith, startIn } from '../e2e/program.ts';
 import { startServer } from '../support/servers.ts';
 import { GATEWAYS, LAYOUT, REACHED } from './layout.ts';
@@ -48,17 +48,6 @@ export interface Cluster {
   /** SIGTERM to all; the exit codes that are not 0, with what was said. */
   stop(): Promise<readonly string[]>;
   killAll(): Promise<void>;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject()));
-    });
-  });
 }
 
 /** Every server, the portfolio table, then every process; the gateways last. */

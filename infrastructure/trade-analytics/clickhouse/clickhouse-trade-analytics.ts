@@ -3,7 +3,7 @@
  *
  * Repeats: the table is a ReplacingMergeTree whose order ends with the event id, read with FINAL. A write carries a
  * token made of its event ids besides, so that repeating it after an answer was lost usually adds nothing at all. No
- * sum is kept by a materialised view: it would count what comes twice under two tokens twice (decision 0015).
+ * sum is kept by a materialised view: it would count what comes twice under two tokens twice (decision 18).
  *
  * Exact: amounts are decimals of nine places, sums are 38 digits and sums of products 76; they travel as text.
  */
