@@ -5,8 +5,9 @@
  * Two minutes; CLUSTER_MINUTES=30 for the long run (`npm run test:cluster`). CLUSTER_SEED repeats what was drawn.
  */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { type Api, connect, connectOperator, listMember, member, textMember } from '../e2e/api.ts';
 import { foldTrades, portfolioOf, tradesOf } from '../e2e/books.ts';
 import { eventually } from '../e2e/eventually.ts';
@@ -35,16 +36,17 @@ const ORDERS_AT_A_TIME = 60;
 const TERMINAL = new Set(['FILLED', 'CANCELED', 'EXPIRED', 'REPLACED', 'REJECTED', 'DENIED']);
 const CAUGHT_UP_MS = 120_000;
 
+const REPOSITORY = join(import.meta.dirname, '../..');
+const SHARED_BARS = join(REPOSITORY, '../shared/data/bars_1min_us24_2019.csv.gz');
+const OWN_BARS = join(REPOSITORY, 'tests/fixtures/bars_1min_us6_excerpt.csv');
+const BARS = existsSync(SHARED_BARS) ? SHARED_BARS : OWN_BARS;
+const REPLAY_SPEED = BARS === SHARED_BARS ? '240' : '30';
+
 const folder = temporaryFolder();
 const diary: Diary = { accepted: new Map(), statuses: new Map(), sent: 0 };
 const unavailable: number[] = [];
 let cluster: Cluster | null = null;
 let accounts: readonly Account[] = [];
-
-after(async () => {
-  await cluster?.killAll();
-  folder.remove();
-});
 
 function running(): Cluster {
   assert.ok(cluster !== null, 'the cluster is running');
@@ -81,141 +83,157 @@ async function lagOf(dataFolder: string): Promise<number> {
   }
 }
 
-test('fifteen processes start on six servers and open accounts', async () => {
-  cluster = await startCluster(folder.path);
-  const [gateway] = cluster.gateways;
-  assert.ok(gateway !== undefined);
-  accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
-});
-
-test(`for ${MINUTES} min of load a process is killed every ten seconds, and servers with them`, async () => {
-  const { processes, servers, gateways, killAndRestart } = running();
-  const random = seeded(SEED);
-  const draw = <Item>(items: readonly Item[]): Item => {
-    const item = items[Math.floor(random() * items.length)];
-    assert.ok(item !== undefined);
-    return item;
+describe('a cluster', () => {
+  const apis: Api[] = [];
+  const kept = (api: Api): Api => {
+    apis.push(api);
+    return api;
   };
-  const until = performance.now() + MINUTES * 60_000;
-  const api = balanced(gateways.map(({ url }) => connect(url, 8)));
-  let unknown: readonly Intent[] = [];
-  let round = 0;
-  const trade = async (): Promise<void> => {
-    while (performance.now() < until) {
-      round += 1;
-      const intents = planDay(accounts, ORDERS_AT_A_TIME, SEED * 1_000_000 + round);
-      unknown = await carryOutAll(api, [...unknown, ...intents], diary, AT_ONCE);
-    }
-  };
-  let kills = 0;
-  const wreck = async (): Promise<void> => {
-    for (let next = performance.now() + KILL_EVERY_MS; next < until; next += KILL_EVERY_MS) {
-      await eventually(
-        'it is time for the next kill',
-        async () => (performance.now() >= next ? true : null),
-        3 * KILL_EVERY_MS,
-      );
-      kills += 1;
-      const works = [killAndRestart(draw(processes))];
-      if (kills % KILLS_PER_SERVER === 0) {
-        const server = draw(servers);
-        works.push(server.kill().then(() => server.startAgain()));
-      }
-      await Promise.all(works);
-    }
-  };
-  await Promise.all([trade(), wreck()]);
-  await eventually(
-    'nothing is unknown any more',
-    async () => {
-      unknown = await carryOutAll(api, unknown, diary, AT_ONCE);
-      return unknown.length === 0 ? true : null;
-    },
-    CAUGHT_UP_MS,
-  );
-  await api.close();
-  console.log(
-    `${diary.sent} orders sent, ${diary.accepted.size} accepted, ${kills} kills, ${unavailable.length} answers of 500 and above`,
-  );
-  assert.ok(diary.accepted.size > 100);
-});
-
-test('every acknowledged order ends once', async () => {
-  const { gateways, processes, end } = running();
-  const ingestion = processes.find(({ target }) => target === 'market-ingestion');
-  assert.ok(ingestion !== undefined && gateways[0] !== undefined);
-  const { dataFolder, url } = gateways[0];
-  const api = connect(url);
-  const left = new Map(diary.accepted);
-  await eventually(
-    'every accepted order has ended',
-    async () => {
-      for (const { orderId, account } of left.values()) {
-        const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
-          credential: account.credential,
-        });
-        if (status >= 500) continue;
-        assert.equal(status, 200, `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`);
-        if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
-        else await cancel(api, account, orderId);
-      }
-      return left.size === 0 ? true : null;
-    },
-    CAUGHT_UP_MS,
-  );
-  await end(ingestion);
-  await eventually(
-    'every consumer has read everything',
-    async () => ((await lagOf(dataFolder)) === 0 ? true : null),
-    CAUGHT_UP_MS,
-  );
-  await api.close();
-});
-
-test('portfolios, history and analytics agree to the last digit', async () => {
-  const { gateways } = running();
-  assert.ok(gateways[1] !== undefined && accounts[0] !== undefined);
-  const api = connect(gateways[1].url);
-  const traded = new Map<string, bigint>();
-  for (const account of accounts) {
-    const trades = await eventually('the history shows what it holds', async () => {
-      const shown = await tradesOf(api, account);
-      const portfolio = await portfolioOf(api, account);
-      const folded = foldTrades(account, shown);
-      try {
-        assert.deepEqual(portfolio, folded, `portfolio of ${account.accountId}`);
-        return shown;
-      } catch (error) {
-        // A search index shows what it was given a second later.
-        if (performance.now() > 0 && error instanceof assert.AssertionError) return null;
-        throw error;
-      }
-    });
-    assert.equal(
-      new Set(trades.map(({ eventId }) => eventId)).size,
-      trades.length,
-      'no trade is listed twice',
-    );
-    for (const { symbol, quantity, price } of trades) {
-      if (price !== null) traded.set(symbol, (traded.get(symbol) ?? 0n) + quantity);
-    }
-  }
-  const { body } = await api.request('GET', '/v1/analytics/volume?timeWindow=7d', {
-    credential: accounts[0].credential,
+  after(async () => {
+    await Promise.all(apis.map((api) => api.close()));
+    await cluster?.killAll();
+    folder.remove();
   });
-  const volumes = listMember(body, 'data').map(
-    (row) => [textMember(row, 'symbol'), nano(textMember(row, 'volume'))] as const,
-  );
-  assert.deepEqual([...volumes].sort(), [...traded].sort());
-  await api.close();
-});
 
-test('all end in order, and the log on Kafka verifies: seals, sequences, books, replay', async () => {
-  const { stop, variables } = running();
-  assert.deepEqual(await stop(), []);
-  cluster = null;
-  const verdict = await runJsonWith(variables, 'verify', '--data', join(folder.path, 'verify'));
-  assert.deepEqual(member(verdict, 'findings'), []);
-  assert.equal(member(verdict, 'sound'), true);
-  assert.ok(Number(member(verdict, 'inputsReplayed')) >= diary.accepted.size);
+  test('fifteen processes start on six servers and open accounts', async () => {
+    cluster = await startCluster(folder.path, {
+      'market-ingestion': { TRADEHALL_FEED: `replay:${BARS}`, TRADEHALL_REPLAY_SPEED: REPLAY_SPEED },
+    });
+    const [gateway] = cluster.gateways;
+    assert.ok(gateway !== undefined);
+    accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
+  });
+
+  test(`for ${MINUTES} min of load a process is killed every ten seconds, and servers with them`, async () => {
+    const { processes, servers, gateways, killAndRestart } = running();
+    const random = seeded(SEED);
+    const draw = <Item>(items: readonly Item[]): Item => {
+      const item = items[Math.floor(random() * items.length)];
+      assert.ok(item !== undefined);
+      return item;
+    };
+    const until = performance.now() + MINUTES * 60_000;
+    const api = kept(balanced(gateways.map(({ url }) => connect(url, 8))));
+    let unknown: readonly Intent[] = [];
+    let round = 0;
+    const trade = async (): Promise<void> => {
+      while (performance.now() < until) {
+        round += 1;
+        const intents = planDay(accounts, ORDERS_AT_A_TIME, SEED * 1_000_000 + round);
+        unknown = await carryOutAll(api, [...unknown, ...intents], diary, AT_ONCE);
+      }
+    };
+    let kills = 0;
+    const wreck = async (): Promise<void> => {
+      for (let next = performance.now() + KILL_EVERY_MS; next < until; next += KILL_EVERY_MS) {
+        await eventually(
+          'it is time for the next kill',
+          async () => (performance.now() >= next ? true : null),
+          3 * KILL_EVERY_MS,
+        );
+        kills += 1;
+        const works = [killAndRestart(draw(processes))];
+        if (kills % KILLS_PER_SERVER === 0) {
+          const server = draw(servers);
+          works.push(server.kill().then(() => server.startAgain()));
+        }
+        await Promise.all(works);
+      }
+    };
+    await Promise.all([trade(), wreck()]);
+    await eventually(
+      'nothing is unknown any more',
+      async () => {
+        unknown = await carryOutAll(api, unknown, diary, AT_ONCE);
+        return unknown.length === 0 ? true : null;
+      },
+      CAUGHT_UP_MS,
+    );
+    console.log(
+      `${diary.sent} orders sent, ${diary.accepted.size} accepted, ${kills} kills, ${unavailable.length} answers of 500 and above`,
+    );
+    assert.ok(diary.accepted.size > 100);
+  });
+
+  test('every acknowledged order ends once', async () => {
+    const { gateways, processes, end } = running();
+    const ingestion = processes.find(({ target }) => target === 'market-ingestion');
+    assert.ok(ingestion !== undefined && gateways[0] !== undefined);
+    const { dataFolder, url } = gateways[0];
+    const api = kept(connect(url));
+    const left = new Map(diary.accepted);
+    await eventually(
+      'every accepted order has ended',
+      async () => {
+        for (const { orderId, account } of left.values()) {
+          const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
+            credential: account.credential,
+          });
+          if (status >= 500) continue;
+          assert.equal(
+            status,
+            200,
+            `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`,
+          );
+          if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
+          else await cancel(api, account, orderId);
+        }
+        return left.size === 0 ? true : null;
+      },
+      CAUGHT_UP_MS,
+    );
+    await end(ingestion);
+    await eventually(
+      'every consumer has read everything',
+      async () => ((await lagOf(dataFolder)) === 0 ? true : null),
+      CAUGHT_UP_MS,
+    );
+  });
+
+  test('portfolios, history and analytics agree to the last digit', async () => {
+    const { gateways } = running();
+    assert.ok(gateways[1] !== undefined && accounts[0] !== undefined);
+    const api = kept(connect(gateways[1].url));
+    const traded = new Map<string, bigint>();
+    for (const account of accounts) {
+      const trades = await eventually('the history shows what it holds', async () => {
+        const shown = await tradesOf(api, account);
+        const portfolio = await portfolioOf(api, account);
+        const folded = foldTrades(account, shown);
+        try {
+          assert.deepEqual(portfolio, folded, `portfolio of ${account.accountId}`);
+          return shown;
+        } catch (error) {
+          // A search index shows what it was given a second later.
+          if (performance.now() > 0 && error instanceof assert.AssertionError) return null;
+          throw error;
+        }
+      });
+      assert.equal(
+        new Set(trades.map(({ eventId }) => eventId)).size,
+        trades.length,
+        'no trade is listed twice',
+      );
+      for (const { symbol, quantity, price } of trades) {
+        if (price !== null) traded.set(symbol, (traded.get(symbol) ?? 0n) + quantity);
+      }
+    }
+    const { body } = await api.request('GET', '/v1/analytics/volume?timeWindow=7d', {
+      credential: accounts[0].credential,
+    });
+    const volumes = listMember(body, 'data').map(
+      (row) => [textMember(row, 'symbol'), nano(textMember(row, 'volume'))] as const,
+    );
+    assert.deepEqual([...volumes].sort(), [...traded].sort());
+  });
+
+  test('all end in order, and the log on Kafka verifies: seals, sequences, books, replay', async () => {
+    const { stop, variables } = running();
+    assert.deepEqual(await stop(), []);
+    cluster = null;
+    const verdict = await runJsonWith(variables, 'verify', '--data', join(folder.path, 'verify'));
+    assert.deepEqual(member(verdict, 'findings'), []);
+    assert.equal(member(verdict, 'sound'), true);
+    assert.ok(Number(member(verdict, 'inputsReplayed')) >= diary.accepted.size);
+  });
 });

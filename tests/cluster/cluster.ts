@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/dev-servers/free-port.ts';
+import { eventually } from '../e2e/eventually.ts';
 import { type RunningProgram, runWith, startIn } from '../e2e/program.ts';
 import { startServer } from '../support/servers.ts';
 import { GATEWAYS, LAYOUT, REACHED } from './layout.ts';
@@ -19,6 +20,7 @@ const SERVERS = {
   database: 'postgres',
 } as const;
 
+const RESTART_MS = 120_000;
 const SERVICE_KEYS = `k1:${'0123456789abcdef'.repeat(4)}`;
 
 export interface Process {
@@ -50,8 +52,11 @@ export interface Cluster {
   killAll(): Promise<void>;
 }
 
-/** Every server, the portfolio table, then every process; the gateways last. */
-export async function startCluster(folder: string): Promise<Cluster> {
+/** Every server, the portfolio table, then every process; the gateways last. `variablesOf`: by target. */
+export async function startCluster(
+  folder: string,
+  variablesOf: Readonly<Record<string, Variables>> = {},
+): Promise<Cluster> {
   const entries = await Promise.all(
     Object.entries(SERVERS).map(async ([option, name]) => [option, await startServer(name)] as const),
   );
@@ -90,7 +95,8 @@ export async function startCluster(folder: string): Promise<Cluster> {
 
   const prepared = await runWith(variables, 'prepare', '--data', join(folder, 'prepare'));
   if (prepared.code !== 0) throw new Error(`tradehall prepare: ${prepared.stderr}`);
-  for (const { target, count } of LAYOUT) for (let n = 1; n <= count; n += 1) await add(target, n);
+  for (const { target, count } of LAYOUT)
+    for (let n = 1; n <= count; n += 1) await add(target, n, variablesOf[target]);
   await Promise.all(members.map(start));
   const urls = Object.fromEntries(
     Object.entries(REACHED).map(([target, variable]) => [
@@ -113,7 +119,20 @@ export async function startCluster(folder: string): Promise<Cluster> {
   const again = async (process: Process, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
     const member = memberOf(process);
     await member.running?.end(signal);
-    await start(member);
+    member.running = null;
+    // As whatever keeps processes running does: a start that meets a server that is down ends with a sentence.
+    await eventually(
+      `${member.name} starts again`,
+      () =>
+        start(member).then(
+          () => true as const,
+          (error: Error) => {
+            if (!error.message.includes('it ended with 1')) throw error;
+            return null;
+          },
+        ),
+      RESTART_MS,
+    );
   };
   return {
     variables,
