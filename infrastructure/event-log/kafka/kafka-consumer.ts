@@ -42,7 +42,6 @@ export class KafkaConsumer implements Consumer {
   /** Told as revoked or about to be: back-pressure for them is harmless. */
   readonly #gone = new Set<string>();
   readonly #seeks = new Map<string, Position>();
-  /** Of a reader without a group, until its first poll. */
   #pendingAssignment: readonly Position[] | null = null;
   #failure: KafkaFailure | null = null;
   #reportedAssignment = false;
@@ -59,8 +58,7 @@ export class KafkaConsumer implements Consumer {
     this.#askedSinceMs = parts.connection.runtime.clock.monotonicMs();
     client.now((native) =>
       native.on('event.error', (error) => {
-        const code = codeOfEvent(error);
-        if (code !== CODE.fatal && code !== CODE.unsupportedFeature) return;
+        if (![CODE.fatal, CODE.unsupportedFeature].some((code) => code === codeOfEvent(error))) return;
         this.#failure ??= error;
         this.#signal();
       }),
@@ -70,13 +68,11 @@ export class KafkaConsumer implements Consumer {
   static async open(parts: KafkaConsumerParts): Promise<KafkaConsumer> {
     const { connection, spec } = parts;
     for (const topic of spec.topics) parts.catalogue.count(topic);
-    // The client calls these only when it is asked for records, which a consumer does that exists.
     const hooks: ConsumerHooks = { onData: () => {}, onRebalance: () => {} };
     const client = await connection.consumer('consumer', {
       ...parts.settings,
       queue_non_empty_cb: () => hooks.onData(),
-      rebalance_cb: (event: KafkaFailure, places: readonly NativePartition[]) =>
-        hooks.onRebalance(event, places),
+      rebalance_cb: (...told: Parameters<ConsumerHooks['onRebalance']>) => hooks.onRebalance(...told),
     });
     const consumer = new KafkaConsumer(parts, client, hooks);
     try {
@@ -144,7 +140,10 @@ export class KafkaConsumer implements Consumer {
     this.#giveUp();
     for (;;) {
       if (this.#closed !== null || signal.aborted) return { kind: 'ended' };
-      if (this.#failure !== null) this.#fail(this.#failure);
+      if (this.#failure !== null) {
+        this.#couldNotJoin();
+        throw this.#parts.connection.unavailable(`ended this consumer (${this.#failure.message})`);
+      }
       const change = await this.#change();
       if (change !== null) return change;
       if (this.#isOver()) continue;
@@ -164,9 +163,9 @@ export class KafkaConsumer implements Consumer {
     return this.#closed !== null;
   }
 
-  #fail(failure: KafkaFailure): never {
-    if (this.#parts.spec.group !== null && codeOfEvent(failure) !== CODE.fatal) this.#parts.onUnsupported();
-    throw this.#parts.connection.unavailable(`ended this consumer (${failure.message})`);
+  /** A broker without the newer protocol ends its members as they join, and does not say why. */
+  #couldNotJoin(): void {
+    if (!this.#reportedAssignment && this.#parts.spec.group !== null) this.#parts.onUnsupported();
   }
 
   /** What was revoked is the next member's now. */
@@ -279,6 +278,7 @@ export class KafkaConsumer implements Consumer {
     } catch (error) {
       // The client rejoins by itself; what it lost comes as a rebalance.
       if (codeOf(error) === CODE.maxPollExceeded) return [];
+      if (codeOf(error) === CODE.fatal) this.#couldNotJoin();
       throw error;
     }
   }
@@ -293,13 +293,13 @@ export class KafkaConsumer implements Consumer {
       fetch.offset = record.offset + 1;
       records.push(record);
     }
-    for (const { topic, partition, offset } of this.#fetches.values())
-      if (messages.length > 0) this.#parts.ends.noteSeen(topic, partition, offset);
+    for (const { topic, partition, offset } of records)
+      this.#parts.ends.noteSeen(topic, partition, offset + 1);
     return records;
   }
 
   async #wait(signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#closed !== null) return;
+    if (signal.aborted || this.#isOver()) return;
     const woken = new AbortController();
     this.#wake = () => woken.abort();
     const joining = !this.#reportedAssignment && this.#parts.spec.group !== null;

@@ -234,7 +234,7 @@ export class KafkaEventLog implements EventLog {
         if (this.#protocol === 'classic') return;
         this.#options.logger.info(
           {},
-          'the broker has no group.protocol=consumer: groups use the classic one',
+          'no group could be joined by group.protocol=consumer: the classic one is used',
         );
         this.#protocol = 'classic';
       },

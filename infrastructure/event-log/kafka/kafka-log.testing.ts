@@ -9,8 +9,12 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer } from '#tests/support/servers.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
+import type { Position } from '../event-log.ts';
+import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
+import { loadKafkaLibrary } from './kafka-library.ts';
 import { KAFKA_URL } from './kafka-url.ts';
+import { deleteBefore } from './log-expiry.ts';
 
 export const SILENT: Logger = {
   debug() {},
@@ -23,7 +27,10 @@ export const SILENT: Logger = {
 export interface KafkaLogUnderTest extends LogUnderTest {
   readonly log: KafkaEventLog;
   readonly runtime: Runtime;
+  readonly directory: string;
   reopen(options?: Partial<KafkaEventLogOptions>): Promise<KafkaEventLog>;
+  /** As somebody with the broker's own tools. */
+  deleteOnBroker(before: Position): Promise<void>;
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
@@ -38,7 +45,9 @@ function addressOf(url: string, path: string): ServerAddress {
 export async function openKafkaLogUnderTest(
   options: Partial<KafkaEventLogOptions> = {},
   url: string | Promise<string> = sharedServer('kafka'),
+  beforeOpening: () => Promise<void> = async () => {},
 ): Promise<KafkaLogUnderTest> {
+  await beforeOpening();
   logs += 1;
   const address = addressOf(await url, `test-${process.pid}-${Date.now()}-${logs}`);
   const system = createSystemRuntime();
@@ -60,6 +69,14 @@ export async function openKafkaLogUnderTest(
   return {
     log,
     runtime,
+    directory: options.directory ?? directory,
+    async deleteOnBroker(before) {
+      const library = await loadKafkaLibrary();
+      const metrics = createPrometheusMetrics({ processFigures: false });
+      const connection = new KafkaConnection({ library, address, runtime, logger: SILENT, metrics });
+      await deleteBefore(connection, `${address.path}.`, [before]);
+      await connection.close();
+    },
     maxRecordBytes: TEST_RECORD_BYTES,
     async reopen(changed) {
       await log.close();
