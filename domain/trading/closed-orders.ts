@@ -6,7 +6,7 @@
  * A slot is a row of words and no object: they are many, each stays for long, and nearly none is ever looked at again.
  * The entity is made anew for whoever asks. One with a digest that is no SHA-256, or of no account, keeps its entity.
  */
-import type { ClosedOrderEntity, ClosedOrderStatus } from '#domain/data/account-state.ts';
+import type { ClosedOrderEntity, ClosedOrderStatus, EntityChange } from '#domain/data/account-state.ts';
 import type { Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { Account } from './holdings.ts';
@@ -146,11 +146,11 @@ export class ClosedOrders {
     this.count += 1;
   }
 
-  /** Calls `visit` with each that is new since the last time and still remembered. */
-  takeNew(visit: (closed: ClosedOrderEntity) => void): void {
+  /** Puts into `taken` each that is new since the last time and still remembered. */
+  takeNew(taken: EntityChange[]): void {
     const from = Math.max(this.#takenCount, this.count - this.#capacity);
     for (let number = from; number < this.count; number += 1) {
-      visit(this.#fresh[number - this.#freshFrom] ?? this.#read(number % this.#capacity));
+      taken.push(this.#fresh[number - this.#freshFrom] ?? this.#read(number % this.#capacity));
     }
     this.#takenCount = this.count;
     this.#dropFresh();

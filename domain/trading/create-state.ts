@@ -1,5 +1,6 @@
 /** The state of a partition that has seen no input. */
 import { REMEMBERED_COMMANDS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import { AccountCommands } from './account-commands.ts';
 import { AssetBook, BOOK_CELLS } from './book.ts';
 import { ClosedOrders } from './closed-orders.ts';
@@ -9,7 +10,7 @@ import { IdMap } from './id-map.ts';
 import { OrderIds } from './order-ids.ts';
 import { PositionTable } from './position-table.ts';
 import { Rows } from './rows.ts';
-import { CASH_ASSET, emptyChanges, type PartitionState } from './state.ts';
+import { emptyChanges, type PartitionState } from './state.ts';
 import { emptyLanes } from './state-hash.ts';
 import { untracked } from './tracking.ts';
 import { WorkingOrders } from './working-orders.ts';

@@ -1,12 +1,13 @@
 /** Every invariant of a partition's state, from scratch. Slow: for tests, simulation and `verify`. */
 
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { Account } from './holdings.ts';
 import { invariant } from './invariant.ts';
 import { assertBalanced } from './ledger.ts';
 import { findOpen } from './order.ts';
 import { restoreState } from './restore.ts';
 import { hashState, takeAll } from './snapshot.ts';
-import { CASH_ASSET, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {
   const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);

@@ -101,7 +101,8 @@ function unlistOrder(state: PartitionState, order: WorkingOrder): void {
   subtractLanes(state.lanes, formerHash);
   writeLanes(NO_HASH, words, hashAt);
   if (order.saved) {
-    state.changes.removedOrders.push({ accountId: account.accountId, orderId: texts.orderId });
+    const { accountId } = account;
+    state.changes.removedOrders.push({ kind: 'removed_order', accountId, orderId: texts.orderId });
   }
 }
 

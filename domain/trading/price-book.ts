@@ -3,13 +3,14 @@
  * that is newer than the one held replaces it, and the symbol's resting orders meet it in order of acceptance.
  */
 import { maximum, minimum } from '#domain/data/decimal.ts';
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
 import type { Instrument } from './instrument.ts';
 import { bookOf } from './ledger.ts';
 import { buyersPrice, priceAgeMs, sellersPrice } from './quote.ts';
 import { RestingOrders } from './resting-orders.ts';
 import { meetFeedVenue } from './settlement.ts';
-import { CASH_ASSET, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 import { textLanes } from './state-hash.ts';
 import type { Step } from './step.ts';
 import { touch, untracked } from './tracking.ts';

@@ -24,7 +24,7 @@ import { bookOf } from './ledger.ts';
 import { listOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
-import { type EntityChange, takeNothing } from './snapshot.ts';
+import { takeNothing } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes } from './state-hash.ts';
 import { touch, untracked } from './tracking.ts';
@@ -49,7 +49,8 @@ export class PartitionRestore {
     this.#state = createState(partition);
   }
 
-  take({ key, entity }: EntityChange): void {
+  /** A record's key and entity; `null` is a tombstone. */
+  take(key: string, entity: AccountStateEntity | null): void {
     const state = this.#state;
     switch (entity?.kind) {
       case undefined:
@@ -152,7 +153,7 @@ export class PartitionRestore {
 /** The state that these entities describe, one of each key. */
 export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
   const restoring = new PartitionRestore(partition);
-  for (const entity of entities) restoring.take({ key: entityKey(entity), entity });
+  for (const entity of entities) restoring.take(entityKey(entity), entity);
   return restoring.finish();
 }
 

@@ -12,12 +12,13 @@ import {
   sumFits,
   ZERO_MONEY,
 } from '#domain/data/decimal.ts';
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { SubmitOrder } from '#domain/data/trading-inputs.ts';
 import { estimateReservation } from './estimate.ts';
 import type { Account, Position } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import { priceAgeMs } from './quote.ts';
-import { CASH_ASSET, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 import { NO_LIMIT } from './working-order.ts';
 
 declare const approval: unique symbol;

@@ -5,19 +5,12 @@
  */
 import type {
   AccountHeadEntity,
-  AccountStateEntity,
   CoreEntity,
   CountersEntity,
+  EntityChange,
   LedgerBalanceEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import {
-  accountKey,
-  closedOrderKey,
-  entityKey,
-  openOrderKey,
-  positionKey,
-} from '#domain/data/account-state-key.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
 import { hashControls, hashCounters, hashInstrument, hashVenueSource, identifyOrder } from './entity-hash.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
@@ -36,44 +29,25 @@ import {
 import type { Changeable, Tracked } from './tracking.ts';
 import { ORDER_CELLS, type WorkingOrder } from './working-order.ts';
 
-export interface EntityChange {
-  readonly key: string;
-  /** `null`: a tombstone. */
-  readonly entity: AccountStateEntity | null;
-}
-
 /** What has changed since the last call; account heads last. */
 export function takeChanges(state: PartitionState): readonly EntityChange[] {
   refreshHash(state);
   const { changes } = state;
-  const taken: EntityChange[] = [];
-  for (const position of changes.positions) {
-    position.changed = false;
-    taken.push({
-      key: positionKey(position.account.accountId, position.symbol),
-      entity: positionEntity(position),
-    });
-  }
-  for (const { accountId, orderId } of changes.removedOrders) {
-    taken.push({ key: openOrderKey(accountId, orderId), entity: null });
-  }
+  const taken: EntityChange[] = changes.removedOrders;
+  for (const position of cleared(changes.positions)) taken.push(positionEntity(position));
   for (const order of changes.orders) takeOrder(order, taken);
-  const take = (entity: CoreEntity) => taken.push({ key: entityKey(entity), entity });
-  for (const { price } of cleared(changes.instruments)) take({ kind: 'price', price });
-  for (const book of cleared(changes.books)) take(bookEntity(book));
+  for (const { price } of cleared(changes.instruments)) taken.push({ kind: 'price', price });
+  for (const book of cleared(changes.books)) taken.push(bookEntity(book));
   for (const { source, lastSequence } of cleared(changes.sources)) {
-    take({ kind: 'venue_source', source, lastSequence });
+    taken.push({ kind: 'venue_source', source, lastSequence });
   }
-  state.closedOrders.takeNew((closed) => taken.push({ key: closedOrderKey(closed), entity: closed }));
-  state.accountCommands.takeNew(take);
-  if (state.controlsTracking.changed) take(state.controls);
-  if (state.countersTracking.changed) take(countersEntity(state));
+  state.closedOrders.takeNew(taken);
+  state.accountCommands.takeNew(taken);
+  if (state.controlsTracking.changed) taken.push(state.controls);
+  if (state.countersTracking.changed) taken.push(countersEntity(state));
   state.controlsTracking.changed = false;
   state.countersTracking.changed = false;
-  for (const account of changes.accounts) {
-    account.changed = false;
-    taken.push({ key: accountKey(account.accountId), entity: accountEntity(account) });
-  }
+  for (const account of cleared(changes.accounts)) taken.push(accountEntity(account));
   changes.positions = [];
   changes.orders = [];
   changes.removedOrders = [];
@@ -94,7 +68,7 @@ function takeOrder(order: WorkingOrder, taken: EntityChange[]): void {
   order.changed = false;
   if (!order.listed) return;
   order.saved = true;
-  taken.push({ key: openOrderKey(order.account.accountId, order.texts.orderId), entity: order.entity });
+  taken.push(order.entity);
 }
 
 /** Every entity of the state as it is now; takes nothing. */

@@ -2,8 +2,8 @@
  * The state of one partition of accounts: what `applyInput` owns and mutates. Everything here is a fold of the
  * partition's inputs; nothing here is read by anyone but the files of this folder.
  */
-import type { ControlsEntity } from '#domain/data/account-state.ts';
-import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { ControlsEntity, RemovedOrder } from '#domain/data/account-state.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { AccountCommands } from './account-commands.ts';
 import type { AssetBook } from './book.ts';
 import type { ClosedOrders } from './closed-orders.ts';
@@ -50,12 +50,6 @@ export interface PartitionState {
   readonly changes: Changes;
 }
 
-/** An order that a snapshot holds and that has ended since. */
-export interface RemovedOrder {
-  readonly accountId: AccountId;
-  readonly orderId: OrderId;
-}
-
 /** What the next snapshot has to take. */
 export interface Changes {
   accounts: Account[];
@@ -66,8 +60,6 @@ export interface Changes {
   books: AssetBook[];
   sources: VenueSource[];
 }
-
-export const CASH_ASSET = 'USD';
 
 export function emptyChanges(): Changes {
   return {
