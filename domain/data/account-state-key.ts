@@ -1,6 +1,5 @@
 /** The keys of `account_states`: one per entity, so that compaction keeps each entity's last record. */
-import type { AccountStateEntity, ClosedOrderEntity } from './account-state.ts';
-import type { AccountId, OrderId, Symbol } from './identifiers.ts';
+import type { AccountStateEntity, RemovedOrder } from './account-state.ts';
 
 /** How many closed orders, and how many account commands, a partition remembers: the sizes of their rings. */
 export const REMEMBERED_ORDERS = 50_000;
@@ -10,32 +9,17 @@ export const HEAD_KEY = 'head';
 /** What the keys of open orders, and no others, begin with. */
 export const OPEN_ORDER_KEYS = 'order/';
 
-export function accountKey(accountId: AccountId): string {
-  return `account/${accountId}`;
-}
-
-export function positionKey(accountId: AccountId, symbol: Symbol): string {
-  return `position/${accountId}/${symbol}`;
-}
-
-export function openOrderKey(accountId: AccountId, orderId: OrderId): string {
-  return `${OPEN_ORDER_KEYS}${accountId}/${orderId}`;
-}
-
-export function closedOrderKey(closed: ClosedOrderEntity): string {
-  return `closed-order/${closed.closingNumber % REMEMBERED_ORDERS}`;
-}
-
-export function entityKey(entity: AccountStateEntity): string {
+export function entityKey(entity: AccountStateEntity | RemovedOrder): string {
   switch (entity.kind) {
     case 'account':
-      return accountKey(entity.accountId);
+      return `account/${entity.accountId}`;
     case 'position':
-      return positionKey(entity.accountId, entity.symbol);
+      return `position/${entity.accountId}/${entity.symbol}`;
     case 'order':
-      return openOrderKey(entity.accountId, entity.orderId);
+    case 'removed_order':
+      return `${OPEN_ORDER_KEYS}${entity.accountId}/${entity.orderId}`;
     case 'closed_order':
-      return closedOrderKey(entity);
+      return `closed-order/${entity.closingNumber % REMEMBERED_ORDERS}`;
     case 'account_command':
       return `account-command/${entity.commandNumber % REMEMBERED_COMMANDS}`;
     case 'price':

@@ -99,6 +99,13 @@ export interface OpenOrderEntity {
   readonly acceptedAtMs: number;
 }
 
+/** An open order that is open no more: its key gets a tombstone. */
+export interface RemovedOrder {
+  readonly kind: 'removed_order';
+  readonly accountId: AccountId;
+  readonly orderId: OrderId;
+}
+
 export type ClosedOrderStatus = 'FILLED' | 'CANCELED' | 'EXPIRED' | 'REJECTED' | 'DENIED';
 
 /**
@@ -187,3 +194,6 @@ export type CoreEntity =
   | CountersEntity;
 
 export type AccountStateEntity = CoreEntity | PartitionHeadEntity;
+
+/** What a snapshot takes of the core: an entity as it is now, or that one is gone. */
+export type EntityChange = CoreEntity | RemovedOrder;

@@ -19,6 +19,7 @@ import { decodeExecutionHead, encodeExecutionHead } from './execution-head-codec
 import { decodeFeedPosition, encodeFeedPosition } from './feed-position-codec.ts';
 import { isWireObject } from './field-reader.ts';
 import { decodeMarketEvent, encodeMarketEvent } from './market-event-codec.ts';
+import { asRecordedEntry, postingsOf } from './trading-events.ts';
 import { decodeTradingInput, encodeTradingInput } from './trading-input-codec.ts';
 import {
   decodeLedgerEntry,
@@ -83,6 +84,23 @@ const codecs: readonly Codec[] = [
   codec('execution head', anyExecutionHead, encodeExecutionHead, decodeExecutionHead),
   codec('feed position', anyFeedPosition, encodeFeedPosition, decodeFeedPosition),
 ];
+
+test('a fill in short is written as its postings spelt out', () => {
+  const postings = fc.record({
+    cash: anyTradeExecuted.map(({ quantity }) => -quantity),
+    asset: fc.constant('AAPL'),
+    shares: anyTradeExecuted.map(({ quantity }) => quantity),
+    settlement: fc.constantFrom('at_once', 'later'),
+  });
+  fc.assert(
+    fc.property(anyLedgerEntry, postings, (entry, short) => {
+      const inShort = { ...entry, postings: short };
+      const written = encodeTradingOutput(inShort, context);
+      assert.deepEqual(written, encodeTradingOutput(asRecordedEntry(inShort), context));
+      assert.equal(postingsOf(inShort).length, short.settlement === 'later' ? 4 : 8);
+    }),
+  );
+});
 
 function assertExplained(decoded: Decoded<unknown>): void {
   if (decoded.kind === 'decoded') return;

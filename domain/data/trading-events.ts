@@ -79,6 +79,9 @@ export interface OrderUpdate extends OutputBase {
   readonly reason: string | null;
 }
 
+/** What cash is called in the books. */
+export const CASH_ASSET = 'USD';
+
 /** Accounts of the partition's own books, beside the trading accounts. */
 export type SystemAccount = 'outside' | 'venue' | 'fees' | 'clearing';
 
@@ -88,6 +91,18 @@ export interface Posting {
   readonly asset: string;
   /** Signed, nine places. Per entry and asset the amounts add up to zero. */
   readonly amount: bigint;
+}
+
+/**
+ * A fill in short, from which its postings follow: shares against cash, through clearing, and on to the venue when it
+ * has settled.
+ */
+export interface FillPostings {
+  /** Signed, as the account sees it. */
+  readonly cash: bigint;
+  readonly asset: string;
+  readonly shares: bigint;
+  readonly settlement: 'at_once' | 'later';
 }
 
 /** To `ledger_entries`: a balanced double entry, or a refused or non-monetary account command (no postings). */
@@ -103,7 +118,8 @@ export interface LedgerEntry extends OutputBase {
     | 'FEE';
   /** The command's id, or the order's. */
   readonly reference: string;
-  readonly postings: readonly Posting[];
+  /** In short only where the core says it; a record spells them out. */
+  readonly postings: readonly Posting[] | FillPostings;
   readonly symbol: Symbol | null;
   readonly price: Price | null;
   /** The account's cash after the entry. */
@@ -124,12 +140,37 @@ export interface VenueCommand extends OutputBase {
 
 export type TradingOutput = TradeExecuted | OrderUpdate | LedgerEntry | VenueCommand;
 
-/** An output as it was read: its id is always a text. */
-export type Recorded<Output extends TradingOutput> = Output & { readonly eventId: EventId };
+/** An output as it was read: its id is always a text, its postings are spelt out. */
+export type Recorded<Output extends TradingOutput> = Output & {
+  readonly eventId: EventId;
+} & (Output extends LedgerEntry ? { readonly postings: readonly Posting[] } : unknown);
+
+export function asRecordedEntry(entry: LedgerEntry): Recorded<LedgerEntry> {
+  return { ...entry, eventId: eventIdOf(entry), postings: postingsOf(entry) };
+}
 
 /** The output as its record will be read. */
-export function asRecorded<Output extends TradingOutput>(output: Output): Recorded<Output> {
+export function asRecorded<Output extends Exclude<TradingOutput, LedgerEntry>>(
+  output: Output,
+): Output & { readonly eventId: EventId } {
   return { ...output, eventId: eventIdOf(output) };
+}
+
+/** An entry's postings, spelt out. */
+export function postingsOf({ accountId, postings }: LedgerEntry): readonly Posting[] {
+  if (!('settlement' in postings)) return postings;
+  const { cash, asset, shares, settlement } = postings;
+  const passed = settlement === 'at_once';
+  return [...moved(accountId, CASH_ASSET, cash, passed), ...moved(accountId, asset, shares, passed)];
+}
+
+function moved(account: AccountId, asset: string, amount: bigint, passed: boolean): readonly Posting[] {
+  const taken: readonly Posting[] = [
+    { account, asset, amount },
+    { account: 'clearing', asset, amount: -amount },
+  ];
+  if (!passed) return taken;
+  return [...taken, { account: 'clearing', asset, amount }, { account: 'venue', asset, amount: -amount }];
 }
 
 export function eventIdOf(output: Pick<OutputBase, 'eventId' | 'accountId' | 'sequence'>): EventId {

@@ -9,13 +9,15 @@ import {
   writeTimestamp,
   writeWord,
 } from './record-writer.ts';
-import type {
-  LedgerEntry,
-  OrderUpdate,
-  TradeExecuted,
-  TradeOutcome,
-  TradingOutput,
-  VenueCommand,
+import {
+  CASH_ASSET,
+  type FillPostings,
+  type LedgerEntry,
+  type OrderUpdate,
+  type TradeExecuted,
+  type TradeOutcome,
+  type TradingOutput,
+  type VenueCommand,
 } from './trading-events.ts';
 
 const AMOUNT = fieldName('amount');
@@ -173,17 +175,14 @@ function writeEntry(entry: LedgerEntry): void {
   writeText(entry.reference);
   writeBytes(POSTINGS);
   writeMark(MARK.openList);
-  let isFirst = true;
-  for (const posting of postings) {
-    if (!isFirst) writeMark(MARK.comma);
-    isFirst = false;
-    writeBytes(FIRST_ACCOUNT);
-    writeWord(posting.account);
-    writeBytes(ASSET);
-    writeWord(posting.asset);
-    writeBytes(AMOUNT);
-    writeDecimal(posting.amount);
-    writeMark(MARK.closeObject);
+  if ('settlement' in postings) writeFillPostings(entry.accountId, postings);
+  else {
+    let isFirst = true;
+    for (const { account, asset, amount } of postings) {
+      if (!isFirst) writeMark(MARK.comma);
+      isFirst = false;
+      writePosting(account, asset, amount);
+    }
   }
   writeMark(MARK.closeList);
   if (symbol !== null) {
@@ -200,6 +199,40 @@ function writeEntry(entry: LedgerEntry): void {
   }
   writeBytes(CASH_AFTER);
   writeDecimal(entry.cashAfter);
+}
+
+/** The same that `postingsOf` spells out. */
+function writeFillPostings(accountId: string, { cash, asset, shares, settlement }: FillPostings): void {
+  writeMoved(accountId, CASH_ASSET, cash, settlement);
+  writeMark(MARK.comma);
+  writeMoved(accountId, asset, shares, settlement);
+}
+
+function writeMoved(
+  accountId: string,
+  asset: string,
+  amount: bigint,
+  settlement: FillPostings['settlement'],
+): void {
+  const back = -amount;
+  writePosting(accountId, asset, amount);
+  writeMark(MARK.comma);
+  writePosting('clearing', asset, back);
+  if (settlement === 'later') return;
+  writeMark(MARK.comma);
+  writePosting('clearing', asset, amount);
+  writeMark(MARK.comma);
+  writePosting('venue', asset, back);
+}
+
+function writePosting(account: string, asset: string, amount: bigint): void {
+  writeBytes(FIRST_ACCOUNT);
+  writeWord(account);
+  writeBytes(ASSET);
+  writeWord(asset);
+  writeBytes(AMOUNT);
+  writeDecimal(amount);
+  writeMark(MARK.closeObject);
 }
 
 function writeVenueCommand(command: VenueCommand): void {

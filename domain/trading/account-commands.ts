@@ -6,7 +6,7 @@
  * A slot is a row of words, as with closed orders, and the entity is made anew for whoever asks. What is not written as
  * the core itself writes it keeps its entity.
  */
-import type { AccountCommandEntity } from '#domain/data/account-state.ts';
+import type { AccountCommandEntity, EntityChange } from '#domain/data/account-state.ts';
 import { formatDecimal, type Money, parseMoney } from '#domain/data/decimal.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
 import { HashCells } from './hash-cells.ts';
@@ -88,9 +88,9 @@ export class AccountCommands {
   }
 
   /** Calls `visit` with each that is new since the last time and still remembered. */
-  takeNew(visit: (command: AccountCommandEntity) => void): void {
+  takeNew(taken: EntityChange[]): void {
     const from = Math.max(this.#takenCount, this.count - this.#capacity);
-    for (let number = from; number < this.count; number += 1) visit(this.#read(number % this.#capacity));
+    for (let number = from; number < this.count; number += 1) taken.push(this.#read(number % this.#capacity));
     this.#takenCount = this.count;
   }
 

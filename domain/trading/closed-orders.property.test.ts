@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ClosedOrderEntity } from '#domain/data/account-state.ts';
+import type { ClosedOrderEntity, EntityChange } from '#domain/data/account-state.ts';
 import type { Quantity } from '#domain/data/decimal.ts';
 import { ClosedOrders } from './closed-orders.ts';
 import { accountId, orderId } from './fixtures/inputs.ts';
 import { ACCOUNT_CELLS, Account } from './holdings.ts';
-import { hashOfId, IdMap } from './id-map.ts';
+import { IdMap } from './id-map.ts';
+import { closedSlot, OrderIds, UNKNOWN } from './order-ids.ts';
 import { Rows } from './rows.ts';
 import { emptyLanes } from './state-hash.ts';
 
@@ -16,12 +17,13 @@ const CAPACITY = 7;
 const closing = fc.record({
   /** Not every order is of an account that was opened. */
   account: fc.nat(3),
-  packable: fc.boolean(),
   digest: fc.constantFrom('e'.repeat(64), '0123456789abcdef'.repeat(4), 'E'.repeat(64), 'short', ''),
   status: fc.constantFrom('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'DENIED'),
   filled: fc.bigInt(0n, 2n ** 63n - 1n),
   take: fc.nat(4),
 });
+
+const NONE_OPEN = { isId: () => assert.fail('no order is open') };
 
 function createWorld() {
   const accounts = new IdMap<Account['accountId'], Account>();
@@ -29,36 +31,46 @@ function createWorld() {
   for (let number = 0; number < 3; number += 1) {
     accounts.add(accountId(number), new Account(accountId(number), 'n', number, rows));
   }
-  return { accounts, closedOrders: new ClosedOrders(CAPACITY, accounts), sum: emptyLanes() };
+  const ids = new OrderIds();
+  const closedOrders = new ClosedOrders(CAPACITY, accounts, ids);
+  const find = (id: ClosedOrderEntity['orderId']) => closedSlot(ids.find(id, NONE_OPEN, closedOrders));
+  return { accounts, ids, closedOrders, find, sum: emptyLanes() };
 }
 
 test('the last seven are remembered, taken once, and the same after a restore', () => {
   fc.assert(
     fc.property(fc.array(closing, { maxLength: 40 }), (closings) => {
-      const { accounts, closedOrders, sum } = createWorld();
+      const { accounts, ids, closedOrders, find, sum } = createWorld();
       const all: ClosedOrderEntity[] = [];
       const slots = new Map<number, ClosedOrderEntity>();
-      const take = () => closedOrders.takeNew((closed) => slots.set(closed.closingNumber % CAPACITY, closed));
-      for (const [number, { account, packable, digest, status, filled, take: die }] of closings.entries()) {
+      const take = () => {
+        const taken: EntityChange[] = [];
+        closedOrders.takeNew(taken);
+        for (const closed of taken) {
+          assert.ok(closed.kind === 'closed_order');
+          slots.set(closed.closingNumber % CAPACITY, closed);
+        }
+      };
+      for (const [number, { account, digest, status, filled, take: die }] of closings.entries()) {
         const closed = {
           kind: 'closed_order',
           closingNumber: number,
           accountId: accountId(account),
-          orderId: packable ? orderId(number) : (`order ${number}` as ClosedOrderEntity['orderId']),
+          orderId: orderId(number),
           bodyDigest: digest,
           status: status as ClosedOrderEntity['status'],
           filledQuantity: filled as Quantity,
         } as const;
-        assert.equal(closedOrders.find(closed.orderId), -1, 'unknown before');
+        assert.equal(find(closed.orderId), -1, 'unknown before');
         const owner = accounts.get(closed.accountId) ?? null;
-        closedOrders.add(closed, owner, hashOfId(closed.orderId), sum);
+        closedOrders.add(closed, owner, ids.words, 0, ids.hash, UNKNOWN, sum);
         all.push(closed);
         if (die === 0) take();
       }
       take();
       const remembered = all.slice(-CAPACITY);
       for (const closed of all) {
-        const slot = closedOrders.find(closed.orderId);
+        const slot = find(closed.orderId);
         assert.equal(slot >= 0, remembered.includes(closed));
         if (slot < 0) continue;
         assert.equal(closedOrders.statusOf(slot), closed.status);
@@ -78,7 +90,9 @@ test('the last seven are remembered, taken once, and the same after a restore', 
       restored.closedOrders.restore([...slots.values()], all.length, ownerOf, restored.sum);
       assert.deepEqual(restored.sum, sum);
       assert.deepEqual(byNumber(restored.closedOrders.all()), remembered);
-      restored.closedOrders.takeNew(() => assert.fail('what was restored is not taken again'));
+      const again: EntityChange[] = [];
+      restored.closedOrders.takeNew(again);
+      assert.deepEqual(again, [], 'what was restored is not taken again');
     }),
   );
 });

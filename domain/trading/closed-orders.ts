@@ -4,16 +4,16 @@
  * inputs alone, so every replica forgets the same id at the same input.
  *
  * A slot is a row of words and no object: they are many, each stays for long, and nearly none is ever looked at again.
- * The entity is made anew for whoever asks. Ids and digests that are no UUID and no SHA-256 keep their entity.
+ * The entity is made anew for whoever asks. One with a digest that is no SHA-256, or of no account, keeps its entity.
  */
-import type { ClosedOrderEntity, ClosedOrderStatus } from '#domain/data/account-state.ts';
+import type { ClosedOrderEntity, ClosedOrderStatus, EntityChange } from '#domain/data/account-state.ts';
 import type { Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
-import { HashCells } from './hash-cells.ts';
 import type { Account } from './holdings.ts';
-import { hashOfId, type IdMap } from './id-map.ts';
+import type { IdMap } from './id-map.ts';
 import { invariant } from './invariant.ts';
-import { packDigest, packUuid, UUID_WORDS, unpackDigest, unpackUuid } from './packed-text.ts';
+import { type OrderIds, type OrderReference, referenceToClosed, UNKNOWN } from './order-ids.ts';
+import { packDigest, UUID_WORDS, unpackDigest, unpackUuid } from './packed-text.ts';
 import { Rows } from './rows.ts';
 import {
   addLanes,
@@ -47,8 +47,6 @@ const STATUS_NUMBER = { FILLED: 0, CANCELED: 1, EXPIRED: 2, REJECTED: 3, DENIED:
 /** Tells closed orders of each status apart from each other and from other entities. */
 const SEED = 32;
 const NO_ACCOUNT = -1;
-const NOT_REMEMBERED = -1;
-const asked = new Int32Array(UUID_WORDS);
 /** So many are kept as entities until a snapshot takes them; what is not taken in time is made anew. */
 const MOST_FRESH = 8_192;
 
@@ -59,7 +57,7 @@ export class ClosedOrders {
   count = 0;
   readonly #capacity: number;
   readonly #accounts: { at(place: number): Account | undefined };
-  readonly #cells = new HashCells();
+  readonly #ids: OrderIds;
   readonly #rows = new Rows(OWN_CELLS);
   readonly #texts = new Map<number, ClosedOrderEntity>();
   /** Numbered below this: taken for a snapshot. */
@@ -68,18 +66,21 @@ export class ClosedOrders {
   #freshFrom = 0;
   #fresh: ClosedOrderEntity[] = [];
 
-  constructor(capacity: number, accounts: Pick<IdMap<Account['accountId'], Account>, 'at'>) {
+  constructor(capacity: number, accounts: Pick<IdMap<Account['accountId'], Account>, 'at'>, ids: OrderIds) {
     this.#capacity = capacity;
     this.#accounts = accounts;
+    this.#ids = ids;
   }
 
-  /** The slot of an id; -1 when it is not remembered. */
-  find(orderId: OrderId, hash = hashOfId(orderId)): number {
-    const cells = this.#cells;
-    for (let slot = cells.first(hash); slot >= 0; slot = cells.next(hash)) {
-      if (this.#isId(slot, orderId)) return slot;
-    }
-    return NOT_REMEMBERED;
+  isId(slot: number, asked: Int32Array): boolean {
+    const { words } = this.#rows;
+    const at = slot * WORDS + ID;
+    return (
+      words[at] === asked[0] &&
+      words[at + 1] === asked[1] &&
+      words[at + 2] === asked[2] &&
+      words[at + 3] === asked[3]
+    );
   }
 
   isOf(slot: number, accountId: AccountId): boolean {
@@ -104,32 +105,52 @@ export class ClosedOrders {
   }
 
   /**
-   * Remembers one whose id is not there, under the number `count`, and forgets the one whose slot it takes. Its own
-   * hash goes into `sum`.
+   * Remembers one under the number `count`, and forgets the one whose slot it takes. The words of its id lie in `id`
+   * from `idAt` on, and what they stood for is `former`. Its own hash goes into `sum`.
    */
-  add(closed: ClosedOrderEntity, account: Account | null, hash: number, sum: Lanes): void {
+  add(
+    closed: ClosedOrderEntity,
+    account: Account | null,
+    id: Int32Array,
+    idAt: number,
+    hashOfId: number,
+    former: OrderReference,
+    sum: Lanes,
+  ): void {
     if (this.count < this.#capacity) this.#rows.add();
     else this.#evict(this.count % this.#capacity, sum);
-    this.#put(closed, account, hash, sum);
+    this.#put(closed, account, id, idAt, hashOfId, former, sum);
     this.#fresh.push(closed);
     if (this.#fresh.length > MOST_FRESH) this.#dropFresh();
   }
 
-  #put(closed: ClosedOrderEntity, account: Account | null, hash: number, sum: Lanes): void {
+  #put(
+    closed: ClosedOrderEntity,
+    account: Account | null,
+    id: Int32Array,
+    idAt: number,
+    hashOfId: number,
+    former: OrderReference,
+    sum: Lanes,
+  ): void {
     const slot = this.count % this.#capacity;
-    const word = this.#write(slot, closed, account, hash);
-    hashWords(this.#rows.words, word, HASHED, SEED + STATUS_NUMBER[closed.status], lanes);
-    writeLanes(lanes, this.#rows.words, word + LANES);
+    const { words } = this.#rows;
+    const word = slot * WORDS;
+    for (let at = 0; at < UUID_WORDS; at += 1) words[word + ID + at] = id[idAt + at] as number;
+    this.#write(slot, closed, account, hashOfId);
+    hashWords(words, word, HASHED, SEED + STATUS_NUMBER[closed.status], lanes);
+    writeLanes(lanes, words, word + LANES);
     addLanes(sum, lanes);
-    this.#cells.add(hash, slot);
+    if (former === UNKNOWN) this.#ids.add(hashOfId, referenceToClosed(slot));
+    else this.#ids.replace(hashOfId, former, referenceToClosed(slot));
     this.count += 1;
   }
 
-  /** Calls `visit` with each that is new since the last time and still remembered. */
-  takeNew(visit: (closed: ClosedOrderEntity) => void): void {
+  /** Puts into `taken` each that is new since the last time and still remembered. */
+  takeNew(taken: EntityChange[]): void {
     const from = Math.max(this.#takenCount, this.count - this.#capacity);
     for (let number = from; number < this.count; number += 1) {
-      visit(this.#fresh[number - this.#freshFrom] ?? this.#read(number % this.#capacity));
+      taken.push(this.#fresh[number - this.#freshFrom] ?? this.#read(number % this.#capacity));
     }
     this.#takenCount = this.count;
     this.#dropFresh();
@@ -155,7 +176,9 @@ export class ClosedOrders {
     this.count = oldest;
     for (const closed of sorted) {
       invariant(closed.closingNumber === this.count, 'a snapshot holds every slot of a ring');
-      this.#put(closed, accountOf(closed), hashOfId(closed.orderId), sum);
+      const ids = this.#ids;
+      ids.read(closed.orderId);
+      this.#put(closed, accountOf(closed), ids.words, 0, ids.hash, UNKNOWN, sum);
     }
     this.#takenCount = count;
     this.#dropFresh();
@@ -163,22 +186,6 @@ export class ClosedOrders {
 
   #word(slot: number, which: number): number {
     return this.#rows.words[slot * WORDS + which] as number;
-  }
-
-  #isId(slot: number, orderId: OrderId): boolean {
-    if (this.#texts.size > 0) {
-      const kept = this.#texts.get(slot);
-      if (kept !== undefined) return kept.orderId === orderId;
-    }
-    if (!packUuid(orderId, asked, 0)) return false;
-    const { words } = this.#rows;
-    const at = slot * WORDS + ID;
-    return (
-      words[at] === asked[0] &&
-      words[at + 1] === asked[1] &&
-      words[at + 2] === asked[2] &&
-      words[at + 3] === asked[3]
-    );
   }
 
   #dropFresh(): void {
@@ -191,24 +198,20 @@ export class ClosedOrders {
     const word = slot * WORDS;
     readLanes(words, word + LANES, lanes);
     subtractLanes(sum, lanes);
-    this.#cells.remove(words[word + HASH_OF_ID] as number, slot);
+    this.#ids.remove(words[word + HASH_OF_ID] as number, referenceToClosed(slot));
     if (this.#texts.size > 0) this.#texts.delete(slot);
   }
 
-  #write(slot: number, closed: ClosedOrderEntity, account: Account | null, hash: number): number {
+  #write(slot: number, closed: ClosedOrderEntity, account: Account | null, hash: number): void {
     const rows = this.#rows;
     const word = slot * WORDS;
     const { words } = rows;
-    const packed =
-      account !== null &&
-      packUuid(closed.orderId, words, word + ID) &&
-      packDigest(closed.bodyDigest, words, word + DIGEST);
+    const packed = packDigest(closed.bodyDigest, words, word + DIGEST);
     if (!packed) {
-      writeLanes(textLanes(closed.orderId), words, word + ID);
       writeLanes(textLanes(closed.bodyDigest), words, word + DIGEST);
       words.fill(0, word + DIGEST + 4, word + ACCOUNT_ID);
-      this.#texts.set(slot, closed);
     }
+    if (account === null || !packed) this.#texts.set(slot, closed);
     if (account === null) writeLanes(textLanes(closed.accountId), words, word + ACCOUNT_ID);
     else {
       account.readIdentity(lanes);
@@ -219,7 +222,6 @@ export class ClosedOrders {
     words[word + ACCOUNT_NUMBER] = account === null ? NO_ACCOUNT : account.number;
     words[word + STATUS] = STATUS_NUMBER[closed.status];
     words[word + HASH_OF_ID] = hash;
-    return word;
   }
 
   #read(slot: number): ClosedOrderEntity {

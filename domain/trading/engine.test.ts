@@ -1,6 +1,7 @@
 /** The core's rules by example, and the named scenarios that concern it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { entityKey } from '#domain/data/account-state-key.ts';
 import { formatScaled } from '#domain/data/decimal.ts';
 import { eventIdOf } from '#domain/data/trading-events.ts';
 import { applyInput, restorePartition, stateHash, takeChangedEntities } from './engine.ts';
@@ -235,7 +236,7 @@ test('what does not fit 64 bits is denied, never wrapped', () => {
 test('warm restart: a live position is neither flattened nor doubled, and its order goes on', () => {
   const { state, inputs, apply } = createWorld();
   apply(inputs.submit(1, 1, 'BUY', market('5')), inputs.submit(1, 2, 'SELL', limit('5', '11')));
-  const entities = takeChangedEntities(state).flatMap(({ entity }) => (entity === null ? [] : [entity]));
+  const entities = takeChangedEntities(state).filter((change) => change.kind !== 'removed_order');
   assert.equal(entities.at(-1)?.kind, 'account', 'account heads come last');
   const restarted = restorePartition(0, entities);
   assert.equal(stateHash(restarted), stateHash(state));
@@ -254,15 +255,18 @@ test('an open order that is gone leaves a tombstone; one that came and went leav
   apply(inputs.submit(1, 1, 'BUY', limit('1', '9')));
   takeChangedEntities(state);
   apply(inputs.submit(1, 2, 'BUY', limit('1', '9')), inputs.cancel(1, 2), inputs.cancel(1, 1));
-  const orders = takeChangedEntities(state).filter(({ key }) => key.startsWith('order/'));
-  assert.deepEqual(orders, [{ key: `order/${accountId(1)}/${orderId(1)}`, entity: null }]);
+  const orders = takeChangedEntities(state).filter(
+    ({ kind }) => kind === 'order' || kind === 'removed_order',
+  );
+  assert.deepEqual(orders, [{ kind: 'removed_order', accountId: accountId(1), orderId: orderId(1) }]);
+  assert.deepEqual(orders.map(entityKey), [`order/${accountId(1)}/${orderId(1)}`]);
 });
 
 test('the last 50,000 closed orders are remembered, and the same ones after a restore', () => {
   const { state, inputs } = createWorld();
   const entities = new Map();
   const take = () => {
-    for (const { key, entity } of takeChangedEntities(state)) entities.set(key, entity);
+    for (const change of takeChangedEntities(state)) entities.set(entityKey(change), change);
   };
   for (let number = 1; number <= 50_003; number += 1) {
     applyInput(state, inputs.submit(1, number, 'SELL', market('1')));

@@ -11,7 +11,7 @@
  *                          PriceBatch: new price ─▶ resting orders, in order of acceptance ─▶ settle ─▶ books
  * ```
  */
-import type { AccountStateEntity, ControlsEntity } from '#domain/data/account-state.ts';
+import type { AccountStateEntity, ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { CancelOrder, PriceBatch, SubmitOrder, TradingInput } from '#domain/data/trading-inputs.ts';
@@ -22,12 +22,12 @@ import { assertEverything } from './invariants.ts';
 import { cancelOrder, expireOrders, submitOrder } from './orders.ts';
 import { applyPriceBatch } from './price-book.ts';
 import { PartitionRestore, restoreState } from './restore.ts';
-import { type EntityChange, hashState, takeChanges } from './snapshot.ts';
+import { hashState, takeChanges } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
 import type { Step } from './step.ts';
 import { applyVenueEvent } from './venue-events.ts';
 
-export type { EntityChange, PartitionState };
+export type { PartitionState };
 export { PartitionRestore };
 
 /** An empty partition, with the default controls. */
@@ -36,37 +36,48 @@ export function createPartition(partition: number): PartitionState {
 }
 
 /**
- * Applies one input to the state that it owns and says what came of it, in order. Each case reads its input's fields
- * itself: read in one place for all kinds, each field would have to be searched for.
+ * Applies one input to the state that it owns and says what came of it, in order, at the end of `outputs`, which it
+ * gives back: whoever applies many inputs hands in one list. Each case reads its input's fields itself: read in one
+ * place for all kinds, each field would have to be searched for.
  */
-export function applyInput(state: PartitionState, input: TradingInput): readonly TradingOutput[] {
+export function applyInput(
+  state: PartitionState,
+  input: TradingInput,
+  outputs: TradingOutput[] = [],
+): readonly TradingOutput[] {
   switch (input.type) {
     case 'SubmitOrder': {
-      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       submitOrder(step, input);
-      return step.outputs;
+      return outputs;
     }
     case 'CancelOrder': {
-      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       cancelOrder(step, input);
-      return step.outputs;
+      return outputs;
     }
     case 'PriceBatch': {
-      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyPriceBatch(step, input);
-      return step.outputs;
+      return outputs;
     }
     default: {
-      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs);
+      const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyRareInput(step, input);
-      return step.outputs;
+      return outputs;
     }
   }
 }
 
 /** The clock, and what it ends. */
-function begin(state: PartitionState, cause: CommandId, timeMs: number, ingestTimeMs: number): Step {
-  const step: Step = { state, cause, ingestTimeMs, outputs: [] };
+function begin(
+  state: PartitionState,
+  cause: CommandId,
+  timeMs: number,
+  ingestTimeMs: number,
+  outputs: TradingOutput[],
+): Step {
+  const step: Step = { state, cause, ingestTimeMs, outputs, outputsBefore: outputs.length };
   if (timeMs > state.clockMs) state.clockMs = timeMs;
   state.countersTracking.stale = true;
   state.countersTracking.changed = true;
@@ -96,7 +107,7 @@ function applyRareInput(step: Step, input: RareInput): void {
   }
 }
 
-/** The entities that have changed since the last call; `null` is a tombstone; account heads come last. */
+/** The entities that have changed or gone since the last call; account heads come last. */
 export function takeChangedEntities(state: PartitionState): readonly EntityChange[] {
   return takeChanges(state);
 }

@@ -1,11 +1,11 @@
 /**
  * What of each entity goes into its hash: all of it, in a fixed order, each kind under its own tag. What lies in rows
- * (accounts, positions, books, closed orders) is hashed there.
+ * (accounts, positions, books, orders) is hashed there.
  */
 import type { ControlsEntity } from '#domain/data/account-state.ts';
-import type { OrderId } from '#domain/data/identifiers.ts';
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
-import type { Instrument, PartitionState, VenueSource, WorkingOrder } from './state.ts';
+import type { Instrument } from './instrument.ts';
+import type { PartitionState, VenueSource } from './state.ts';
 import {
   beginHash,
   emptyLanes,
@@ -17,10 +17,12 @@ import {
   hashScaled,
   hashText,
   type Lanes,
+  readLanes,
+  writeLanes,
 } from './state-hash.ts';
+import type { WorkingOrder } from './working-order.ts';
 
 const TAG = {
-  order: 3,
   orderIdentity: 1,
   price: 6,
   controls: 8,
@@ -28,52 +30,24 @@ const TAG = {
   counters: 10,
 } as const;
 
-export function hashOpenOrder(working: WorkingOrder, target: Lanes): void {
-  const { order } = working;
-  const identity = identityOf(working);
-  const { intent, lifetime, progress } = order;
-  beginHash(TAG.order);
-  hashLanes(identity);
-  hashNumber(order.acceptanceNumber);
-  hashLanes(working.instrument.identity);
-  hashScaled(order.quantity);
-  hashNumber((intent.side === 'BUY' ? 1 : 0) + (intent.type === 'LIMIT' ? 2 : 0));
-  if (intent.type === 'LIMIT') hashScaled(intent.limitPrice);
-  else if (intent.side === 'BUY') hashScaled(intent.collar);
-  if (intent.side === 'BUY') hashScaled(intent.reservedCash);
-  hashNumber(lifetime.timeInForce === 'DAY' ? lifetime.expiresAtMs : -1);
-  if (progress.kind === 'partially_filled') {
-    hashScaled(progress.filledQuantity);
-    hashScaled(progress.filledNotional);
-    hashScaled(progress.feesCharged);
-    hashNumber(progress.fills);
-  } else {
-    hashNumber(0);
-  }
-  hashFees(order.fees);
-  hashOptionalText(order.clientOrderId);
-  hashNumber(order.acceptedAtMs);
-  finishHash(target);
-}
-
-/** What an order is known by, whatever becomes of it. */
-function hashIdentity(account: Lanes, orderId: OrderId, bodyDigest: string, target: Lanes): void {
+/** What of an open order never changes, put into its row as one hash; the row holds the rest. */
+export function identifyOrder(order: WorkingOrder): void {
+  const { texts } = order;
+  const { words } = order.rows;
   beginHash(TAG.orderIdentity);
-  hashLanes(account);
-  hashText(orderId);
-  hashText(bodyDigest);
-  finishHash(target);
+  order.account.readIdentity(identity);
+  hashLanes(identity);
+  hashLanes(order.instrument.identity);
+  readLanes(words, order.idAt, identity);
+  hashLanes(identity);
+  hashText(texts.bodyDigest);
+  hashOptionalText(texts.clientOrderId);
+  hashFees(order.fees);
+  finishHash(identity);
+  writeLanes(identity, words, order.identityAt);
 }
 
-function identityOf(working: WorkingOrder): Lanes {
-  if (working.identity === null) {
-    working.identity = emptyLanes();
-    const { orderId, bodyDigest } = working.order;
-    working.account.readIdentity(working.identity);
-    hashIdentity(working.identity, orderId, bodyDigest, working.identity);
-  }
-  return working.identity;
-}
+const identity = emptyLanes();
 
 export function hashInstrument(instrument: Instrument, target: Lanes): void {
   const { price } = instrument;

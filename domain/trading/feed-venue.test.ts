@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatScaled } from '#domain/data/decimal.ts';
+import { postingsOf } from '#domain/data/trading-events.ts';
 import { accountId, limit, market, notional, orderId, price, quantity } from './fixtures/inputs.ts';
 
 import { createWorld, NINE_AM, told } from './fixtures/world.ts';
@@ -14,7 +15,7 @@ test('a market buy pays the ask, in a balanced entry through clearing, and names
   const [, entry, trade] = outputs;
   assert.ok(entry?.type === 'LedgerEntry' && trade?.type === 'TradeExecuted');
   assert.deepEqual(
-    entry.postings.map(({ account, asset, amount }) => `${account} ${asset} ${formatScaled(amount)}`),
+    postingsOf(entry).map(({ account, asset, amount }) => `${account} ${asset} ${formatScaled(amount)}`),
     [
       `${accountId(1)} USD -100.1`,
       'clearing USD 100.1',

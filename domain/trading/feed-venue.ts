@@ -8,58 +8,55 @@
  *   traded range went through its limit, it is filled at the limit. The range is older than an order that arrives.
  * - The size on offer limits each account by itself, per batch and side; what is left rests.
  */
-import type { OpenOrderEntity } from '#domain/data/account-state.ts';
 import { formatDecimal, minimum, type Price, type Quantity } from '#domain/data/decimal.ts';
 import type { ExecutionId } from '#domain/data/identifiers.ts';
 import type { BatchPrice, VenueDecision } from '#domain/data/trading-inputs.ts';
-import { type Filled, filledOf } from './order.ts';
 import { buyersPrice, sellersPrice, sizeOnOffer } from './quote.ts';
+import type { WorkingOrder } from './working-order.ts';
 
 export type Occasion = 'arrival' | 'batch';
 
 /** `null`: the order rests. `used` is what the account has taken of the batch's size on this side. */
 export function decideAtFeedVenue(
-  order: OpenOrderEntity,
+  order: WorkingOrder,
   price: BatchPrice,
   used: Quantity,
   occasion: Occasion,
 ): VenueDecision | null {
-  const { side } = order.intent;
   const at = priceFor(order, price, occasion);
   if (at === null) return null;
   if (at === 'beyond_collar') return { kind: 'Canceled', reason: collarReason(order, price) };
-  const filled = filledOf(order);
-  const remaining = (order.quantity - filled.quantity) as Quantity;
-  const offered = sizeOnOffer(price, side);
-  const quantity = offered === null ? remaining : minimum(remaining, (offered - used) as Quantity);
+  const remaining = BigInt.asIntN(64, order.quantity - order.filledQuantity) as Quantity;
+  const offered = sizeOnOffer(price, order.side);
+  const quantity =
+    offered === null ? remaining : minimum(remaining, BigInt.asIntN(64, offered - used) as Quantity);
   if (quantity <= 0n) return null;
-  return { kind: 'Filled', executionId: executionIdOf(order, filled), quantity, price: at };
+  return { kind: 'Filled', executionId: executionIdOf(order), quantity, price: at };
 }
 
 function priceFor(
-  order: OpenOrderEntity,
+  order: WorkingOrder,
   price: BatchPrice,
   occasion: Occasion,
 ): Price | null | 'beyond_collar' {
-  const { intent } = order;
-  if (intent.side === 'BUY') {
+  const { side, type, worstPrice } = order;
+  if (side === 'BUY') {
     const offered = buyersPrice(price);
-    if (intent.type === 'MARKET') return offered > intent.collar ? 'beyond_collar' : offered;
-    if (offered <= intent.limitPrice) return offered;
-    return occasion === 'batch' && price.low < intent.limitPrice ? intent.limitPrice : null;
+    if (type === 'MARKET') return offered > worstPrice ? 'beyond_collar' : offered;
+    if (offered <= worstPrice) return offered;
+    return occasion === 'batch' && price.low < worstPrice ? worstPrice : null;
   }
   const offered = sellersPrice(price);
-  if (intent.type === 'MARKET' || offered >= intent.limitPrice) return offered;
-  return occasion === 'batch' && price.high > intent.limitPrice ? intent.limitPrice : null;
+  if (type === 'MARKET' || offered >= worstPrice) return offered;
+  return occasion === 'batch' && price.high > worstPrice ? worstPrice : null;
 }
 
-function collarReason(order: OpenOrderEntity, price: BatchPrice): string {
-  const { intent } = order;
-  const collar = intent.side === 'BUY' && intent.type === 'MARKET' ? formatDecimal(intent.collar) : '';
+function collarReason(order: WorkingOrder, price: BatchPrice): string {
+  const collar = formatDecimal(order.worstPrice);
   return `collar: the price of ${formatDecimal(buyersPrice(price))} is above the collar of ${collar}`;
 }
 
 /** The order's id and the fill's number, from 1. */
-function executionIdOf(order: OpenOrderEntity, filled: Filled): ExecutionId {
-  return `${order.orderId}-${filled.fills + 1}` as ExecutionId;
+function executionIdOf(order: WorkingOrder): ExecutionId {
+  return `${order.texts.orderId}-${order.fills + 1}` as ExecutionId;
 }

@@ -61,6 +61,15 @@ export class HashCells {
     this.#size -= 1;
   }
 
+  /** Puts another place where one lies. */
+  replace(hash: number, place: number, by: number): void {
+    const cells = this.#cells;
+    const mask = this.#mask;
+    let cell = hash & mask;
+    while (cells[cell * 2 + 1] !== place + 1) cell = (cell + 1) & mask;
+    cells[cell * 2 + 1] = by + 1;
+  }
+
   #lay(hash: number, placePlusOne: number): void {
     const cells = this.#cells;
     let cell = hash & this.#mask;

@@ -1,28 +1,29 @@
 /** Every invariant of a partition's state, from scratch. Slow: for tests, simulation and `verify`. */
 
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { Account } from './holdings.ts';
 import { invariant } from './invariant.ts';
 import { assertBalanced } from './ledger.ts';
-import { filledOf } from './order.ts';
-import { allResting } from './resting-orders.ts';
+import { findOpen } from './order.ts';
 import { restoreState } from './restore.ts';
 import { hashState, takeAll } from './snapshot.ts';
-import { CASH_ASSET, type PartitionState, type WorkingOrder } from './state.ts';
+import type { PartitionState } from './state.ts';
 
 export function assertEverything(state: PartitionState): void {
   const held = new Map<string, bigint>([[CASH_ASSET, 0n]]);
   const cashReserved = new Map<Account, bigint>();
   const sharesReserved = new Map<string, bigint>();
   const openOrders = new Map<Account, number>();
-  for (const { order, account, closed, listed } of state.working.values()) {
-    invariant(listed && !closed, 'a working order is open');
-    const left = order.quantity - filledOf(order).quantity;
+  for (const order of state.workingOrders.listed()) {
+    const { account } = order;
+    invariant(order.open, 'a working order is open');
+    const left = order.quantity - order.filledQuantity;
     invariant(left > 0n, 'an open order has something left to fill');
     openOrders.set(account, (openOrders.get(account) ?? 0) + 1);
-    if (order.intent.side === 'BUY') {
-      cashReserved.set(account, (cashReserved.get(account) ?? 0n) + order.intent.reservedCash);
+    if (order.side === 'BUY') {
+      cashReserved.set(account, (cashReserved.get(account) ?? 0n) + order.reservedCash);
     } else {
-      const key = `${account.accountId}/${order.symbol}`;
+      const key = `${account.accountId}/${order.instrument.symbol}`;
       sharesReserved.set(key, (sharesReserved.get(key) ?? 0n) + left);
     }
   }
@@ -56,18 +57,14 @@ export function assertEverything(state: PartitionState): void {
   }
   let resting = 0;
   for (const instrument of state.instruments.values()) {
-    let before: WorkingOrder | null = null;
-    for (const working of allResting(instrument.resting)) {
-      invariant(
-        before?.level !== working.level || before.order.acceptanceNumber < working.order.acceptanceNumber,
-        'orders of one level lie in order of acceptance',
-      );
-      before = working;
-      invariant(state.working.get(working.order.orderId) === working, 'a resting order is a working order');
+    for (const number of instrument.resting.all()) {
+      const order = state.workingOrders.at(number);
+      invariant(order.listed && order.instrument === instrument, 'a resting order is a working order');
+      invariant(findOpen(state, order.texts.orderId) === order, 'a resting order is found by its id');
       resting += 1;
     }
   }
-  invariant(resting === state.working.size, 'every working order rests');
+  invariant(resting === state.workingOrders.size, 'every working order rests');
   const restored = restoreState(state.partition, takeAll(state));
   invariant(hashState(restored) === hashState(state), 'the incremental hash is the hash of the whole');
 }

@@ -9,14 +9,14 @@
  * through clearing and leave nothing there; an outside venue's stay until it settles.
  */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { Posting } from '#domain/data/trading-events.ts';
+import { CASH_ASSET, type FillPostings, type Posting } from '#domain/data/trading-events.ts';
 import type { Side } from '#domain/data/trading-inputs.ts';
 import { AssetBook } from './book.ts';
 import type { Account, Position } from './holdings.ts';
 import { invariant } from './invariant.ts';
-import { CASH_ASSET, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 
-export type Settlement = 'at_once' | 'later';
+export type Settlement = FillPostings['settlement'];
 
 export function bookOf(state: PartitionState, asset: string): AssetBook {
   let book = state.books.get(asset);
@@ -60,51 +60,30 @@ export function postFill(
   quantity: Quantity,
   notional: Money,
   settlement: Settlement,
-): readonly Posting[] {
+): FillPostings {
   const { account } = position;
-  const cashIn = side === 'BUY' ? -notional : notional;
-  const sharesIn = side === 'BUY' ? quantity : -quantity;
+  const cash = BigInt.asIntN(64, side === 'BUY' ? -notional : notional);
+  const shares = BigInt.asIntN(64, side === 'BUY' ? quantity : -quantity);
   const { cashBook } = state;
   if (settlement === 'at_once') {
-    cashBook.addVenue(-cashIn);
-    shareBook.addVenue(-sharesIn);
+    cashBook.addVenue(BigInt.asIntN(64, -cash));
+    shareBook.addVenue(BigInt.asIntN(64, -shares));
   } else {
-    cashBook.addClearing(-cashIn);
-    shareBook.addClearing(-sharesIn);
+    cashBook.addClearing(BigInt.asIntN(64, -cash));
+    shareBook.addClearing(BigInt.asIntN(64, -shares));
   }
-  addCash(state, account, cashIn);
-  position.quantity = (position.quantity + sharesIn) as Quantity;
+  addCash(state, account, cash);
+  position.quantity = BigInt.asIntN(64, position.quantity + shares) as Quantity;
   invariant(position.quantity >= 0n, 'a long-only position never goes below zero');
-  shareBook.addAccounts(sharesIn);
+  shareBook.addAccounts(shares);
   shareBook.touch(state.changes.books);
   assertBalanced(cashBook);
   assertBalanced(shareBook);
-  const own = account.accountId;
-  const { asset } = shareBook;
-  const cashOut = -cashIn;
-  const sharesOut = -sharesIn;
-  if (settlement === 'later') {
-    return [
-      { account: own, asset: CASH_ASSET, amount: cashIn },
-      { account: 'clearing', asset: CASH_ASSET, amount: cashOut },
-      { account: own, asset, amount: sharesIn },
-      { account: 'clearing', asset, amount: sharesOut },
-    ];
-  }
-  return [
-    { account: own, asset: CASH_ASSET, amount: cashIn },
-    { account: 'clearing', asset: CASH_ASSET, amount: cashOut },
-    { account: 'clearing', asset: CASH_ASSET, amount: cashIn },
-    { account: 'venue', asset: CASH_ASSET, amount: cashOut },
-    { account: own, asset, amount: sharesIn },
-    { account: 'clearing', asset, amount: sharesOut },
-    { account: 'clearing', asset, amount: sharesIn },
-    { account: 'venue', asset, amount: sharesOut },
-  ];
+  return { cash, asset: shareBook.asset, shares, settlement };
 }
 
 function addCash(state: PartitionState, account: Account, amount: bigint): void {
-  account.cash = (account.cash + amount) as Money;
+  account.cash = BigInt.asIntN(64, account.cash + amount) as Money;
   invariant(account.cash >= 0n, 'cash never goes below zero');
   state.cashBook.addAccounts(amount);
   account.touch(state.changes.accounts);

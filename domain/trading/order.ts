@@ -6,209 +6,171 @@
  *                └─▶ open: unfilled ─▶ partially_filled ─┬─▶ FILLED
  *                            └───────────────┴───────────┴─▶ CANCELED · EXPIRED · REJECTED
  * ```
- * An open order is an `OpenOrderEntity`, a closed one a `ClosedOrderEntity`: no value can be both, be open and filled
- * up, be a market order with a limit, or be a sale that holds cash. This file makes the steps of that life that move
- * no money: taking up, describing and closing.
+ * An open order is a `WorkingOrder` and outside an `OpenOrderEntity`, a closed one a `ClosedOrderEntity`: no entity can
+ * be both, be open and filled up, be a market order with a limit, or be a sale that holds cash. This file makes the
+ * steps of that life that move no money: taking up, describing and closing.
  */
-import type {
-  ClosedOrderEntity,
-  ClosedOrderStatus,
-  OpenOrderEntity,
-  OrderLifetime,
-} from '#domain/data/account-state.ts';
+import type { ClosedOrderEntity, ClosedOrderStatus } from '#domain/data/account-state.ts';
 import {
   divideOrLargest,
   type Money,
   type Price,
   type Quantity,
-  ZERO_MONEY,
   ZERO_QUANTITY,
 } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
-import type { Account, Position } from './holdings.ts';
 import { invariant } from './invariant.ts';
-import { addResting, removeResting } from './resting-orders.ts';
+import { closedSlot, openNumber, referenceToOpen, UNKNOWN } from './order-ids.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
-import type { PartitionState, WorkingOrder } from './state.ts';
-import { emptyLanes, subtractLanes } from './state-hash.ts';
+import type { PartitionState } from './state.ts';
+import { emptyLanes, readLanes, subtractLanes, writeLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, nextSequence, type Step } from './step.ts';
-import { touch } from './tracking.ts';
+import { NEVER, ORDER_CELLS, type WorkingOrder } from './working-order.ts';
 
 const DAY_MS = 86_400_000;
-const GOOD_TILL_CANCELED: OrderLifetime = { timeInForce: 'GTC' };
-const NOT_YET = -1;
-const UNFILLED = { kind: 'unfilled' } as const;
 
-export interface Filled {
-  readonly quantity: Quantity;
-  readonly notional: Money;
-  readonly fees: Money;
-  readonly fills: number;
+function expiryOf(timeInForce: TimeInForce, clockMs: number): number {
+  return timeInForce === 'GTC' ? NEVER : (Math.floor(clockMs / DAY_MS) + 1) * DAY_MS;
 }
 
-const NOTHING_FILLED: Filled = { quantity: ZERO_QUANTITY, notional: ZERO_MONEY, fees: ZERO_MONEY, fills: 0 };
-
-export function filledOf(order: OpenOrderEntity): Filled {
-  const { progress } = order;
-  if (progress.kind === 'unfilled') return NOTHING_FILLED;
-  return {
-    quantity: progress.filledQuantity,
-    notional: progress.filledNotional,
-    fees: progress.feesCharged,
-    fills: progress.fills,
-  };
+/** The open order of an id; `null` when there is none. */
+export function findOpen(state: PartitionState, orderId: OrderId): WorkingOrder | null {
+  const { orderIds, workingOrders, closedOrders } = state;
+  const number = openNumber(orderIds.find(orderId, workingOrders, closedOrders));
+  return number < 0 ? null : workingOrders.at(number);
 }
 
-function lifetimeOf(timeInForce: TimeInForce, clockMs: number): OrderLifetime {
-  if (timeInForce === 'GTC') return GOOD_TILL_CANCELED;
-  return { timeInForce: 'DAY', expiresAtMs: (Math.floor(clockMs / DAY_MS) + 1) * DAY_MS };
+/** The slot of the closed order of an id; -1 when none is remembered. */
+function findClosed(state: PartitionState, orderId: OrderId): number {
+  const { orderIds, workingOrders, closedOrders } = state;
+  return closedSlot(orderIds.find(orderId, workingOrders, closedOrders));
 }
 
-/** Takes up an approved order: reserves what it needs and says `new`. It is not listed until it rests. */
-export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>, idHash: number): WorkingOrder {
+/**
+ * Takes up an approved order, whose id has just been looked for: reserves what it needs and says `new`. It is not
+ * listed until it rests.
+ */
+export function acceptOrder(step: Step, approved: RiskApproved<ProposedOrder>): WorkingOrder {
   const { state } = step;
-  const { input, account, instrument, position, quantity, intent } = approved;
+  const { input, account, instrument, position, quantity, worstPrice, reservedCash } = approved;
+  const { orderIds, workingOrders, controls, clockMs } = state;
   state.ordersAccepted += 1;
-  const order: OpenOrderEntity = {
-    kind: 'order',
-    accountId: account.accountId,
-    orderId: input.orderId,
-    acceptanceNumber: state.ordersAccepted,
-    symbol: instrument.symbol,
-    quantity,
-    intent,
-    lifetime: lifetimeOf(input.timeInForce, state.clockMs),
-    progress: UNFILLED,
-    fees: state.controls.fees,
-    clientOrderId: input.clientOrderId,
-    bodyDigest: input.bodyDigest,
-    acceptedAtMs: state.clockMs,
-  };
-  if (intent.side === 'BUY') {
-    account.cashReserved = (account.cashReserved + intent.reservedCash) as Money;
+  const order = workingOrders.takeUp(input, account, instrument, position, controls.fees);
+  order.setId(orderIds.words, orderIds.hash);
+  order.want(input.side, input.terms.type, quantity, worstPrice, reservedCash);
+  order.accept(state.ordersAccepted, clockMs, expiryOf(input.timeInForce, clockMs));
+  if (input.side === 'BUY') {
+    account.cashReserved = BigInt.asIntN(64, account.cashReserved + reservedCash) as Money;
   } else {
     invariant(position !== null, 'an approved sale has a position');
-    position.reserved = (position.reserved + quantity) as Quantity;
+    position.reserved = BigInt.asIntN(64, position.reserved + quantity) as Quantity;
     position.touch(state.changes.positions);
   }
   account.openOrders += 1;
-  const working = workingOrder(account, instrument, position, order, idHash);
-  describe(step, working, 'new', 'NEW', NOTHING_FILLED, null);
-  return working;
-}
-
-export function workingOrder(
-  account: Account,
-  instrument: WorkingOrder['instrument'],
-  position: Position | null,
-  order: OpenOrderEntity,
-  idHash: number,
-): WorkingOrder {
-  return {
-    idHash,
-    place: NOT_YET,
-    identity: null,
-    hash: emptyLanes(),
-    stale: false,
-    changed: false,
-    account,
-    instrument,
-    position,
-    order,
-    listed: false,
-    closed: false,
-    saved: false,
-    level: null,
-    before: null,
-    behind: null,
-  };
+  describe(step, order, 'new', 'NEW', null);
+  return order;
 }
 
 /** Makes an order rest: from here on batches, expiry, cancels and snapshots find it. */
-export function listOrder(state: PartitionState, working: WorkingOrder): void {
-  const { order, instrument } = working;
-  working.listed = true;
-  working.place = state.working.add(order.orderId, working, working.idHash);
-  addResting(instrument.resting, working);
-  if (order.lifetime.timeInForce === 'DAY' && order.lifetime.expiresAtMs < state.nextExpiryMs) {
-    state.nextExpiryMs = order.lifetime.expiresAtMs;
+export function listOrder(state: PartitionState, order: WorkingOrder): void {
+  const { expiresAtMs, texts } = order;
+  const { orderId, bodyDigest, clientOrderId } = texts;
+  // It may stay for long: of the input that it came with, it keeps no more than it needs.
+  order.texts = { orderId, bodyDigest, clientOrderId };
+  order.listed = true;
+  state.orderIds.add(order.idHash, referenceToOpen(order.number));
+  order.instrument.resting.add(order);
+  order.touch(state.changes.orders);
+  if (expiresAtMs !== NEVER && expiresAtMs < state.nextExpiryMs) state.nextExpiryMs = expiresAtMs;
+}
+
+const formerHash = emptyLanes();
+const NO_HASH = emptyLanes();
+
+/** What an order has put into the sums leaves them with it. */
+function unlistOrder(state: PartitionState, order: WorkingOrder): void {
+  const { account, texts } = order;
+  const { words } = order.rows;
+  const hashAt = (order.place + ORDER_CELLS) * 2;
+  order.listed = false;
+  order.instrument.resting.remove(order);
+  readLanes(words, hashAt, formerHash);
+  subtractLanes(account.sum, formerHash);
+  subtractLanes(state.lanes, formerHash);
+  writeLanes(NO_HASH, words, hashAt);
+  if (order.saved) {
+    const { accountId } = account;
+    state.changes.removedOrders.push({ kind: 'removed_order', accountId, orderId: texts.orderId });
   }
 }
 
-/** Ends an order: gives back what it still holds, and remembers its id. */
+/** Ends an order: gives back what it still holds, remembers its id, and says so. */
 export function closeOrder(
   step: Step,
-  working: WorkingOrder,
+  order: WorkingOrder,
   status: Exclude<ClosedOrderStatus, 'DENIED'>,
-  filled: Filled,
   reason: string | null,
 ): void {
   const { state } = step;
-  const { account, order, instrument } = working;
-  invariant(!working.closed, 'an order is closed once');
-  releaseReservation(state, working, filled.quantity);
-  working.closed = true;
+  const { account, texts } = order;
+  invariant(order.open, 'an order is closed once');
+  releaseReservation(state, order);
+  order.open = false;
   account.openOrders -= 1;
-  if (working.listed) {
-    state.working.remove(working.place, working.idHash);
-    removeResting(instrument.resting, working);
-    // What an order has put into the sums leaves them with it.
-    subtractLanes(account.sum, working.hash);
-    subtractLanes(state.lanes, working.hash);
-    touch(working, state.changes.orders);
-  }
-  const closed = closedOrder(state, order, status, filled.quantity);
-  state.closedOrders.add(closed, account, working.idHash, state.lanes);
-  const update =
-    status === 'FILLED'
-      ? 'fill'
-      : status === 'CANCELED'
-        ? 'canceled'
-        : status === 'EXPIRED'
-          ? 'expired'
-          : 'rejected';
-  describe(step, working, update, status, filled, reason);
+  const former = order.listed ? referenceToOpen(order.number) : UNKNOWN;
+  if (order.listed) unlistOrder(state, order);
+  const closed = closedOrder(state, account.accountId, texts, status, order.filledQuantity);
+  const { words } = order.rows;
+  state.closedOrders.add(closed, account, words, order.idAt, order.idHash, former, state.lanes);
+  describe(step, order, UPDATE_OF[status], status, reason);
+  state.workingOrders.release(order);
 }
 
-function releaseReservation(state: PartitionState, working: WorkingOrder, filledQuantity: Quantity): void {
-  const { account, order, position } = working;
-  if (order.intent.side === 'BUY') {
-    account.cashReserved = (account.cashReserved - order.intent.reservedCash) as Money;
+const UPDATE_OF = { FILLED: 'fill', CANCELED: 'canceled', EXPIRED: 'expired', REJECTED: 'rejected' } as const;
+
+function releaseReservation(state: PartitionState, order: WorkingOrder): void {
+  const { account, position } = order;
+  if (order.side === 'BUY') {
+    account.cashReserved = BigInt.asIntN(64, account.cashReserved - order.reservedCash) as Money;
     invariant(account.cashReserved >= 0n, 'an account never gives back more than it has reserved');
-  } else if (filledQuantity !== order.quantity) {
-    invariant(position !== null, 'an open sale has a position');
-    position.reserved = (position.reserved - (order.quantity - filledQuantity)) as Quantity;
-    invariant(position.reserved >= 0n, 'a position never gives back more than it has reserved');
-    position.touch(state.changes.positions);
+    return;
   }
+  const left = BigInt.asIntN(64, order.quantity - order.filledQuantity);
+  if (left === 0n) return;
+  invariant(position !== null, 'an open sale has a position');
+  position.reserved = BigInt.asIntN(64, position.reserved - left) as Quantity;
+  invariant(position.reserved >= 0n, 'a position never gives back more than it has reserved');
+  position.touch(state.changes.positions);
 }
 
 function closedOrder(
   state: PartitionState,
-  order: { readonly accountId: AccountId; readonly orderId: OrderId; readonly bodyDigest: string },
+  accountId: AccountId,
+  texts: { readonly orderId: OrderId; readonly bodyDigest: string },
   status: ClosedOrderStatus,
   filledQuantity: Quantity,
 ): ClosedOrderEntity {
   return {
     kind: 'closed_order',
     closingNumber: state.closedOrders.count,
-    accountId: order.accountId,
-    orderId: order.orderId,
-    bodyDigest: order.bodyDigest,
+    accountId,
+    orderId: texts.orderId,
+    bodyDigest: texts.bodyDigest,
     status,
     filledQuantity,
   };
 }
 
-/** An order that did not pass risk: its first and last step. */
-export function denyOrder(step: Step, input: SubmitOrder, idHash: number, denial: Denial): void {
+/** An order that did not pass risk, and whose id has just been looked for: its first and last step. */
+export function denyOrder(step: Step, input: SubmitOrder, denial: Denial): void {
   const { state } = step;
+  const { orderIds } = state;
   const { accountId, terms } = input;
   const account = state.accounts.get(accountId) ?? null;
-  const closed = closedOrder(state, input, 'DENIED', ZERO_QUANTITY);
-  state.closedOrders.add(closed, account, idHash, state.lanes);
+  const closed = closedOrder(state, accountId, input, 'DENIED', ZERO_QUANTITY);
+  state.closedOrders.add(closed, account, orderIds.words, 0, orderIds.hash, UNKNOWN, state.lanes);
   emitOrderUpdate(step, accountId, account, {
     update: 'denied',
     orderId: input.orderId,
@@ -242,14 +204,12 @@ export function denyOrder(step: Step, input: SubmitOrder, idHash: number, denial
 /** Says a step of an open order, or of one that closes with it. */
 export function describe(
   step: Step,
-  working: WorkingOrder,
+  order: WorkingOrder,
   update: OrderUpdate['update'],
   status: OrderUpdate['status'],
-  filled: Filled,
   reason: string | null,
 ): void {
-  const { account, order } = working;
-  const { intent } = order;
+  const { account, texts, type, filledQuantity } = order;
   const sequence = nextSequence(step, account);
   step.outputs.push({
     type: 'OrderUpdate',
@@ -260,23 +220,23 @@ export function describe(
     timeMs: step.state.clockMs,
     ingestTimeMs: step.ingestTimeMs,
     update,
-    orderId: order.orderId,
+    orderId: texts.orderId,
     status,
-    symbol: order.symbol,
-    side: intent.side,
-    orderType: intent.type,
-    timeInForce: order.lifetime.timeInForce,
+    symbol: order.instrument.symbol,
+    side: order.side,
+    orderType: type,
+    timeInForce: order.timeInForce,
     quantity: order.quantity,
-    limitPrice: intent.type === 'LIMIT' ? intent.limitPrice : null,
-    clientOrderId: order.clientOrderId,
-    filledQuantity: filled.quantity,
-    averageFillPrice: averagePrice(filled),
+    limitPrice: type === 'LIMIT' ? order.worstPrice : null,
+    clientOrderId: texts.clientOrderId,
+    filledQuantity,
+    averageFillPrice: averagePrice(filledQuantity, order.filledNotional),
     reason,
   });
 }
 
-function averagePrice(filled: Filled): Price | null {
-  return filled.quantity === 0n ? null : divideOrLargest(filled.notional, filled.quantity);
+function averagePrice(quantity: Quantity, notional: Money): Price | null {
+  return quantity === 0n ? null : divideOrLargest(notional, quantity);
 }
 
 /** Says something about an order that is not open, or not the account's: no step of its life. */
@@ -290,7 +250,7 @@ export function describeAbsent(
 ): void {
   const { state } = step;
   const { closedOrders } = state;
-  const closed = closedOrders.find(orderId);
+  const closed = findClosed(state, orderId);
   const own = closed >= 0 && closedOrders.isOf(closed, accountId);
   emitOrderUpdate(step, accountId, state.accounts.get(accountId) ?? null, {
     update,
@@ -310,6 +270,6 @@ export function describeAbsent(
 }
 
 /** An open order's status on the wires. */
-export function openStatus(order: OpenOrderEntity): 'NEW' | 'PARTIALLY_FILLED' {
-  return order.progress.kind === 'unfilled' ? 'NEW' : 'PARTIALLY_FILLED';
+export function openStatus(order: WorkingOrder): 'NEW' | 'PARTIALLY_FILLED' {
+  return order.fills === 0 ? 'NEW' : 'PARTIALLY_FILLED';
 }

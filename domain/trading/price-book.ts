@@ -3,15 +3,18 @@
  * that is newer than the one held replaces it, and the symbol's resting orders meet it in order of acceptance.
  */
 import { maximum, minimum } from '#domain/data/decimal.ts';
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
+import type { Instrument } from './instrument.ts';
 import { bookOf } from './ledger.ts';
 import { buyersPrice, priceAgeMs, sellersPrice } from './quote.ts';
-import { noRestingOrders, reachable } from './resting-orders.ts';
+import { RestingOrders } from './resting-orders.ts';
 import { meetFeedVenue } from './settlement.ts';
-import { CASH_ASSET, type Instrument, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
 import { textLanes } from './state-hash.ts';
 import type { Step } from './step.ts';
 import { touch, untracked } from './tracking.ts';
+import type { WorkingOrder } from './working-order.ts';
 
 /** A symbol beyond these gets no price, so its orders are denied. */
 export const MAX_SYMBOLS = 10_000;
@@ -52,7 +55,7 @@ export function createInstrument(state: PartitionState, price: BatchPrice): Inst
     identity: textLanes(symbol),
     price,
     book,
-    resting: noRestingOrders(),
+    resting: new RestingOrders(state.workingOrders.heapPlaces),
   };
   state.instruments.set(symbol, instrument);
   return instrument;
@@ -60,9 +63,16 @@ export function createInstrument(state: PartitionState, price: BatchPrice): Inst
 
 function matchResting(step: Step, instrument: Instrument): void {
   const { price } = instrument;
+  const { workingOrders } = step.state;
   const lowest = minimum(buyersPrice(price), price.low);
   const highest = maximum(sellersPrice(price), price.high);
-  for (const working of reachable(instrument.resting, lowest, highest)) {
-    meetFeedVenue(step, working, 'batch');
-  }
+  const reached = instrument.resting.reachable(lowest, highest);
+  if (reached.length === 0) return;
+  const orders = reached.map((number) => workingOrders.at(number));
+  orders.sort(byAcceptance);
+  for (const order of orders) meetFeedVenue(step, order, 'batch');
+}
+
+function byAcceptance(left: WorkingOrder, right: WorkingOrder): number {
+  return left.acceptanceNumber - right.acceptanceNumber;
 }

@@ -1,128 +1,151 @@
 /**
- * The orders that rest on one symbol, kept so that a batch touches only those it can fill: by side and limit in price
- * levels, the best level last; market orders apart. Within a level, and over all that a batch reaches, the order is
- * that of acceptance. Putting one in or taking it out moves no other.
+ * The orders that rest on one symbol, kept so that a batch touches only those it can fill: each side is a binary heap
+ * with the best limit on top, market orders above all. What a batch reaches is put in order of acceptance.
  */
-import type { OpenOrderEntity } from '#domain/data/account-state.ts';
-import type { Price } from '#domain/data/decimal.ts';
+import { MAX_SCALED } from '#domain/data/decimal.ts';
 import { invariant } from './invariant.ts';
-import type { PriceLevel, RestingOrders, RestingSide, WorkingOrder } from './state.ts';
 
-const LEAST_LEVELS = 4;
-const NO_LIMIT = 0n as Price;
+const LEAST_LENGTH = 8;
 
-export function noRestingOrders(): RestingOrders {
-  return {
-    count: 0,
-    markets: newLevel(NO_LIMIT),
-    buys: { limits: new BigInt64Array(LEAST_LEVELS), levels: [] },
-    sales: { limits: new BigInt64Array(LEAST_LEVELS), levels: [] },
-  };
-}
+/** Where each order lies in its heap, by its number: one list for a partition, since an order rests once. */
+export class HeapPlaces {
+  list = new Int32Array(LEAST_LENGTH);
 
-function newLevel(limit: Price): PriceLevel {
-  return { limit, first: null, last: null };
-}
-
-/** To be called in order of acceptance, so a restored list is the list it was. */
-export function addResting(resting: RestingOrders, working: WorkingOrder): void {
-  const level = levelFor(resting, working.order);
-  const { last } = level;
-  working.level = level;
-  working.before = last;
-  if (last === null) level.first = working;
-  else last.behind = working;
-  level.last = working;
-  resting.count += 1;
-}
-
-export function removeResting(resting: RestingOrders, working: WorkingOrder): void {
-  const { level, before, behind } = working;
-  invariant(level !== null, 'a resting order lies in a level');
-  if (before === null) level.first = behind;
-  else before.behind = behind;
-  if (behind === null) level.last = before;
-  else behind.before = before;
-  working.level = working.before = working.behind = null;
-  resting.count -= 1;
-  if (level.first === null && level !== resting.markets) dropLevel(resting, level, working.order);
-}
-
-/** Those that a buyer's price down to `lowest`, or a seller's up to `highest`, may fill; in order of acceptance. */
-export function reachable(resting: RestingOrders, lowest: Price, highest: Price): readonly WorkingOrder[] {
-  const { markets, buys, sales } = resting;
-  const reached: WorkingOrder[] = [];
-  gather(markets, reached);
-  for (let at = buys.levels.length - 1; at >= 0; at -= 1) {
-    const level = buys.levels[at] as PriceLevel;
-    if (level.limit < lowest) break;
-    gather(level, reached);
+  /** Makes room for an order's number. */
+  reserve(number: number): void {
+    if (number < this.list.length) return;
+    const wider = new Int32Array(Math.max(number + 1, this.list.length * 2));
+    wider.set(this.list);
+    this.list = wider;
   }
-  for (let at = sales.levels.length - 1; at >= 0; at -= 1) {
-    const level = sales.levels[at] as PriceLevel;
-    if (level.limit > highest) break;
-    gather(level, reached);
+}
+
+/** One side: higher keys are better. Entries are kept apart by kind, so that a comparison is one of machine words. */
+class RestingSide {
+  #count = 0;
+  #keys = new BigInt64Array(LEAST_LENGTH);
+  #numbers = new Int32Array(LEAST_LENGTH);
+  readonly #places: HeapPlaces;
+
+  constructor(places: HeapPlaces) {
+    this.#places = places;
   }
-  return reached.length < 2 ? reached : reached.sort(byAcceptance);
-}
 
-function gather(level: PriceLevel, reached: WorkingOrder[]): void {
-  for (let working = level.first; working !== null; working = working.behind) reached.push(working);
-}
-
-/** All that rest. */
-export function allResting(resting: RestingOrders): readonly WorkingOrder[] {
-  const all: WorkingOrder[] = [];
-  for (const level of [resting.markets, ...resting.buys.levels, ...resting.sales.levels]) gather(level, all);
-  return all;
-}
-
-function byAcceptance(left: WorkingOrder, right: WorkingOrder): number {
-  return left.order.acceptanceNumber - right.order.acceptanceNumber;
-}
-
-function sideOf(resting: RestingOrders, order: OpenOrderEntity): RestingSide {
-  return order.intent.side === 'BUY' ? resting.buys : resting.sales;
-}
-
-/** Found, or made. */
-function levelFor(resting: RestingOrders, order: OpenOrderEntity): PriceLevel {
-  const { intent } = order;
-  if (intent.type === 'MARKET') return resting.markets;
-  const side = sideOf(resting, order);
-  const { levels } = side;
-  const place = placeOf(side, intent.limitPrice, intent.side === 'BUY');
-  if (place < levels.length && side.limits[place] === intent.limitPrice) return levels[place] as PriceLevel;
-  if (levels.length === side.limits.length) {
-    const wider = new BigInt64Array(side.limits.length * 2);
-    wider.set(side.limits);
-    side.limits = wider;
+  get count(): number {
+    return this.#count;
   }
-  const level = newLevel(intent.limitPrice);
-  side.limits.copyWithin(place + 1, place, levels.length);
-  side.limits[place] = intent.limitPrice;
-  levels.splice(place, 0, level);
-  return level;
-}
 
-function dropLevel(resting: RestingOrders, level: PriceLevel, order: OpenOrderEntity): void {
-  const side = sideOf(resting, order);
-  const place = placeOf(side, level.limit, order.intent.side === 'BUY');
-  invariant(side.levels[place] === level, 'a level lies where its limit puts it');
-  side.limits.copyWithin(place, place + 1, side.levels.length);
-  side.levels.splice(place, 1);
-}
-
-/** Where the level of `limit` lies, or would lie: behind all that are worse. */
-function placeOf(side: RestingSide, limit: Price, higherIsBetter: boolean): number {
-  const { limits } = side;
-  let low = 0;
-  let high = side.levels.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const other = limits[middle] as bigint;
-    if (other !== limit && other < limit === higherIsBetter) low = middle + 1;
-    else high = middle;
+  add(number: number, key: bigint): void {
+    if (this.#count === this.#numbers.length) this.#grow();
+    this.#places.reserve(number);
+    this.#count += 1;
+    this.#rise(this.#count - 1, number, key);
   }
-  return low;
+
+  remove(number: number): void {
+    const hole = this.#places.list[number] as number;
+    invariant(this.#numbers[hole] === number, 'a resting order lies where it was put');
+    this.#count -= 1;
+    const last = this.#count;
+    if (hole === last) return;
+    const moved = this.#numbers[last] as number;
+    const key = this.#keys[last] as bigint;
+    if (hole > 0 && key > (this.#keys[(hole - 1) >> 1] as bigint)) this.#rise(hole, moved, key);
+    else this.#sink(hole, moved, key);
+  }
+
+  /** The numbers of those with keys of `least` and above. */
+  gather(least: bigint, reached: number[], at = 0): void {
+    if (at >= this.#count || (this.#keys[at] as bigint) < least) return;
+    reached.push(this.#numbers[at] as number);
+    this.gather(least, reached, 2 * at + 1);
+    this.gather(least, reached, 2 * at + 2);
+  }
+
+  #rise(from: number, number: number, key: bigint): void {
+    const keys = this.#keys;
+    let at = from;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if ((keys[parent] as bigint) >= key) break;
+      this.#put(at, this.#numbers[parent] as number, keys[parent] as bigint);
+      at = parent;
+    }
+    this.#put(at, number, key);
+  }
+
+  #sink(from: number, number: number, key: bigint): void {
+    const keys = this.#keys;
+    const count = this.#count;
+    let at = from;
+    for (let child = 2 * at + 1; child < count; child = 2 * at + 1) {
+      if (child + 1 < count && (keys[child + 1] as bigint) > (keys[child] as bigint)) child += 1;
+      if ((keys[child] as bigint) <= key) break;
+      this.#put(at, this.#numbers[child] as number, keys[child] as bigint);
+      at = child;
+    }
+    this.#put(at, number, key);
+  }
+
+  #put(at: number, number: number, key: bigint): void {
+    this.#keys[at] = key;
+    this.#numbers[at] = number;
+    this.#places.list[number] = at;
+  }
+
+  #grow(): void {
+    const keys = new BigInt64Array(this.#keys.length * 2);
+    keys.set(this.#keys);
+    this.#keys = keys;
+    const numbers = new Int32Array(this.#numbers.length * 2);
+    numbers.set(this.#numbers);
+    this.#numbers = numbers;
+  }
+}
+
+/** What of an order says where it rests. */
+interface Resting {
+  readonly number: number;
+  readonly side: 'BUY' | 'SELL';
+  readonly type: 'MARKET' | 'LIMIT';
+  /** The limit of a limit order. */
+  readonly worstPrice: bigint;
+}
+
+export class RestingOrders {
+  readonly #buys: RestingSide;
+  readonly #sales: RestingSide;
+
+  constructor(places: HeapPlaces) {
+    this.#buys = new RestingSide(places);
+    this.#sales = new RestingSide(places);
+  }
+
+  get count(): number {
+    return this.#buys.count + this.#sales.count;
+  }
+
+  add(order: Resting): void {
+    const { number, side, type, worstPrice } = order;
+    if (side === 'BUY') this.#buys.add(number, type === 'LIMIT' ? worstPrice : MAX_SCALED);
+    else this.#sales.add(number, type === 'LIMIT' ? -worstPrice : MAX_SCALED);
+  }
+
+  remove(order: Resting): void {
+    if (order.side === 'BUY') this.#buys.remove(order.number);
+    else this.#sales.remove(order.number);
+  }
+
+  /** The numbers of those that a buyer's price down to `lowest`, or a seller's up to `highest`, may fill. */
+  reachable(lowest: bigint, highest: bigint): number[] {
+    const reached: number[] = [];
+    this.#buys.gather(lowest, reached);
+    this.#sales.gather(-highest, reached);
+    return reached;
+  }
+
+  /** The numbers of all. */
+  all(): number[] {
+    return this.reachable(-MAX_SCALED, MAX_SCALED);
+  }
 }

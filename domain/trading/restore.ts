@@ -14,20 +14,21 @@ import {
   REMEMBERED_COMMANDS,
   REMEMBERED_ORDERS,
 } from '#domain/data/account-state-key.ts';
+import { type Price, ZERO_MONEY } from '#domain/data/decimal.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
 import { addAccount } from './accounts.ts';
 import { createState } from './create-state.ts';
 import type { Account } from './holdings.ts';
-import { hashOfId } from './id-map.ts';
 import { invariant } from './invariant.ts';
 import { bookOf } from './ledger.ts';
-import { listOrder, workingOrder } from './order.ts';
+import { listOrder } from './order.ts';
 import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
-import { type EntityChange, takeNothing } from './snapshot.ts';
+import { takeNothing } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes } from './state-hash.ts';
 import { touch, untracked } from './tracking.ts';
+import { NEVER, NO_LIMIT } from './working-order.ts';
 
 /**
  * Takes what a partition's snapshots have written, as it is read, and makes the state of it at the end. Of a key the
@@ -48,7 +49,8 @@ export class PartitionRestore {
     this.#state = createState(partition);
   }
 
-  take({ key, entity }: EntityChange): void {
+  /** A record's key and entity; `null` is a tombstone. */
+  take(key: string, entity: AccountStateEntity | null): void {
     const state = this.#state;
     switch (entity?.kind) {
       case undefined:
@@ -151,7 +153,7 @@ export class PartitionRestore {
 /** The state that these entities describe, one of each key. */
 export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
   const restoring = new PartitionRestore(partition);
-  for (const entity of entities) restoring.take({ key: entityKey(entity), entity });
+  for (const entity of entities) restoring.take(entityKey(entity), entity);
   return restoring.finish();
 }
 
@@ -172,17 +174,33 @@ function restorePosition(state: PartitionState, entity: PositionEntity): void {
   position.liquiditySold = entity.liquidityUsed.sold;
 }
 
-function restoreOrder(state: PartitionState, order: OpenOrderEntity): void {
-  const account = state.accounts.get(order.accountId);
-  const instrument = state.instruments.get(order.symbol);
+function restoreOrder(state: PartitionState, entity: OpenOrderEntity): void {
+  const account = state.accounts.get(entity.accountId);
+  const instrument = state.instruments.get(entity.symbol);
   invariant(
     account !== undefined && instrument !== undefined,
     'an order in a snapshot has its account and price',
   );
+  const { orderIds, workingOrders } = state;
+  const { intent, lifetime, progress } = entity;
   const position = state.positions.get(account, instrument) ?? null;
-  const working = workingOrder(account, instrument, position, order, hashOfId(order.orderId));
-  working.saved = true;
+  const order = workingOrders.takeUp(entity, account, instrument, position, entity.fees);
+  orderIds.read(entity.orderId);
+  order.setId(orderIds.words, orderIds.hash);
+  const reservedCash = intent.side === 'BUY' ? intent.reservedCash : ZERO_MONEY;
+  order.want(intent.side, intent.type, entity.quantity, worstPriceOf(intent), reservedCash);
+  const expiresAtMs = lifetime.timeInForce === 'DAY' ? lifetime.expiresAtMs : NEVER;
+  order.accept(entity.acceptanceNumber, entity.acceptedAtMs, expiresAtMs);
+  if (progress.kind === 'partially_filled') {
+    const { filledQuantity, filledNotional, feesCharged, fills } = progress;
+    order.fill(filledQuantity, filledNotional, feesCharged, fills);
+  }
+  order.saved = true;
   account.openOrders += 1;
-  listOrder(state, working);
-  touch(working, state.changes.orders);
+  listOrder(state, order);
+}
+
+function worstPriceOf(intent: OpenOrderEntity['intent']): Price {
+  if (intent.type === 'LIMIT') return intent.limitPrice;
+  return intent.side === 'BUY' ? intent.collar : NO_LIMIT;
 }

@@ -4,13 +4,22 @@
  *
  * The checks run in the order of `DENIAL_PRECEDENCE`; an order that breaks several is denied for the first.
  */
-import type { OrderIntent } from '#domain/data/account-state.ts';
-import { formatDecimal, type Quantity, sumFits } from '#domain/data/decimal.ts';
+import {
+  formatDecimal,
+  type Money,
+  type Price,
+  type Quantity,
+  sumFits,
+  ZERO_MONEY,
+} from '#domain/data/decimal.ts';
+import { CASH_ASSET } from '#domain/data/trading-events.ts';
 import type { SubmitOrder } from '#domain/data/trading-inputs.ts';
-import { type EstimatedReservation, estimateReservation } from './estimate.ts';
+import { estimateReservation } from './estimate.ts';
 import type { Account, Position } from './holdings.ts';
+import type { Instrument } from './instrument.ts';
 import { priceAgeMs } from './quote.ts';
-import { CASH_ASSET, type Instrument, type PartitionState } from './state.ts';
+import type { PartitionState } from './state.ts';
+import { NO_LIMIT } from './working-order.ts';
 
 declare const approval: unique symbol;
 /** Passed by risk against the state it is placed on, in the same step. */
@@ -23,7 +32,10 @@ export interface ProposedOrder {
   /** The account's in the symbol, if it has one. */
   readonly position: Position | null;
   readonly quantity: Quantity;
-  readonly intent: OrderIntent;
+  /** The limit, a market buy's collar, or a market sale's zero. */
+  readonly worstPrice: Price;
+  /** What a buy sets aside; a sale sets aside its shares. */
+  readonly reservedCash: Money;
 }
 
 export const DENIAL_PRECEDENCE = [
@@ -108,14 +120,14 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
     return denied('notional_above_limit', sentence, quantity);
   }
   if (estimate.kind === 'cash') {
-    const available = account.cash - account.cashReserved;
+    const available = BigInt.asIntN(64, account.cash - account.cashReserved);
     if (estimate.cash > available) {
       const needed = formatDecimal(estimate.cash);
       const sentence = `needs ${needed}, available ${formatDecimal(available as typeof account.cash)}`;
       return denied('insufficient_funds', sentence, quantity);
     }
   } else {
-    const available = position === null ? 0n : position.quantity - position.reserved;
+    const available = position === null ? 0n : BigInt.asIntN(64, position.quantity - position.reserved);
     if (quantity > available) {
       const needed = formatDecimal(quantity);
       const sentence = `needs ${needed}, available ${formatDecimal(available as Quantity)}`;
@@ -128,25 +140,14 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
     instrument,
     position,
     quantity,
-    intent: intentOf(input, estimate),
+    worstPrice: estimate.kind === 'cash' ? estimate.worstPrice : limitOf(input),
+    reservedCash: estimate.kind === 'cash' ? estimate.cash : ZERO_MONEY,
   };
   return { kind: 'approved', order: proposal as RiskApproved<ProposedOrder> };
 }
 
-function intentOf(
-  input: SubmitOrder,
-  estimate: Exclude<EstimatedReservation, { kind: 'refused' }>,
-): OrderIntent {
-  const { terms } = input;
-  if (estimate.kind === 'shares') {
-    return terms.type === 'LIMIT'
-      ? { side: 'SELL', type: 'LIMIT', limitPrice: terms.limitPrice }
-      : { side: 'SELL', type: 'MARKET' };
-  }
-  const reservedCash = estimate.cash;
-  return terms.type === 'LIMIT'
-    ? { side: 'BUY', type: 'LIMIT', limitPrice: terms.limitPrice, reservedCash }
-    : { side: 'BUY', type: 'MARKET', collar: estimate.worstPrice, reservedCash };
+function limitOf({ terms }: SubmitOrder): Price {
+  return terms.type === 'LIMIT' ? terms.limitPrice : NO_LIMIT;
 }
 
 function tooLarge(quantity: Quantity, most: Quantity): RiskVerdict {

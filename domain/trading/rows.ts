@@ -15,9 +15,9 @@ export class Rows {
   readonly #width: number;
   #used = 0;
 
-  /** `cells` to each row, and two for a hash. */
-  constructor(cells: number) {
-    const width = cells + HASH_CELLS;
+  /** `cells` to each row, and two for a hash; behind them `more` that are not hashed. */
+  constructor(cells: number, more = 0) {
+    const width = cells + HASH_CELLS + more;
     this.#width = width;
     const buffer = new ArrayBuffer(width * LEAST_ROWS * 8);
     this.cells = new BigInt64Array(buffer);

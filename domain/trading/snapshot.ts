@@ -5,25 +5,17 @@
  */
 import type {
   AccountHeadEntity,
-  AccountStateEntity,
   CoreEntity,
   CountersEntity,
+  EntityChange,
   LedgerBalanceEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import {
-  accountKey,
-  closedOrderKey,
-  entityKey,
-  openOrderKey,
-  positionKey,
-} from '#domain/data/account-state-key.ts';
 import { type AssetBook, BOOK_CELLS } from './book.ts';
-import { hashControls, hashCounters, hashInstrument, hashOpenOrder, hashVenueSource } from './entity-hash.ts';
+import { hashControls, hashCounters, hashInstrument, hashVenueSource, identifyOrder } from './entity-hash.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
-import { allResting } from './resting-orders.ts';
 import type { Rows } from './rows.ts';
-import type { PartitionState, WorkingOrder } from './state.ts';
+import type { PartitionState } from './state.ts';
 import {
   addLanes,
   emptyLanes,
@@ -35,44 +27,30 @@ import {
   writeLanes,
 } from './state-hash.ts';
 import type { Changeable, Tracked } from './tracking.ts';
-
-export interface EntityChange {
-  readonly key: string;
-  /** `null`: a tombstone. */
-  readonly entity: AccountStateEntity | null;
-}
+import { ORDER_CELLS, type WorkingOrder } from './working-order.ts';
 
 /** What has changed since the last call; account heads last. */
 export function takeChanges(state: PartitionState): readonly EntityChange[] {
   refreshHash(state);
   const { changes } = state;
-  const taken: EntityChange[] = [];
-  for (const position of changes.positions) {
-    position.changed = false;
-    taken.push({
-      key: positionKey(position.account.accountId, position.symbol),
-      entity: positionEntity(position),
-    });
-  }
-  for (const working of changes.orders) takeOrder(working, taken);
-  const take = (entity: CoreEntity) => taken.push({ key: entityKey(entity), entity });
-  for (const { price } of cleared(changes.instruments)) take({ kind: 'price', price });
-  for (const book of cleared(changes.books)) take(bookEntity(book));
+  const taken: EntityChange[] = changes.removedOrders;
+  for (const position of cleared(changes.positions)) taken.push(positionEntity(position));
+  for (const order of changes.orders) takeOrder(order, taken);
+  for (const { price } of cleared(changes.instruments)) taken.push({ kind: 'price', price });
+  for (const book of cleared(changes.books)) taken.push(bookEntity(book));
   for (const { source, lastSequence } of cleared(changes.sources)) {
-    take({ kind: 'venue_source', source, lastSequence });
+    taken.push({ kind: 'venue_source', source, lastSequence });
   }
-  state.closedOrders.takeNew((closed) => taken.push({ key: closedOrderKey(closed), entity: closed }));
-  state.accountCommands.takeNew(take);
-  if (state.controlsTracking.changed) take(state.controls);
-  if (state.countersTracking.changed) take(countersEntity(state));
+  state.closedOrders.takeNew(taken);
+  state.accountCommands.takeNew(taken);
+  if (state.controlsTracking.changed) taken.push(state.controls);
+  if (state.countersTracking.changed) taken.push(countersEntity(state));
   state.controlsTracking.changed = false;
   state.countersTracking.changed = false;
-  for (const account of changes.accounts) {
-    account.changed = false;
-    taken.push({ key: accountKey(account.accountId), entity: accountEntity(account) });
-  }
+  for (const account of cleared(changes.accounts)) taken.push(accountEntity(account));
   changes.positions = [];
   changes.orders = [];
+  changes.removedOrders = [];
   changes.instruments = [];
   changes.books = [];
   changes.sources = [];
@@ -86,13 +64,11 @@ function cleared<Entity extends Changeable>(entities: readonly Entity[]): readon
 }
 
 /** An order that came and went between two snapshots leaves no trace in them. */
-function takeOrder(working: WorkingOrder, taken: EntityChange[]): void {
-  const { account, order } = working;
-  working.changed = false;
-  if (working.closed && !working.saved) return;
-  working.saved = true;
-  const key = openOrderKey(account.accountId, order.orderId);
-  taken.push({ key, entity: working.closed ? null : order });
+function takeOrder(order: WorkingOrder, taken: EntityChange[]): void {
+  order.changed = false;
+  if (!order.listed) return;
+  order.saved = true;
+  taken.push(order.entity);
 }
 
 /** Every entity of the state as it is now; takes nothing. */
@@ -100,10 +76,8 @@ export function* takeAll(state: PartitionState): Generator<CoreEntity> {
   refreshHash(state);
   for (const position of state.positions.all()) yield positionEntity(position);
   for (const account of state.accounts.values()) yield accountEntity(account);
-  for (const { price, resting } of state.instruments.values()) {
-    for (const { order } of allResting(resting)) yield order;
-    yield { kind: 'price', price };
-  }
+  for (const order of state.workingOrders.listed()) yield order.entity;
+  for (const { price } of state.instruments.values()) yield { kind: 'price', price };
   for (const book of state.books.values()) yield bookEntity(book);
   for (const { source, lastSequence } of state.sources.values()) {
     yield { kind: 'venue_source', source, lastSequence };
@@ -128,13 +102,12 @@ function refreshHash(state: PartitionState): void {
     position.stale = false;
     rehashRow(position.rows, position.place, POSITION_CELLS, lanes, position.account.sum);
   }
-  for (const working of changes.orders) {
-    if (!working.stale) continue;
-    working.stale = false;
-    if (working.closed) continue;
-    subtractLanes(working.account.sum, working.hash);
-    rehash(working, hashOpenOrder, lanes);
-    addLanes(working.account.sum, working.hash);
+  for (const order of changes.orders) {
+    if (!order.stale || !order.listed) continue;
+    order.stale = false;
+    if (!order.identified) identifyOrder(order);
+    order.identified = true;
+    rehashRow(order.rows, order.place, ORDER_CELLS, lanes, order.account.sum);
   }
   for (const account of changes.accounts) {
     if (!account.stale) continue;
@@ -245,6 +218,7 @@ export function takeNothing(state: PartitionState): void {
   }
   cleared(changes.orders);
   changes.orders.length = 0;
+  changes.removedOrders.length = 0;
   state.controlsTracking.changed = false;
   state.countersTracking.changed = false;
 }

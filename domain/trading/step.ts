@@ -6,13 +6,7 @@
  */
 import { type Money, type Price, ZERO_MONEY } from '#domain/data/decimal.ts';
 import type { AccountId, CommandId, EventId, Symbol } from '#domain/data/identifiers.ts';
-import type {
-  LedgerEntry,
-  OrderUpdate,
-  Posting,
-  TradeExecuted,
-  TradingOutput,
-} from '#domain/data/trading-events.ts';
+import type { LedgerEntry, OrderUpdate, TradeExecuted, TradingOutput } from '#domain/data/trading-events.ts';
 import type { Account } from './holdings.ts';
 import type { PartitionState } from './state.ts';
 import { formatLanes, textLanes } from './state-hash.ts';
@@ -22,6 +16,8 @@ export interface Step {
   readonly cause: CommandId;
   readonly ingestTimeMs: number;
   readonly outputs: TradingOutput[];
+  /** How many of the outputs are of inputs before. */
+  readonly outputsBefore: number;
 }
 
 /** Longer command ids are hashed into event ids, which have room for 200 characters. */
@@ -43,7 +39,7 @@ export function eventIdOf(step: Step, account: Account | null): EventId | null {
   if (account !== null) return null;
   const { cause } = step;
   const text = cause.length <= MAX_CAUSE_IN_ID ? cause : formatLanes(textLanes(cause));
-  return `${text}:unknown:${step.outputs.length}` as EventId;
+  return `${text}:unknown:${step.outputs.length - step.outputsBefore}` as EventId;
 }
 
 type Common = 'type' | 'eventId' | 'cause' | 'accountId' | 'sequence' | 'timeMs' | 'ingestTimeMs';
@@ -108,7 +104,7 @@ export function emitLedgerEntry(
   account: Account | null,
   kind: LedgerEntry['kind'],
   reference: string,
-  postings: readonly Posting[],
+  postings: LedgerEntry['postings'],
   symbol: Symbol | null,
   price: Price | null,
   note: string | null,

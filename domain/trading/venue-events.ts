@@ -4,7 +4,7 @@
  * the owner of that venue reconciles it.
  */
 import type { VenueEvent } from '#domain/data/trading-inputs.ts';
-import { closeOrder, describe, describeAbsent, filledOf, openStatus } from './order.ts';
+import { closeOrder, describe, describeAbsent, findOpen, openStatus } from './order.ts';
 import { settleFill } from './settlement.ts';
 import type { PartitionState, VenueSource } from './state.ts';
 import type { Step } from './step.ts';
@@ -25,8 +25,8 @@ export function applyVenueEvent(step: Step, input: VenueEvent): void {
   if (input.sourceSequence <= source.lastSequence) return;
   source.lastSequence = input.sourceSequence;
   touch(source, state.changes.sources);
-  const working = state.working.get(orderId);
-  if (working === undefined || working.order.accountId !== accountId) {
+  const order = findOpen(state, orderId);
+  if (order === null || order.account.accountId !== accountId) {
     describeAbsent(
       step,
       accountId,
@@ -37,25 +37,23 @@ export function applyVenueEvent(step: Step, input: VenueEvent): void {
     );
     return;
   }
-  const { order } = working;
   switch (decision.kind) {
     case 'Accepted':
       return;
     case 'Filled': {
-      const terms = { decision, settlement: 'later', priceEventId: null, priceTimestampMs: null } as const;
-      const contradiction = settleFill(step, working, terms);
+      const contradiction = settleFill(step, order, decision, null);
       if (contradiction === null) return;
-      describe(step, working, 'venue_event_ignored', openStatus(order), filledOf(order), contradiction);
+      describe(step, order, 'venue_event_ignored', openStatus(order), contradiction);
       return;
     }
     case 'Canceled':
-      closeOrder(step, working, 'CANCELED', filledOf(order), decision.reason);
+      closeOrder(step, order, 'CANCELED', decision.reason);
       return;
     case 'Rejected':
-      closeOrder(step, working, 'REJECTED', filledOf(order), decision.reason);
+      closeOrder(step, order, 'REJECTED', decision.reason);
       return;
     case 'CancelRejected':
-      describe(step, working, 'cancel_rejected', openStatus(order), filledOf(order), decision.reason);
+      describe(step, order, 'cancel_rejected', openStatus(order), decision.reason);
       return;
   }
 }

@@ -8,7 +8,7 @@ import type { AccountStateEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
-import { asRecorded, type TradingOutput } from '#domain/data/trading-events.ts';
+import { asRecorded, asRecordedEntry, type TradingOutput } from '#domain/data/trading-events.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import {
   decodeLedgerEntry,
@@ -85,7 +85,7 @@ export function rememberTradingOutput(bytes: Uint8Array, output: TradingOutput):
       trades.remember(bytes, asRecorded(output));
       break;
     case 'LedgerEntry':
-      entries.remember(bytes, asRecorded(output));
+      entries.remember(bytes, asRecordedEntry(output));
       break;
     // Read by the venues alone.
     case 'VenueCommand':

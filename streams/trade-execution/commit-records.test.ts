@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
-import { asRecorded, type TradingOutput } from '#domain/data/trading-events.ts';
+import { asRecorded, asRecordedEntry, type TradingOutput } from '#domain/data/trading-events.ts';
 import {
   decodeLedgerEntry,
   decodeOrderUpdate,
@@ -29,15 +29,16 @@ test('outputs and states of busy traffic come back from their records as they we
   for (const input of [...traffic.opening(), ...traffic.next(2_000)]) {
     for (const output of applyInput(state, input)) {
       const { value } = outputRecord(output, 0);
+      const recorded = output.type === 'LedgerEntry' ? asRecordedEntry(output) : asRecorded(output);
       assert(value !== null);
-      assert.deepEqual(DECODERS[output.type](value), { kind: 'decoded', value: asRecorded(output) });
+      assert.deepEqual(DECODERS[output.type](value), { kind: 'decoded', value: recorded });
       count(output.type);
     }
     for (const change of takeChangedEntities(state)) {
       const { value } = entityRecord(change, 0);
       if (value === null) continue;
-      assert.deepEqual(decodeAccountStateEntity(value), { kind: 'decoded', value: change.entity });
-      count(change.entity?.kind ?? '');
+      assert.deepEqual(decodeAccountStateEntity(value), { kind: 'decoded', value: change });
+      count(change.kind);
     }
   }
   for (const kind of ['OrderUpdate', 'TradeExecuted', 'LedgerEntry', 'account', 'position']) {

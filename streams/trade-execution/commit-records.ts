@@ -3,13 +3,13 @@
  * their positions and orders, the partition's head, and the record in `execution_heads` that seals it. Pure; the
  * owner writes it, the replay compares with it.
  */
-import type { PartitionHeadEntity } from '#domain/data/account-state.ts';
+import type { EntityChange, PartitionHeadEntity } from '#domain/data/account-state.ts';
+import { entityKey } from '#domain/data/account-state-key.ts';
 import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import { encodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import { encodeTradingOutput, topicOfOutput } from '#domain/data/trading-output-codec.ts';
-import type { EntityChange } from '#domain/trading/engine.ts';
 import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
 
 export const SOURCE = { sourceService: 'trade-execution' } as const;
@@ -33,8 +33,8 @@ export function entityRecord(change: EntityChange, partition: number): NewRecord
   return {
     topic: TOPIC.accountStates,
     partition,
-    key: change.key,
-    value: change.entity === null ? null : encodeAccountStateEntity(change.entity),
+    key: entityKey(change),
+    value: change.kind === 'removed_order' ? null : encodeAccountStateEntity(change),
   };
 }
 

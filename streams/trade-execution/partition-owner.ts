@@ -143,7 +143,8 @@ export class PartitionOwner {
     this.#nextInputOffset = nextInputOffset;
     for (const change of takeChangedEntities(this.#state)) {
       const record = entityRecord(change, this.partition);
-      if (record.value !== null && change.entity !== null) rememberAccountState(record.value, change.entity);
+      if (record.value !== null && change.kind !== 'removed_order')
+        rememberAccountState(record.value, change);
       written.push(record);
     }
     written.push(

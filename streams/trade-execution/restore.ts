@@ -2,17 +2,11 @@
  * Restores a partition from its compacted `account_states`, and checks it against the head that the last commit
  * wrote.
  */
-import type { PartitionHeadEntity } from '#domain/data/account-state.ts';
+import type { AccountStateEntity, PartitionHeadEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { decodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import {
-  createPartition,
-  type EntityChange,
-  PartitionRestore,
-  type PartitionState,
-  stateHash,
-} from '#domain/trading/engine.ts';
+import { createPartition, PartitionRestore, type PartitionState, stateHash } from '#domain/trading/engine.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 
 const PAGE_RECORDS = 1_000;
@@ -95,12 +89,12 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
     const last = page.at(-1);
     if (last === undefined) break;
     for (const record of page) {
-      const change = changeOf(record);
-      if (change.entity?.kind === 'head') {
-        head = change.entity;
+      const { key, entity } = readChange(record);
+      if (entity?.kind === 'head') {
+        head = entity;
         continue;
       }
-      checked(partition, () => restoring.take(change));
+      checked(partition, () => restoring.take(key, entity));
       entities += 1;
     }
     offset = last.offset + 1;
@@ -119,7 +113,13 @@ function checked<Value>(partition: number, work: () => Value): Value {
   }
 }
 
-function changeOf({ partition, offset, key, value }: LogRecord): EntityChange {
+interface ReadChange {
+  readonly key: string;
+  /** `null`: a tombstone. */
+  readonly entity: AccountStateEntity | null;
+}
+
+function readChange({ partition, offset, key, value }: LogRecord): ReadChange {
   if (key === null) throw corrupt(partition, `has a record without a key at offset ${offset}`);
   if (value === null) return { key, entity: null };
   const decoded = decodeAccountStateEntity(value);
