@@ -1,7 +1,7 @@
 /**
- * `npm test`: the checks, then every test but the end-to-end ones (first those that need no server, then
- * those that do), then those. What tests need beside the packages is
- * set up first; what cannot be had is named with the command that would provide it, and with CI=true that fails.
+ * `npm test`: the checks, then the tests that need no server, those that do, those from end to end, and the cluster. What
+ * tests need beside the packages is set up first; what cannot be had is named with the command that would provide it, and
+ * with CI=true that fails.
  * Under CI a skipped test fails too, since a skip looks like a pass to whoever reads only the last line.
  */
 
@@ -28,8 +28,9 @@ if (chromium.kind === 'ready') {
 
 const isHouse = (path: string): boolean => path.startsWith('tests/house/');
 const isEndToEnd = (path: string): boolean => path.startsWith('tests/e2e/');
+const isCluster = (path: string): boolean => path.startsWith('tests/cluster/');
 const { withoutServers, onServers } = testsByServers(
-  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path)),
+  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path) || isCluster(path)),
 );
 // They are fetched and started while the tests that need none run.
 const starting = startTestServers(onServers, (sentence) => console.log(`  ${sentence}`));
@@ -68,6 +69,19 @@ totals = addTotals(
     timeoutMs: 420_000,
   }),
 );
+
+// On servers of its own, which it kills.
+if (servers.missing.length === 0) {
+  totals = addTotals(
+    totals,
+    await runTests({
+      title: 'cluster',
+      files: testFiles('tests/cluster/**/*.test.ts'),
+      concurrency: 1,
+      timeoutMs: 900_000,
+    }),
+  );
+}
 
 for (const what of missing) console.log(`${underCi ? '✗' : '!'} missing: ${what}`);
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
