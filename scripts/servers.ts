@@ -98,6 +98,8 @@ function environment(): void {
     const line = `TRADEHALL_${option.toUpperCase()}='${url}'`;
     console.log(taken.has(option) ? `# ${line}` : `export ${line}`);
     taken.add(option);
+    // The emulator takes any, but some there must be.
+    if (name === 'dynamodb') console.log("export AWS_ACCESS_KEY_ID='local' AWS_SECRET_ACCESS_KEY='local'");
   }
 }
 

@@ -5,20 +5,10 @@ import { freePort } from '../../scripts/dev-servers/free-port.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { type RunningProgram, runWith, startIn } from '../e2e/program.ts';
 import { startServer } from '../support/servers.ts';
-import { GATEWAYS, LAYOUT, REACHED } from './layout.ts';
+import { GATEWAYS, LAYOUT, REACHED, SERVERS } from './layout.ts';
 
 type Server = Awaited<ReturnType<typeof startServer>>;
 type Variables = Readonly<Record<string, string>>;
-
-/** By the option that takes its URL. */
-const SERVERS = {
-  event_log: 'kafka',
-  cache: 'redis',
-  portfolios: 'dynamodb',
-  history: 'opensearch',
-  analytics: 'clickhouse',
-  database: 'postgres',
-} as const;
 
 const RESTART_MS = 120_000;
 const SERVICE_KEYS = `k1:${'0123456789abcdef'.repeat(4)}`;

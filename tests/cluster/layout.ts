@@ -23,3 +23,13 @@ export const REACHED: Readonly<Record<string, string>> = {
   query: 'TRADEHALL_QUERY_URL',
   'market-data': 'TRADEHALL_MARKET_DATA_URL',
 };
+
+/** The servers it runs on, by the option that takes the URL. */
+export const SERVERS = {
+  event_log: 'kafka',
+  cache: 'redis',
+  portfolios: 'dynamodb',
+  history: 'opensearch',
+  analytics: 'clickhouse',
+  database: 'postgres',
+} as const;

@@ -28,7 +28,14 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   typebox: /^(domain\/data|services|streams|infrastructure\/core|infrastructure\/event-log)\//,
 };
 
-const TEST_VENDORS = new Set([...Object.keys(VENDORS), 'fast-check', 'phoenix', 'playwright-core', 'undici']);
+const TEST_VENDORS = new Set([
+  'yaml',
+  ...Object.keys(VENDORS),
+  'fast-check',
+  'phoenix',
+  'playwright-core',
+  'undici',
+]);
 
 export const vendors: Rule = {
   name: 'vendors',
