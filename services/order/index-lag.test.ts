@@ -13,7 +13,7 @@ import {
   testContext,
 } from '#tests/in-process/platform.ts';
 import { accountRoutes } from './account-routes.ts';
-import { IndexLag } from './index-lag.ts';
+import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
 
 const GROUP = 'portfolio-statements';
 const ACCOUNT = '00000000-0000-4000-8000-000000000001';
@@ -97,5 +97,69 @@ test('a transfer under a key is refused while the statements cannot say whether 
     assert.equal(await commands(), before + 2);
   } finally {
     await platform.close();
+  }
+});
+
+test('an order that another instance accepted is waited for until the index has it', async () => {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path, 1);
+  try {
+    const submitted = { topic: TOPIC.tradeOrders, partition: 0, key: ACCOUNT, value: Buffer.from('{}') };
+    await log.append([submitted]);
+    const { runtime } = testContext();
+    const index = await log.openConsumer({
+      group: ORDER_INDEX_GROUP,
+      topics: [TOPIC.tradeOrders],
+      start: 'earliest',
+    });
+    await index.poll({ maxRecords: 10, signal: new AbortController().signal });
+    let slept = 0;
+    const lag = new IndexLag({
+      name: 'the order index',
+      group: ORDER_INDEX_GROUP,
+      topic: TOPIC.tradeOrders,
+      log,
+      runtime: {
+        ...runtime,
+        timers: {
+          ...runtime.timers,
+          sleep: async () => {
+            slept += 1;
+            if (slept === 2) await index.commit([{ topic: TOPIC.tradeOrders, partition: 0, offset: 1 }]);
+          },
+        },
+      },
+      logger: SILENT,
+      maxLag: 10,
+      onIndexed() {},
+    });
+    assert.equal(await lag.reached(ACCOUNT), true);
+    assert.equal(slept, 2);
+    await log.append([submitted]);
+    let nowMs = 0;
+    const impatient = new IndexLag({
+      name: 'the order index',
+      group: ORDER_INDEX_GROUP,
+      topic: TOPIC.tradeOrders,
+      log,
+      runtime: {
+        ...runtime,
+        clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+        timers: {
+          ...runtime.timers,
+          sleep: async (durationMs) => {
+            nowMs += durationMs;
+          },
+        },
+      },
+      logger: SILENT,
+      maxLag: 10,
+      onIndexed() {},
+    });
+    assert.equal(await impatient.reached(ACCOUNT), false, 'nobody indexes, so the wait ends');
+    await index.close();
+  } finally {
+    await log.close();
+    directory.dispose();
   }
 });

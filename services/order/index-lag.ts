@@ -12,6 +12,8 @@ import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 
 export const ORDER_INDEX_GROUP = 'order-index';
 const LOOK_EVERY_MS = 250;
+const LOOK_AGAIN_MS = 25;
+const WAIT_MS = 2_000;
 const STALE_AFTER_MS = 5_000;
 
 export interface IndexLagOptions {
@@ -33,6 +35,8 @@ export class IndexLag {
   #toCatchUp: ReadonlyMap<number, number> | null = null;
   #caughtUp = false;
   #worstLag = 0;
+  /** By partition: the index has everything below. */
+  #indexed: ReadonlyMap<number, number> = new Map();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #stopLooking: (() => void) | null = null;
 
@@ -60,13 +64,16 @@ export class IndexLag {
       this.#toCatchUp ??= new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
       this.#worstLag = 0;
       let behind = false;
+      const indexedNow = new Map<number, number>();
       for (const { partition, firstOffset, nextOffset } of extents) {
         const indexed = Math.max(committed.get(partition) ?? 0, firstOffset);
+        indexedNow.set(partition, indexed);
         this.#worstLag = Math.max(this.#worstLag, nextOffset - indexed);
         if (indexed < (this.#toCatchUp.get(partition) ?? 0)) behind = true;
         this.#options.onIndexed(partition, indexed);
       }
       if (!behind) this.#caughtUp = true;
+      this.#indexed = indexedNow;
       this.#lookedAtMs = runtime.clock.monotonicMs();
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
@@ -74,6 +81,24 @@ export class IndexLag {
         { code: error.code, error: error.message },
         `how far ${this.#options.name} is cannot be told`,
       );
+    }
+  }
+
+  /**
+   * Whether the index has everything that was in the key's partition at the call, waited for a moment: what another
+   * instance accepted may be missing for as long. Throws an `OperatingError` when the log cannot be read.
+   */
+  async reached(key: string): Promise<boolean> {
+    const { log, topic, runtime } = this.#options;
+    const partition = log.partitionFor(topic, key);
+    const extents = await log.extents(topic);
+    const end = extents.find((extent) => extent.partition === partition)?.nextOffset ?? 0;
+    const untilMs = runtime.clock.monotonicMs() + WAIT_MS;
+    for (;;) {
+      await this.look();
+      if ((this.#indexed.get(partition) ?? 0) >= end) return true;
+      if (runtime.clock.monotonicMs() >= untilMs) return false;
+      await runtime.timers.sleep(LOOK_AGAIN_MS);
     }
   }
 

@@ -102,6 +102,7 @@ export function orderRoutes(parts: OrderRouteParts, placeOrder: Handler): readon
       handle: (request) =>
         guarded(parts, request, async (accountId) => {
           const order = await ownOrder(parts, accountId, request);
+          if (order === 'behind') return behind();
           return order === null ? notFound() : { kind: 'json', status: 200, body: orderView(order) };
         }),
     },
@@ -134,18 +135,33 @@ function notFound(): HttpResult {
   return problemResult('ORDER_NOT_FOUND', 'The account has no such order.');
 }
 
+/** `behind`: it may have been accepted by another instance, and the index does not have it yet. */
 async function ownOrder(
   parts: OrderRouteParts,
   accountId: AccountId,
   request: Request,
-): Promise<IndexedOrder | null> {
+): Promise<IndexedOrder | null | 'behind'> {
   const text = fieldsOf(request.params)?.['orderId'];
   const orderId = typeof text === 'string' ? parseOrderId(text) : null;
   if (orderId === null) return null;
   const indexed = await parts.orders.get(orderId);
   const recent = indexed === null ? parts.recent.find(orderId) : null;
-  const order = indexed ?? (recent?.kind === 'accepted' ? recent.order : null);
+  let order = indexed ?? (recent?.kind === 'accepted' ? recent.order : null);
+  if (order === null) {
+    if (!(await parts.indexLag.reached(accountId))) return 'behind';
+    order = await parts.orders.get(orderId);
+  }
   return order?.userId === accountId ? order : null;
+}
+
+function behind(): HttpResult {
+  return problemResult(
+    'NOT_READY',
+    'The order index is behind, so whether there is such an order is not known yet.',
+    {
+      retryAfterSeconds: 1,
+    },
+  );
 }
 
 async function listOrders(
@@ -225,6 +241,7 @@ async function cancelOrder(
   request: Request,
 ): Promise<HttpResult> {
   const order = await ownOrder(parts, accountId, request);
+  if (order === 'behind') return behind();
   if (order === null) return notFound();
   if (!OPEN.has(order.status)) {
     return problemResult('ORDER_TERMINAL', `The order is ${order.status}: there is nothing to cancel.`, {

@@ -63,7 +63,7 @@ async function door(more: { readonly recentOrders?: number; readonly maxInFlight
     portfolios: { get: () => state.portfolio() },
     orders: { get: (orderId: OrderId) => state.index(orderId) },
     recent,
-    indexLag: { trouble: () => state.indexTrouble },
+    indexLag: { trouble: () => state.indexTrouble, reached: async () => true },
     runtime,
     logger: testContext().logger,
     fees: feesOf(config),

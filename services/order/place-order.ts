@@ -34,7 +34,7 @@ export interface PlaceOrderParts {
   readonly portfolios: Pick<PortfolioStore, 'get'>;
   readonly orders: Pick<OrderIndex, 'get'>;
   readonly recent: RecentOrders;
-  readonly indexLag: Pick<IndexLag, 'trouble'>;
+  readonly indexLag: Pick<IndexLag, 'trouble' | 'reached'>;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly fees: FeeSchedule;
