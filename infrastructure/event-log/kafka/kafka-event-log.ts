@@ -30,7 +30,7 @@ import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import { closedError } from './kafka-failures.ts';
-import { loadKafkaLibrary, type NativeConsumer, type NativePosition } from './kafka-library.ts';
+import { type GroupPositions, loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
 import {
   appendingSettings,
   CALL_TIMEOUT_MS,
@@ -289,15 +289,21 @@ export class KafkaEventLog implements EventLog {
   async committedPositions(group: string): Promise<readonly Position[]> {
     this.#assertOpen();
     const groupId = this.#prefix + group;
-    const results = await this.#connection.read('committed_positions', () =>
-      this.#connection.ask<readonly { readonly partitions: readonly NativePosition[] }[]>((admin, callback) =>
+    const results = await this.#connection.read('committed_positions', async () => {
+      const found = await this.#connection.ask<readonly GroupPositions[]>((admin, callback) =>
         admin.listConsumerGroupOffsets(
           [{ groupId }],
           { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
           callback,
         ),
-      ),
-    );
+      );
+      // A broker that has just started does not know yet, and says so here: that is not "none".
+      for (const { error, partitions } of found) {
+        if (error) throw error;
+        for (const { error: ofPartition } of partitions) if (ofPartition) throw ofPartition;
+      }
+      return found;
+    });
     const ours = new Set(this.#catalogue.names());
     return results
       .flatMap(({ partitions }) => partitions)

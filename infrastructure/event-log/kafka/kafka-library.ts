@@ -24,6 +24,11 @@ export interface NativePosition extends NativePartition {
   readonly offset?: number | null;
 }
 
+export interface GroupPositions {
+  readonly error?: KafkaFailure;
+  readonly partitions: readonly (NativePosition & { readonly error?: KafkaFailure })[];
+}
+
 export interface NativeMessage extends NativePartition {
   readonly offset: number;
   readonly key?: Buffer | string | null;
@@ -66,7 +71,7 @@ export interface NativeConsumer extends NativeClient {
   committed(
     places: readonly NativePartition[],
     timeoutMs: number,
-    callback: (error: Failed, positions: readonly NativePosition[]) => void,
+    callback: (error: Failed, positions: readonly (NativePosition | Error)[]) => void,
   ): unknown;
   commitCb(positions: readonly NativePosition[], callback: Done): unknown;
   consume(count: number, callback: (error: Failed, messages: readonly NativeMessage[]) => void): void;
@@ -124,10 +129,7 @@ export interface NativeAdmin {
   listConsumerGroupOffsets(
     groups: readonly { readonly groupId: string }[],
     options: { readonly timeout: number; readonly requireStableOffsets: boolean },
-    callback: (
-      error: Failed,
-      result: readonly { readonly error?: KafkaFailure; readonly partitions: readonly NativePosition[] }[],
-    ) => void,
+    callback: (error: Failed, result: readonly GroupPositions[]) => void,
   ): void;
   deleteRecords(
     before: readonly NativePosition[],

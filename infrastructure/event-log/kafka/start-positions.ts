@@ -1,5 +1,6 @@
 /** Where a consumer begins in the partitions it is given. */
 import assert from 'node:assert/strict';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ConsumerSpec, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { HeldClient } from './held-client.ts';
@@ -23,15 +24,24 @@ export async function committedPositions(
   client: HeldClient<NativeConsumer>,
   places: readonly TopicPartition[],
 ): Promise<ReadonlyMap<string, number>> {
-  const found = await connection.read('committed', () =>
-    client.call<readonly NativePosition[]>((native, callback) =>
+  const found = await connection.read('committed', async () => {
+    const answers = await client.call<readonly (NativePosition | Error)[]>((native, callback) =>
       native.committed(
         places.map(({ topic, partition }) => ({ topic: prefix + topic, partition })),
         CALL_TIMEOUT_MS,
         callback,
       ),
-    ),
-  );
+    );
+    return answers.map((answer) => {
+      if (!(answer instanceof Error)) return answer;
+      // The coordinator does not know yet: that is not "none".
+      throw new OperatingError(
+        'LOG_UNAVAILABLE',
+        `${connection.name} cannot tell a group's position (${answer.message}).`,
+        { retry: 'retry', cause: answer },
+      );
+    });
+  });
   const positions = new Map<string, number>();
   for (const { topic, partition, offset } of found) {
     if (typeof offset === 'number' && offset >= 0)
