@@ -22,7 +22,8 @@ const DENSE_ORDERS_PER_BATCH = 64;
 const COMMIT = 512;
 /** Few, so that they are as near when they are applied as what has just been decoded. */
 const CHUNK = 64;
-const WARM_UP_ORDERS = 60_000;
+/** After so many V8 compiles nearly nothing more; until then its compiler's threads take as long as the engine. */
+const WARM_UP_ORDERS = 200_000;
 
 export interface CoreBenchResult {
   readonly orders: number;
@@ -55,6 +56,7 @@ function measure(orders: number, ordersPerBatch: number) {
   const traffic = createTraffic(ordersPerBatch);
   const state = createPartition(0);
   sinceCommit = 0;
+  said = [];
   applyAll(state, traffic.opening());
   for (let warm = 0; warm < WARM_UP_ORDERS; warm += CHUNK) applyAll(state, traffic.next(CHUNK));
   let outputs = 0;

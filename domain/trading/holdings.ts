@@ -5,7 +5,7 @@
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
-import { emptyLanes, type Lanes, readLanes, textLanes, writeLanes } from './state-hash.ts';
+import { emptyLanes, formatLanes, type Lanes, readLanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
 
 /** The hashed cells of a row; behind them lies the hash. */
@@ -99,7 +99,7 @@ export class Account implements Changeable {
 }
 
 /** As above. */
-export const POSITION_CELLS = 12;
+export const POSITION_CELLS = 10;
 const QUANTITY = 0;
 const RESERVED = 1;
 const COST_BASIS = 2;
@@ -108,10 +108,9 @@ const LIQUIDITY_SEQUENCE = 4;
 const LIQUIDITY_BOUGHT = 5;
 const LIQUIDITY_SOLD = 6;
 const POSITION_KIND = 7;
-const OWNER_ID = 8;
-const SYMBOL = 10;
+const POSITION_IDENTITY = 8;
 
-const ownerId = emptyLanes();
+const identity = emptyLanes();
 
 export class Position implements Changeable {
   stale = false;
@@ -128,9 +127,12 @@ export class Position implements Changeable {
     this.account = account;
     this.symbol = symbol;
     rows.numbers[this.place + POSITION_KIND] = 2;
-    account.readIdentity(ownerId);
-    writeLanes(ownerId, rows.words, (this.place + OWNER_ID) * 2);
-    writeLanes(textLanes(symbol), rows.words, (this.place + SYMBOL) * 2);
+    account.readIdentity(identity);
+    writeLanes(
+      textLanes(`${formatLanes(identity)} ${symbol}`),
+      rows.words,
+      (this.place + POSITION_IDENTITY) * 2,
+    );
   }
 
   /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */

@@ -19,8 +19,8 @@ export function submitOrder(step: Step, input: SubmitOrder): void {
     return;
   }
   const verdict = assessRisk(state, input);
-  if (verdict.kind === 'approved') placeOrder(step, verdict.order);
-  else denyOrder(step, input, verdict.denial);
+  if (verdict.kind === 'approved') placeOrder(step, verdict);
+  else denyOrder(step, input, verdict);
 }
 
 function repeatOrder(step: Step, input: SubmitOrder, openOrder: number, closedOrder: number): void {

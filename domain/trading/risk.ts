@@ -26,6 +26,7 @@ declare const approval: unique symbol;
 export type RiskApproved<Proposal> = Proposal & { readonly [approval]: true };
 
 export interface ProposedOrder {
+  readonly kind: 'approved';
   readonly input: SubmitOrder;
   readonly account: Account;
   readonly instrument: Instrument;
@@ -58,6 +59,7 @@ export const DENIAL_PRECEDENCE = [
 export type DenialCode = (typeof DENIAL_PRECEDENCE)[number];
 
 export interface Denial {
+  readonly kind: 'denied';
   readonly code: DenialCode;
   /** The code, and a sentence for people. */
   readonly reason: string;
@@ -65,9 +67,7 @@ export interface Denial {
   readonly quantity: Quantity | null;
 }
 
-export type RiskVerdict =
-  | { readonly kind: 'approved'; readonly order: RiskApproved<ProposedOrder> }
-  | { readonly kind: 'denied'; readonly denial: Denial };
+export type RiskVerdict = RiskApproved<ProposedOrder> | Denial;
 
 export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdict {
   const { terms, side } = input;
@@ -135,6 +135,7 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
     }
   }
   const proposal: ProposedOrder = {
+    kind: 'approved',
     input,
     account,
     instrument,
@@ -143,7 +144,7 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
     worstPrice: estimate.kind === 'cash' ? estimate.worstPrice : limitOf(input),
     reservedCash: estimate.kind === 'cash' ? estimate.cash : ZERO_MONEY,
   };
-  return { kind: 'approved', order: proposal as RiskApproved<ProposedOrder> };
+  return proposal as RiskApproved<ProposedOrder>;
 }
 
 function limitOf({ terms }: SubmitOrder): Price {
@@ -156,5 +157,5 @@ function tooLarge(quantity: Quantity, most: Quantity): RiskVerdict {
 }
 
 function denied(code: DenialCode, sentence: string, quantity: Quantity | null): RiskVerdict {
-  return { kind: 'denied', denial: { code, reason: `${code}: ${sentence}`, quantity } };
+  return { kind: 'denied', code, reason: `${code}: ${sentence}`, quantity };
 }

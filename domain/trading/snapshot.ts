@@ -22,7 +22,7 @@ import {
   formatLanes,
   hashWords,
   type Lanes,
-  readLanes,
+  shiftLanes,
   subtractLanes,
   writeLanes,
 } from './state-hash.ts';
@@ -147,13 +147,14 @@ const ROW = 0;
 function rehashRow(rows: Rows, place: number, cells: number, sum: Lanes, accountSum: Lanes | null): void {
   const { words } = rows;
   const hashAt = (place + cells) * 2;
-  readLanes(words, hashAt, rowHash);
-  subtractLanes(sum, rowHash);
-  if (accountSum !== null) subtractLanes(accountSum, rowHash);
   hashWords(words, place * 2, cells * 2, ROW, rowHash);
+  const change0 = (rowHash.lane0 - (words[hashAt] as number)) | 0;
+  const change1 = (rowHash.lane1 - (words[hashAt + 1] as number)) | 0;
+  const change2 = (rowHash.lane2 - (words[hashAt + 2] as number)) | 0;
+  const change3 = (rowHash.lane3 - (words[hashAt + 3] as number)) | 0;
   writeLanes(rowHash, words, hashAt);
-  addLanes(sum, rowHash);
-  if (accountSum !== null) addLanes(accountSum, rowHash);
+  shiftLanes(sum, change0, change1, change2, change3);
+  if (accountSum !== null) shiftLanes(accountSum, change0, change1, change2, change3);
 }
 
 function accountEntity(account: Account): AccountHeadEntity {

@@ -36,6 +36,14 @@ export function subtractLanes(sum: Lanes, part: Lanes): void {
   sum.lane3 = (sum.lane3 - part.lane3) | 0;
 }
 
+/** Adds what each lane has changed by. */
+export function shiftLanes(sum: Lanes, by0: number, by1: number, by2: number, by3: number): void {
+  sum.lane0 = (sum.lane0 + by0) | 0;
+  sum.lane1 = (sum.lane1 + by1) | 0;
+  sum.lane2 = (sum.lane2 + by2) | 0;
+  sum.lane3 = (sum.lane3 + by3) | 0;
+}
+
 export function writeLanes(lanes: Lanes, words: Int32Array, at: number): void {
   words[at] = lanes.lane0;
   words[at + 1] = lanes.lane1;
