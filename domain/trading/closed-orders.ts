@@ -43,7 +43,6 @@ const CELLS = 14;
 const WORDS = CELLS * 2;
 
 const STATUSES = ['FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'DENIED'] as const;
-const STATUS_NUMBER = { FILLED: 0, CANCELED: 1, EXPIRED: 2, REJECTED: 3, DENIED: 4 } as const;
 /** Tells closed orders of each status apart from each other and from other entities. */
 const SEED = 32;
 const NO_ACCOUNT = -1;
@@ -137,8 +136,9 @@ export class ClosedOrders {
     const { words } = this.#rows;
     const word = slot * WORDS;
     for (let at = 0; at < UUID_WORDS; at += 1) words[word + ID + at] = id[idAt + at] as number;
-    this.#write(slot, closed, account, hashOfId);
-    hashWords(words, word, HASHED, SEED + STATUS_NUMBER[closed.status], lanes);
+    const status = STATUSES.indexOf(closed.status);
+    this.#write(slot, closed, status, account, hashOfId);
+    hashWords(words, word, HASHED, SEED + status, lanes);
     writeLanes(lanes, words, word + LANES);
     addLanes(sum, lanes);
     if (former === UNKNOWN) this.#ids.add(hashOfId, referenceToClosed(slot));
@@ -202,7 +202,13 @@ export class ClosedOrders {
     if (this.#texts.size > 0) this.#texts.delete(slot);
   }
 
-  #write(slot: number, closed: ClosedOrderEntity, account: Account | null, hash: number): void {
+  #write(
+    slot: number,
+    closed: ClosedOrderEntity,
+    status: number,
+    account: Account | null,
+    hash: number,
+  ): void {
     const rows = this.#rows;
     const word = slot * WORDS;
     const { words } = rows;
@@ -220,7 +226,7 @@ export class ClosedOrders {
     rows.numbers[(word + CLOSING_NUMBER) >> 1] = closed.closingNumber;
     rows.cells[(word + FILLED) >> 1] = closed.filledQuantity;
     words[word + ACCOUNT_NUMBER] = account === null ? NO_ACCOUNT : account.number;
-    words[word + STATUS] = STATUS_NUMBER[closed.status];
+    words[word + STATUS] = status;
     words[word + HASH_OF_ID] = hash;
   }
 
