@@ -1,5 +1,5 @@
 /**
- * A map by id, for ids that come in a fresh text each time, as those of accounts do. V8's own `Map` first puts every text
+ * A map by id, for ids that come in a fresh text each time, as accounts' do. V8's own `Map` first puts every text
  * it is asked for into the engine's table of unique texts, which for ids that never come again costs more than all
  * else about an order. Ids that collide on purpose make this one slow, never wrong; the ids in it are derived or drawn
  * by the door.
@@ -9,7 +9,7 @@ import { HashCells } from './hash-cells.ts';
 /** A UUID's last digits tell it apart. */
 const HASHED_LENGTH = 8;
 
-/** 32 bits, made once per input and handed to whatever looks for the id. */
+/** 32 bits of an id. */
 export function hashOfId(id: string): number {
   const { length } = id;
   let hash = length;
