@@ -91,9 +91,9 @@ export class PlacedWriter {
     this.#transactions ??= await this.#openTransactions();
     const { client } = this.#transactions;
     try {
-      await client.call((native, callback) => native.beginTransaction(done(callback)));
+      await client.call<undefined>((native, callback) => native.beginTransaction(done(callback)));
       await this.#write(this.#transactions, records);
-      await client.call((native, callback) => end(native, done(callback)));
+      await client.call<undefined>((native, callback) => end(native, done(callback)));
     } catch (error) {
       throw connection.failed(error);
     }
@@ -108,7 +108,9 @@ export class PlacedWriter {
     const producer = new DeliveringProducer(await connection.producer('import', settings));
     try {
       await connection.read('init_transactions', () =>
-        producer.client.call((native, callback) => native.initTransactions(CALL_TIMEOUT_MS, done(callback))),
+        producer.client.call<undefined>((native, callback) =>
+          native.initTransactions(CALL_TIMEOUT_MS, done(callback)),
+        ),
       );
     } catch (error) {
       await producer.client.close();
@@ -174,7 +176,7 @@ function placeName({ topic, partition }: TopicPartition): string {
 }
 
 function done(
-  callback: (error: KafkaFailure | null | undefined, nothing: void) => void,
+  callback: (error: KafkaFailure | null | undefined, nothing: undefined) => void,
 ): (error: KafkaFailure | null | undefined) => void {
-  return (error) => callback(error);
+  return (error) => callback(error, undefined);
 }
