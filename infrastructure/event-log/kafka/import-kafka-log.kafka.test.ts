@@ -9,6 +9,7 @@ import { COMPACTED, EXPIRING, failsWith, RETAINED, record, textOf } from '../eve
 import type { EventLog } from '../event-log.ts';
 import { exportLog } from '../export-log.ts';
 import type { LogArchive } from '../log-archive.ts';
+import { NO_HASH } from '../seal.ts';
 import { openLogArchiveFromDirectory } from '../sqlite/directory-archive.ts';
 import { importLog, openLogArchiveFromExport } from '../sqlite/import-log.ts';
 import { openSqliteEventLog } from '../sqlite/sqlite-event-log.ts';
@@ -132,6 +133,44 @@ describe('a log that moves', () => {
     await log.ensureTopics(TOPICS);
     const file = await exported({ ...under, log }, 'again.ndjson');
     assert.deepEqual(await contents(file), await contents(sparseFile));
+  });
+
+  test('holes of every length are left as they were', async () => {
+    const under = await onKafka();
+    const offsets = [0, 1, 3, 5, 6, 8, 11, 15, 20, 5_020, 5_021, 15_021];
+    const topic = { ...RETAINED, partitions: 1, sealed: false };
+    const place = { topic: topic.name, partition: 0 };
+    const archive: LogArchive = {
+      source: 'holes',
+      topics: () => [topic],
+      partitions: () => [{ ...place, firstOffset: 0, nextOffset: 15_022, chainHash: NO_HASH }],
+      heads: () => [],
+      groupPositions: () => [],
+      producerEpochs: () => [],
+      count: () => offsets.length,
+      records: () =>
+        offsets.map((offset) => {
+          const text = Buffer.from(`at ${offset}`);
+          return {
+            ...place,
+            offset,
+            key: null,
+            value: text,
+            appendedAtMs: under.nowMs() + offset,
+            hashCheck: null,
+          };
+        }),
+      close() {},
+    };
+    const { address, runtime } = under;
+    const metrics = createPrometheusMetrics({ processFigures: false });
+    await importKafkaLog(archive, { address, runtime, logger: SILENT, metrics }, () => {});
+    const log = await under.reopen();
+    const read = await log.read({ ...place, offset: 0 }, 100);
+    assert.deepEqual(
+      read.map(({ offset, appendedAtMs, value }) => [offset, appendedAtMs - under.nowMs(), String(value)]),
+      offsets.map((offset) => [offset, offset, `at ${offset}`]),
+    );
   });
 
   test('and back into a folder, where it goes on and expires', async () => {
