@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { exportDataFolder, importDataFolder } from '#composition/log-transfer.ts';
-import { addDataFlag, addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
+import { describeServer } from '#infrastructure/common/server-address.ts';
+import { addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
 import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -47,10 +48,10 @@ One JSON object a line: topics, partitions, heads, positions, then every record 
       );
     });
 
-  addDataFlag(
+  addLogFlags(
     program
       .command('import')
-      .description('Make a data folder from an exported log.')
+      .description('Make a data folder, or a log on Kafka, from an exported log.')
       .argument('<file>', 'As `tradehall export` wrote it.')
       .option('--json', 'As JSON: {dataFolder, records, problems}.'),
   )
@@ -59,15 +60,27 @@ One JSON object a line: topics, partitions, heads, positions, then every record 
       `
 The data folder must be new or empty. The log is the same to the byte, seals and positions included, and is refused when
 its seals do not hold. API keys are not in a log: make new ones with \`tradehall account key add\`. The first start
-rebuilds portfolios, orders, statements, history and analytics.`,
+rebuilds portfolios, orders, statements, history and analytics.
+
+With --event-log kafka://… the log goes to Kafka, where Tradehall may have none yet: every record to its partition with its
+offset and time, the seals, and how far execution and the prices are. The data folder then gets only the heads. It is new
+or empty, or the one that was exported, unchanged: then it keeps its API keys. Stop every instance first, and see docs/moving.md.`,
     )
     .action(async (file: string, flags: Flags) => {
       const dataFolder = resolve(dataFolderOf(flags));
-      const verdict = await importDataFolder(resolve(file), dataFolder, progressTo(terminal, 'imported'));
+      const server = logServerOf(flags);
+      const verdict = await importDataFolder(
+        resolve(file),
+        dataFolder,
+        server,
+        progressTo(terminal, 'imported'),
+      );
       if (flags['json'] === true) {
         terminal.print(JSON.stringify({ dataFolder, records: verdict.records, problems: verdict.problems }));
       } else if (verdict.sound) {
-        terminal.print(`Imported ${verdict.records} records into ${dataFolder}.`);
+        const target =
+          server === null ? dataFolder : `${describeServer('Kafka', server)}, the heads into ${dataFolder}`;
+        terminal.print(`Imported ${verdict.records} records into ${target}.`);
       } else {
         terminal.print('Nothing was imported: the seals of the file do not hold.');
         for (const problem of verdict.problems) terminal.print(`  ${problem.message}`);

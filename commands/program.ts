@@ -55,7 +55,7 @@ export const registrations: readonly Registration[] = [
   {
     summaries: {
       export: 'Write the event log of a stopped instance to a file.',
-      import: 'Make a data folder from an exported log.',
+      import: 'Make a data folder, or a log on Kafka, from an exported log.',
     },
     load: () => import('./export.ts'),
   },

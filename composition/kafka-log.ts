@@ -1,4 +1,5 @@
-/** The log on Kafka as the offline commands see it: at rest, as a file. */
+/** The log on Kafka as the offline commands see it: at rest, to a file and from one. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +12,10 @@ import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { Progress } from '#infrastructure/event-log/export-log.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
+import { openLogHeads } from '#infrastructure/event-log/sqlite/log-heads.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { DATA_PATHS } from './data-paths.ts';
+import { isProjectionGroup } from './rewind-projections.ts';
 
 const TOMBSTONE_MS = 86_400_000;
 
@@ -27,17 +30,9 @@ export async function exportLogOnKafka(
     import('#infrastructure/event-log/kafka/kafka-event-log.ts'),
     import('#infrastructure/event-log/kafka/export-kafka-log.ts'),
   ]);
-  const logger = createLogger({
-    level: 'error',
-    format: 'text',
-    write: (text) => process.stderr.write(text),
-  });
   const log = await openKafkaEventLog({
-    address,
+    ...partsOf(address),
     directory: join(dataFolder, DATA_PATHS.kafka),
-    runtime: createSystemRuntime(),
-    logger,
-    metrics: createPrometheusMetrics({ processFigures: false }),
   });
   try {
     const partitions = log.partitionsOf(TOPIC.tradeOrders);
@@ -59,6 +54,61 @@ export async function exportLogOnKafka(
   } finally {
     await log.close();
   }
+}
+
+/**
+ * Writes the log of `archive` to Kafka, with the positions of the groups whose work cannot be done again, and notes the
+ * heads in the data folder. The groups of projections begin at the first record. Nothing may run on either.
+ */
+export async function importLogToKafka(
+  archive: LogArchive,
+  address: ServerAddress,
+  dataFolder: string,
+  progress: Progress,
+): Promise<void> {
+  const [{ openKafkaEventLog }, { importKafkaLog }] = await Promise.all([
+    import('#infrastructure/event-log/kafka/kafka-event-log.ts'),
+    import('#infrastructure/event-log/kafka/import-kafka-log.ts'),
+  ]);
+  const parts = partsOf(address);
+  const kept = new Set(keptTopics(archive));
+  const directory = join(dataFolder, DATA_PATHS.kafka);
+  await importKafkaLog(archive, parts, progress);
+  const log = await openKafkaEventLog({ ...parts, directory });
+  try {
+    const positions = archive
+      .groupPositions()
+      .filter(({ group, topic }) => !isProjectionGroup(group) && kept.has(topic) && topic !== TOPIC.logSeals);
+    const producer = await log.openProducer('import-positions');
+    for (const [group, own] of Map.groupBy(positions, (position) => position.group)) {
+      const outcome = await producer.commit({ records: [], consumed: { group, positions: own } });
+      assert(outcome.kind === 'committed', 'nobody else imports under this id');
+    }
+    await producer.close();
+  } finally {
+    await log.close();
+  }
+  const heads = openLogHeads(directory);
+  try {
+    heads.put(archive.partitions().filter(({ topic, nextOffset }) => nextOffset > 0 && kept.has(topic)));
+  } finally {
+    heads.close();
+  }
+}
+
+/** Those whose offsets mean something: what is compacted is renumbered. */
+function keptTopics(archive: LogArchive): readonly string[] {
+  return archive.topics().flatMap(({ name, cleanup }) => (cleanup.kind === 'compact' ? [] : [name]));
+}
+
+function partsOf(address: ServerAddress) {
+  const logger = createLogger({
+    level: 'error',
+    format: 'text',
+    write: (text) => process.stderr.write(text),
+  });
+  const metrics = createPrometheusMetrics({ processFigures: false });
+  return { address, runtime: createSystemRuntime(), logger, metrics };
 }
 
 /** By way of an export into a temporary folder. */

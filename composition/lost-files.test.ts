@@ -25,7 +25,7 @@ test('an import that failed leaves the folder empty, so that it can be tried aga
   writeFileSync(file, '{"format":');
   const folder = join(root, 'imported');
   await assert.rejects(
-    importDataFolder(file, folder, () => {}),
+    importDataFolder(file, folder, null, () => {}),
     { code: 'LOG_EXPORT_UNREADABLE' },
   );
   assert.deepEqual(readdirSync(folder), []);

@@ -113,7 +113,7 @@ test('an imported log has its accounts, which can be given keys and trade', asyn
   const file = join(root, 'log.ndjson.gz');
   await exportDataFolder(data, null, file, QUIET);
   const copy = join(root, 'imported');
-  assert.equal((await importDataFolder(file, copy, QUIET)).sound, true);
+  assert.equal((await importDataFolder(file, copy, null, QUIET)).sound, true);
   const hall = await start(copy);
   const listed = (await hall.operator.call('GET', '/operator/accounts')) as {
     readonly accounts: readonly { readonly accountId: string; readonly name: string }[];
@@ -188,7 +188,7 @@ test('a head that would execute inputs again is found by verify, and nothing is 
   const copy = join(root, 'tampered');
   const file = join(root, 'tampered.ndjson.gz');
   await exportDataFolder(data, null, file, QUIET);
-  await importDataFolder(file, copy, QUIET);
+  await importDataFolder(file, copy, null, QUIET);
   const db = new DatabaseSync(join(copy, DATA_PATHS.log, 'event-log.sqlite'));
   const table = db
     .prepare(`SELECT records FROM record_tables WHERE topic = 'account_states' AND partition = 0`)

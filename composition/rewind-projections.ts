@@ -19,6 +19,11 @@ export type ProjectionStore = keyof typeof GROUPS;
 
 export const PROJECTION_STORES = Object.keys(GROUPS) as readonly ProjectionStore[];
 
+/** Whether what this group has read is in a store that can be filled again. */
+export function isProjectionGroup(group: string): boolean {
+  return Object.values<readonly string[]>(GROUPS).some((groups) => groups.includes(group));
+}
+
 /** Those whose file is not there or empty, whether lost or never made. `fileOf` has `null` for one on a server. */
 export function missingStores(fileOf: (store: ProjectionStore) => string | null): readonly ProjectionStore[] {
   return PROJECTION_STORES.filter((store) => {

@@ -5,17 +5,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { resolveConfiguration } from '#infrastructure/core/configuration.ts';
 import { eventually } from '#tests/e2e/eventually.ts';
-import { sharedServer } from '#tests/support/servers.ts';
 import { serverOptions } from '#tests/support/store-faults.ts';
 import { type RunningHall, startHall } from './composition.testing.ts';
-import { type ProcessConfig, processOptions } from './options.ts';
 import { prepareServers } from './prepare-servers.ts';
+import { configOf, type Flags, storesOnServers } from './servers.testing.ts';
 import { verifyDataFolder } from './verification/verify-data-folder.ts';
 
-process.env['AWS_ACCESS_KEY_ID'] = 'tests';
-process.env['AWS_SECRET_ACCESS_KEY'] = 'tests';
 const name = `hall_${randomUUID().replaceAll('-', '')}`;
 const data = mkdtempSync(join(tmpdir(), 'stores-on-servers-'));
 const running = new Set<RunningHall>();
@@ -23,29 +19,6 @@ after(async () => {
   for (const hall of running) await hall.stop();
   rmSync(data, { recursive: true, force: true });
 });
-
-type Flags = Readonly<Record<string, string>>;
-
-async function serverFlags(): Promise<Flags> {
-  const [dynamodb, clickhouse, opensearch] = await Promise.all(
-    (['dynamodb', 'clickhouse', 'opensearch'] as const).map(sharedServer),
-  );
-  const { endpoint = '' } = serverOptions(dynamodb ?? '').address.parameters;
-  const [{ host, port }] = serverOptions(clickhouse ?? '').address.hosts;
-  const made = await fetch(`http://${host}:${port}/`, { method: 'POST', body: `CREATE DATABASE ${name}` });
-  assert.equal(made.status, 200, await made.text());
-  return {
-    portfolios: `dynamodb://eu-central-1/${name}?endpoint=${endpoint}`,
-    analytics: `clickhouse://${host}:${port}/${name}`,
-    history: `${opensearch ?? ''}/${name}`,
-  };
-}
-
-function configOf(flags: Flags): ProcessConfig {
-  const resolved = resolveConfiguration([processOptions], { flags, environment: {}, file: {} });
-  assert(resolved.kind === 'resolved', JSON.stringify(resolved));
-  return resolved.configuration.of(processOptions);
-}
 
 async function start(flags: Flags): Promise<RunningHall> {
   const hall = await startHall({ data, feed: 'simulated', feed_rate: '200', ...flags });
@@ -59,7 +32,7 @@ async function stop(hall: RunningHall): Promise<void> {
 }
 
 test('a hall moves to servers and back, and nothing is lost or counted twice', async () => {
-  const onServers = await serverFlags();
+  const onServers = await storesOnServers(name);
   const { logger } = serverOptions('any://host');
   assert.deepEqual(await prepareServers(configOf(onServers), logger), ['The portfolio table has been made.']);
 

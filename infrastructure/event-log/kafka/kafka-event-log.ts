@@ -40,6 +40,7 @@ import {
   memberSettings,
 } from './kafka-settings.ts';
 import { KafkaTransactions } from './kafka-transactions.ts';
+import { prefixOf } from './kafka-url.ts';
 import { LogEnds } from './log-ends.ts';
 import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
@@ -371,10 +372,6 @@ function instanceName(directory: string, fresh: string): string {
   const file = join(directory, INSTANCE_FILE);
   if (!existsSync(file)) writeFileSync(file, fresh);
   return readFileSync(file, 'utf8');
-}
-
-function prefixOf({ path }: ServerAddress): string {
-  return path === '' ? '' : `${path}.`;
 }
 
 /** Throws an `OperatingError` that says what is wrong: the address, the user, TLS, the client, the cluster. */

@@ -26,6 +26,7 @@ export const SILENT: Logger = {
 
 export interface KafkaLogUnderTest extends LogUnderTest {
   readonly log: KafkaEventLog;
+  readonly address: ServerAddress;
   readonly runtime: Runtime;
   readonly directory: string;
   reopen(options?: Partial<KafkaEventLogOptions>): Promise<KafkaEventLog>;
@@ -68,6 +69,7 @@ export async function openKafkaLogUnderTest(
   let log = await openLog();
   return {
     log,
+    address,
     runtime,
     directory: options.directory ?? directory,
     async deleteOnBroker(before) {

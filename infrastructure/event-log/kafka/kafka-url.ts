@@ -1,5 +1,5 @@
 /** What the URL of a log on Kafka may hold. In a file of its own, since an embedded start reads it too. */
-import type { ServerScheme } from '#infrastructure/common/server-address.ts';
+import type { ServerAddress, ServerScheme } from '#infrastructure/common/server-address.ts';
 
 export const KAFKA_URL: ServerScheme = {
   product: 'Kafka',
@@ -16,3 +16,8 @@ export const KAFKA_URL: ServerScheme = {
     groups: /^(consumer|classic)$/,
   },
 };
+
+/** What is put before every topic, group and transactional id of the log at this address. */
+export function prefixOf({ path }: ServerAddress): string {
+  return path === '' ? '' : `${path}.`;
+}
