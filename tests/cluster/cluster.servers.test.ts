@@ -5,14 +5,14 @@
  * Two minutes; CLUSTER_MINUTES=30 for the long run (`npm run test:cluster`). CLUSTER_SEED repeats what was drawn.
  */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { type Api, connect, connectOperator, listMember, member, textMember } from '../e2e/api.ts';
+import { type Api, connect, connectToAll, listMember, member, textMember } from '../e2e/api.ts';
+import { BARS, HAS_DAYS } from '../e2e/bars.ts';
 import { foldTrades, portfolioOf, tradesOf } from '../e2e/books.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { nano } from '../e2e/nano.ts';
-import { openAccounts } from '../e2e/operator.ts';
+import { openAccounts, totalLag } from '../e2e/operator.ts';
 import { runJsonWith, temporaryFolder } from '../e2e/program.ts';
 import {
   type Account,
@@ -22,8 +22,10 @@ import {
   type Intent,
   planDay,
   seeded,
+  TERMINAL,
 } from '../e2e/workload.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, startServers } from './cluster.ts';
+import { FIFTEEN } from './layout.ts';
 
 const MINUTES = Number(process.env['CLUSTER_MINUTES'] ?? '2');
 const SEED = Number(process.env['CLUSTER_SEED'] ?? '41');
@@ -33,14 +35,9 @@ const KILLS_PER_SERVER = 3;
 const ACCOUNTS = 24;
 const AT_ONCE = 6;
 const ORDERS_AT_A_TIME = 60;
-const TERMINAL = new Set(['FILLED', 'CANCELED', 'EXPIRED', 'REPLACED', 'REJECTED', 'DENIED']);
 const CAUGHT_UP_MS = 120_000;
 
-const REPOSITORY = join(import.meta.dirname, '../..');
-const SHARED_BARS = join(REPOSITORY, '../shared/data/bars_1min_us24_2019.csv.gz');
-const OWN_BARS = join(REPOSITORY, 'tests/fixtures/bars_1min_us6_excerpt.csv');
-const BARS = existsSync(SHARED_BARS) ? SHARED_BARS : OWN_BARS;
-const REPLAY_SPEED = BARS === SHARED_BARS ? '240' : '30';
+const SPEED = HAS_DAYS ? '240' : '30';
 
 const folder = temporaryFolder();
 const diary: Diary = { accepted: new Map(), statuses: new Map(), sent: 0 };
@@ -53,34 +50,17 @@ function running(): Cluster {
   return cluster;
 }
 
-/** The gateways in turn, as a client behind a balancer sees them. */
-function balanced(apis: readonly Api[]): Api {
-  let turn = 0;
+/** As a client behind a balancer; what a broken cluster answers is counted. */
+function balanced(urls: readonly string[]): Api {
+  const api = connectToAll(urls, 8);
   return {
-    async request(method, path, options) {
-      turn += 1;
-      const api = apis[turn % apis.length];
-      assert.ok(api !== undefined);
-      const answer = await api.request(method, path, options);
+    async request(...request) {
+      const answer = await api.request(...request);
       if (answer.status >= 500) unavailable.push(answer.status);
       return answer;
     },
-    close: async () => {
-      await Promise.all(apis.map((api) => api.close()));
-    },
+    close: () => api.close(),
   };
-}
-
-async function lagOf(dataFolder: string): Promise<number> {
-  const operator = connectOperator(dataFolder);
-  try {
-    const { body } = await operator.request('GET', '/operator/status');
-    return listMember(member(body, 'log'), 'groups')
-      .flatMap((group) => listMember(group, 'positions'))
-      .reduce<number>((sum, position) => sum + Number(member(position, 'lag')), 0);
-  } finally {
-    await operator.close();
-  }
 }
 
 describe('a cluster', () => {
@@ -96,8 +76,8 @@ describe('a cluster', () => {
   });
 
   test('fifteen processes start on six servers and open accounts', async () => {
-    cluster = await startCluster(folder.path, {
-      'market-ingestion': { TRADEHALL_FEED: `replay:${BARS}`, TRADEHALL_REPLAY_SPEED: REPLAY_SPEED },
+    cluster = await startCluster(folder.path, FIFTEEN, await startServers(), {
+      'market-ingestion': { TRADEHALL_FEED: `replay:${BARS}`, TRADEHALL_REPLAY_SPEED: SPEED },
     });
     const [gateway] = cluster.gateways;
     assert.ok(gateway !== undefined);
@@ -113,7 +93,7 @@ describe('a cluster', () => {
       return item;
     };
     const until = performance.now() + MINUTES * 60_000;
-    const api = kept(balanced(gateways.map(({ url }) => connect(url, 8))));
+    const api = kept(balanced(gateways.map(({ url }) => url)));
     let unknown: readonly Intent[] = [];
     let round = 0;
     const trade = async (): Promise<void> => {
@@ -185,7 +165,7 @@ describe('a cluster', () => {
     await end(ingestion);
     await eventually(
       'every consumer has read everything',
-      async () => ((await lagOf(dataFolder)) === 0 ? true : null),
+      async () => ((await totalLag(dataFolder)) === 0 ? true : null),
       CAUGHT_UP_MS,
     );
   });

@@ -1,10 +1,11 @@
-/** The processes of a cluster: how many of each target, as deploy/compose has them too. */
+/** The processes of a cluster: how many of each target. */
 export interface Members {
   readonly target: string;
   readonly count: number;
 }
 
-export const LAYOUT: readonly Members[] = [
+/** As deploy/compose has them. */
+export const FIFTEEN: readonly Members[] = [
   { target: 'market-ingestion', count: 1 },
   { target: 'market-data', count: 2 },
   { target: 'trade-execution', count: 3 },
@@ -12,9 +13,19 @@ export const LAYOUT: readonly Members[] = [
   { target: 'trade-persistence', count: 2 },
   { target: 'query', count: 2 },
   { target: 'order', count: 2 },
+  { target: 'api-gateway', count: 2 },
 ];
 
-export const GATEWAYS = 2;
+export const TWELVE: readonly Members[] = [
+  { target: 'market-ingestion', count: 1 },
+  { target: 'market-data', count: 2 },
+  { target: 'trade-execution', count: 2 },
+  { target: 'portfolio', count: 1 },
+  { target: 'trade-persistence', count: 1 },
+  { target: 'query', count: 1 },
+  { target: 'order', count: 2 },
+  { target: 'api-gateway', count: 2 },
+];
 
 /** What gateways pass requests on to, by the variable that names its addresses. */
 export const REACHED: Readonly<Record<string, string>> = {

@@ -69,6 +69,23 @@ export function connect(url: string, connections = 16): Api {
   };
 }
 
+/** Every one in turn, as a client behind a balancer sees them. */
+export function connectToAll(urls: readonly string[], connections?: number): Api {
+  const apis = urls.map((url) => connect(url, connections));
+  let turn = 0;
+  return {
+    request(...request) {
+      const api = apis[turn % apis.length];
+      assert.ok(api !== undefined);
+      turn += 1;
+      return api.request(...request);
+    },
+    close: async () => {
+      await Promise.all(apis.map((api) => api.close()));
+    },
+  };
+}
+
 /** The local socket of a running instance. */
 export function connectOperator(dataFolder: string): Api {
   const client = new Client('http://operator', { socketPath: findOperatorSocket(dataFolder), pipelining: 1 });

@@ -13,18 +13,20 @@ async function status(dataFolder: string): Promise<unknown> {
   }
 }
 
-/** `true` once the feed has come to its end and every consumer has read everything, else `null`. */
-export async function settled(dataFolder: string): Promise<true | null> {
-  const shown = await status(dataFolder);
-  const ingestion = listMember(shown, 'targets').find(
+/** Whether the feed has come to its end, asked of the process that reads it. */
+export async function feedHasEnded(dataFolder: string): Promise<boolean> {
+  const ingestion = listMember(await status(dataFolder), 'targets').find(
     (target) => textMember(target, 'name') === 'market-ingestion',
   );
-  if (member(member(ingestion, 'status'), 'finished') !== true) return null;
-  const groups = listMember(member(shown, 'log'), 'groups');
-  const lag = groups
+  return member(member(ingestion, 'status'), 'finished') === true;
+}
+
+/** How many records consumers of the log have yet to read, all together. */
+export async function totalLag(dataFolder: string): Promise<number> {
+  const groups = listMember(member(await status(dataFolder), 'log'), 'groups');
+  return groups
     .flatMap((group) => listMember(group, 'positions'))
     .reduce<number>((sum, position) => sum + Number(member(position, 'lag')), 0);
-  return lag === 0 ? true : null;
 }
 
 /** Some through the command, the others as the command does it, which is quicker. */

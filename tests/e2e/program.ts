@@ -46,6 +46,13 @@ interface Surroundings {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
+const running = new Set<ChildProcess>();
+
+// A test file that is ended for its time, or fails between a start and an end, must not leave the program behind.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 function launch(
   words: readonly string[],
   { via = [], variables = {} }: Surroundings = {},
@@ -60,6 +67,8 @@ function launch(
     env: { ...environment(), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

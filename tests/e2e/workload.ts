@@ -91,6 +91,16 @@ const MALFORMED: readonly {
   { raw: '[]', field: null },
 ];
 
+/** The statuses after which nothing happens to an order. */
+export const TERMINAL: ReadonlySet<string> = new Set([
+  'FILLED',
+  'CANCELED',
+  'EXPIRED',
+  'REPLACED',
+  'REJECTED',
+  'DENIED',
+]);
+
 /** A seeded generator of numbers in [0, 1) (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
