@@ -1,7 +1,7 @@
 /**
- * `npm test`: the checks, then the tests that need no server, those that do, those from end to end, and the cluster. What
- * tests need beside the packages is set up first; what cannot be had is named with the command that would provide it, and
- * with CI=true that fails.
+ * `npm test`: the checks, then the tests that need no server, those that do, and those from end to end. What tests need
+ * beside the packages is set up first; what cannot be had is named with the command that would provide it, and with CI=true
+ * that fails.
  * Under CI a skipped test fails too, since a skip looks like a pass to whoever reads only the last line.
  */
 
@@ -28,9 +28,11 @@ if (chromium.kind === 'ready') {
 
 const isHouse = (path: string): boolean => path.startsWith('tests/house/');
 const isEndToEnd = (path: string): boolean => path.startsWith('tests/e2e/');
-const isCluster = (path: string): boolean => path.startsWith('tests/cluster/');
+// Minutes each, on servers of their own, which they kill: `npm run test:faults`.
+const isFaults = (path: string): boolean =>
+  path.endsWith('.faults.test.ts') || /^tests\/cluster\/.*\.servers\.test\.ts$/.test(path);
 const { withoutServers, onServers } = testsByServers(
-  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path) || isCluster(path)),
+  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path) || isFaults(path)),
 );
 // They are fetched and started while the tests that need none run.
 const starting = startTestServers(onServers, (sentence) => console.log(`  ${sentence}`));
@@ -69,19 +71,6 @@ totals = addTotals(
     timeoutMs: 420_000,
   }),
 );
-
-// On servers of its own, which it kills.
-if (servers.missing.length === 0) {
-  totals = addTotals(
-    totals,
-    await runTests({
-      title: 'cluster',
-      files: testFiles('tests/cluster/**/*.test.ts'),
-      concurrency: 1,
-      timeoutMs: 900_000,
-    }),
-  );
-}
 
 for (const what of missing) console.log(`${underCi ? '✗' : '!'} missing: ${what}`);
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
