@@ -5,6 +5,7 @@ import type { AccountStateEntity, RemovedOrder } from './account-state.ts';
 export const REMEMBERED_ORDERS = 50_000;
 export const REMEMBERED_COMMANDS = 50_000;
 
+/** Of the partition's head. */
 export const HEAD_KEY = 'head';
 /** What the keys of open orders, and no others, begin with. */
 export const OPEN_ORDER_KEYS = 'order/';

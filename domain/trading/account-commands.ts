@@ -87,7 +87,7 @@ export class AccountCommands {
     this.#put({ kind: 'account_command', commandNumber: this.count, commandId, fingerprint }, sum);
   }
 
-  /** Calls `visit` with each that is new since the last time and still remembered. */
+  /** Puts into `taken` each that is new since the last time and still remembered. */
   takeNew(taken: EntityChange[]): void {
     const from = Math.max(this.#takenCount, this.count - this.#capacity);
     for (let number = from; number < this.count; number += 1) taken.push(this.#read(number % this.#capacity));

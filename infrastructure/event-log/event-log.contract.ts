@@ -248,8 +248,7 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
 
       test('a topic kept for ever loses nothing', async () => {
         await log.append([record('orders', 0, 'kept')]);
-        under.pass(1e12);
-        await log.expire(under.nowMs());
+        await log.expire(under.nowMs() + 1e12);
         assert.deepEqual(await all(log, 'orders', 0), ['kept']);
       });
     });

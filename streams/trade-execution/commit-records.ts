@@ -4,7 +4,7 @@
  * owner writes it, the replay compares with it.
  */
 import type { EntityChange, PartitionHeadEntity } from '#domain/data/account-state.ts';
-import { entityKey } from '#domain/data/account-state-key.ts';
+import { entityKey, HEAD_KEY } from '#domain/data/account-state-key.ts';
 import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import { encodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
@@ -13,9 +13,6 @@ import { encodeTradingOutput, topicOfOutput } from '#domain/data/trading-output-
 import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
 
 export const SOURCE = { sourceService: 'trade-execution' } as const;
-
-/** Of the partition's head in `account_states`. */
-export const HEAD_KEY = 'head';
 
 /** Topics that hold one partition's outputs, in the partition of its accounts. */
 export const OUTPUT_TOPICS = [TOPIC.tradeExecuted, TOPIC.orderUpdates, TOPIC.ledgerEntries] as const;

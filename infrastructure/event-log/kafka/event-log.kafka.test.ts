@@ -1,30 +1,28 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
 import { registerEventLogContract } from '../event-log.contract.ts';
-import type { EventLog, Position } from '../event-log.ts';
+import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { openKafkaLogUnderTest } from './kafka-log.testing.ts';
-
-/** What is committed is durable at once, and readers see it when its markers are written, a moment later. */
-async function readable(log: EventLog, written: readonly Position[]): Promise<void> {
-  for (const { topic, partition, offset } of written) {
-    for (;;) {
-      const extents = await log.extents(topic);
-      if ((extents.find((extent) => extent.partition === partition)?.nextOffset ?? 0) > offset) break;
-    }
-  }
-}
 
 registerEventLogContract('Kafka', async () => {
   const under = await openKafkaLogUnderTest();
   const { log } = under;
   const expire = log.expire.bind(log);
+  // What is committed is durable at once, and readers see it when its markers are written, a moment later.
+  const settled = async () => {
+    assert(await log.settled(10_000), 'no transaction stays open');
+  };
   // Seals follow the records, and only what is sealed may expire.
   log.expire = async (nowMs) => {
+    await settled();
     await log.sealed(10_000);
+    await settled();
     return await expire(nowMs);
   };
   const append = log.append.bind(log);
   log.append = async (records) => {
     const positions = await append(records);
-    await readable(log, positions);
+    await settled();
     return positions;
   };
   const openProducer = log.openProducer.bind(log);
@@ -33,10 +31,33 @@ registerEventLogContract('Kafka', async () => {
     const commit = producer.commit.bind(producer);
     producer.commit = async (transaction) => {
       const outcome = await commit(transaction);
-      if (outcome.kind === 'committed') await readable(log, outcome.positions);
+      if (outcome.kind === 'committed') await settled();
       return outcome;
     };
     return producer;
   };
   return under;
+});
+
+describe('a clock far ahead of the broker’s', () => {
+  test('is refused in words, and what was there can still be read', async () => {
+    const under = await openKafkaLogUnderTest();
+    try {
+      await under.log.ensureTopics([RETAINED]);
+      await under.log.append([record('orders', 0, 'before')]);
+      const years = 200 * 365 * 24 * 3_600_000;
+      under.pass(years);
+      const refused = { code: 'LOG_CLOCK_REFUSED', retry: 'never', message: /time: this machine's clock/ };
+      await assert.rejects(under.log.append([record('orders', 0, 'after')]), refused);
+      const producer = await under.log.openProducer('late');
+      await assert.rejects(producer.commit({ records: [record('orders', 0, 'after')] }), refused);
+      under.pass(-years);
+      assert.equal((await producer.commit({ records: [record('orders', 0, 'mended')] })).kind, 'committed');
+      await under.log.settled(10_000);
+      const read = await under.log.read({ topic: 'orders', partition: 0, offset: 0 }, 10);
+      assert.deepEqual(read.map(textOf), ['before', 'mended']);
+    } finally {
+      await under.dispose();
+    }
+  });
 });

@@ -1,6 +1,7 @@
 /**
- * A log on Kafka as a file (export-format.ts), which `verify` reads like any other. It is exported at rest: everything
- * must be sealed, so the services are stopped first and what they left is sealed here.
+ * A log on Kafka as a file (export-format.ts), which `verify` reads like any other. It is exported at rest: no
+ * transaction may be open and everything must be sealed, so the services are stopped first, and what they left is
+ * waited for and sealed here.
  */
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { LogRecord, PartitionExtent, Position } from '../event-log.ts';
@@ -9,9 +10,12 @@ import { type Progress, writeExport } from '../export-log.ts';
 import { chainHash, chainKey, decodeChainEntry, type Hash, hashToText, NO_HASH } from '../seal.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import type { KafkaEventLog } from './kafka-event-log.ts';
+import { TRANSACTION_TIMEOUT_MS } from './kafka-settings.ts';
 
 const RECORDS_PER_READ = 5_000;
 const SEALING_MS = 20_000;
+/** The broker gives up what a killed process left open after half of it. */
+const SETTLING_MS = 2 * TRANSACTION_TIMEOUT_MS;
 
 /** The topics must have been ensured. Throws `LOG_IN_USE` while another process seals the log. */
 export async function exportKafkaLog(
@@ -19,8 +23,10 @@ export async function exportKafkaLog(
   file: string,
   progress: Progress = () => {},
 ): Promise<void> {
+  const isWhole =
+    (await log.settled(SETTLING_MS)) && (await log.sealed(SEALING_MS)) && (await log.settled(SETTLING_MS));
   // A log whose seals do not hold cannot be sealed on: it is exported as it is, and `verify` names what is wrong.
-  if (!(await log.sealed(SEALING_MS)) && !log.sealsAreDamaged) {
+  if (!isWhole && !log.sealsAreDamaged) {
     throw new OperatingError(
       'LOG_IN_USE',
       'Another process writes or seals this log: stop every instance on it first, and try again in a minute.',

@@ -66,6 +66,7 @@ const REST_MS = 1_000;
 /** How long a log that closes goes on sealing. */
 const LAST_SEALS_MS = 2_000;
 const READ_TRIES = 3;
+const SETTLING_MS = 20;
 
 export class KafkaEventLog implements EventLog {
   readonly #options: KafkaEventLogOptions;
@@ -328,6 +329,19 @@ export class KafkaEventLog implements EventLog {
   sealed(patienceMs: number): Promise<boolean> {
     this.#assertOpen();
     return this.#sealer.caughtUp(patienceMs);
+  }
+
+  /** Waits until everything that was committed can be read; false when something is not within `patienceMs`. */
+  async settled(patienceMs: number): Promise<boolean> {
+    this.#assertOpen();
+    const { clock, timers } = this.#options.runtime;
+    const endMs = clock.monotonicMs() + patienceMs;
+    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    while (!(await this.#ends.settled(places))) {
+      if (clock.monotonicMs() >= endMs) return false;
+      await timers.sleep(SETTLING_MS);
+    }
+    return true;
   }
 
   /** Whether sealing has stopped at something that does not follow from what was sealed before. */

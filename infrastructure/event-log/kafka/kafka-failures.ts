@@ -37,6 +37,7 @@ export const CODE = {
   topicForbidden: 29,
   groupForbidden: 30,
   clusterForbidden: 31,
+  invalidTimestamp: 32,
   unsupportedVersion: 35,
   topicExists: 36,
   outOfReplicas: 19,
@@ -106,6 +107,13 @@ function lasting({ code, message }: KafkaFailure): ServerFailure | null {
     return { code: 'LOG_UNKNOWN_TOPIC', reason: 'has no such topic or partition', retry: 'never' };
   if (code === CODE.messageTooLarge)
     return { code: 'LOG_RECORD_TOO_LARGE', reason: `refuses a record as too large`, retry: 'never' };
+  if (code === CODE.invalidTimestamp) {
+    return {
+      code: 'LOG_CLOCK_REFUSED',
+      reason: "refuses a record's time: this machine's clock is too far from the broker's",
+      retry: 'never',
+    };
+  }
   if (code === CODE.unsupportedVersion || code === CODE.unsupportedFeature) {
     return {
       code: 'LOG_SERVER_TOO_OLD',

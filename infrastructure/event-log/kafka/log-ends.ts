@@ -13,6 +13,7 @@ import type { KafkaFailure } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { ReaderPool } from './reader-pool.ts';
 
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 /** How far before the broker's end the last record is looked for first; four times as far each time after. */
 const STEP_BACK = 8;
@@ -48,12 +49,16 @@ export class LogEnds {
     if (offset > (this.#seen.get(key) ?? 0)) this.#seen.set(key, offset);
   }
 
-  async #offsets(places: readonly TopicPartition[], spec: unknown): Promise<ReadonlyMap<string, number>> {
+  async #offsets(
+    places: readonly TopicPartition[],
+    spec: unknown,
+    isolationLevel = READ_COMMITTED,
+  ): Promise<ReadonlyMap<string, number>> {
     const found = await this.#connection.read('list_offsets', async () => {
       const result = await this.#connection.ask<readonly OffsetFound[]>((admin, callback) =>
         admin.listOffsets(
           places.map(({ topic, partition }) => ({ topic: this.#prefix + topic, partition, offset: spec })),
-          { timeout: CALL_TIMEOUT_MS, isolationLevel: READ_COMMITTED },
+          { timeout: CALL_TIMEOUT_MS, isolationLevel },
           callback,
         ),
       );
@@ -75,6 +80,18 @@ export class LogEnds {
   /** The broker's: everything committed is before it, and nothing that an open transaction has written. */
   stableEnds(places: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
     return this.#offsets(places, this.#connection.library.OffsetSpec.LATEST);
+  }
+
+  /**
+   * Whether no transaction is open there. One that was committed is, until the broker has written its markers, and until
+   * then nobody reads it nor what came after it.
+   */
+  async settled(places: readonly TopicPartition[]): Promise<boolean> {
+    if (places.length === 0) return true;
+    const latest = this.#connection.library.OffsetSpec.LATEST;
+    const written = await this.#offsets(places, latest, READ_UNCOMMITTED);
+    const stable = await this.stableEnds(places);
+    return [...written].every(([key, offset]) => (stable.get(key) ?? 0) >= offset);
   }
 
   /** The first offset whose record was appended at `timeMs` or later; -1 where there is none. */
