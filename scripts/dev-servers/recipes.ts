@@ -140,12 +140,12 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
     async install(say) {
       const program = await java(say);
       const installed = await mavenJars(
-        'kafka-4.4.0',
+        'kafka-4.2.2',
         [
           {
             group: 'org.apache.kafka',
             name: 'kafka_2.13',
-            version: '4.4.0',
+            version: '4.2.2',
             without: ['org.apache.kafka:kafka-tools-api'],
           },
           // Without it the broker logs nothing.

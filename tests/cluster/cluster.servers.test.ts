@@ -1,6 +1,7 @@
 /**
- * Fifteen processes on six servers under load, a process killed every ten seconds and a server now and then: at the end
- * every acknowledged order has one outcome, all stores agree with the log, and money is conserved.
+ * Fifteen processes on six servers under load: every one of them restarted in its turn, of which clients see nothing but
+ * latency; then a process killed every ten seconds and a server now and then. At the end every acknowledged order has one
+ * outcome, all stores agree with the log, and money is conserved.
  *
  * Two minutes; CLUSTER_MINUTES=30 for the long run (`npm run test:cluster`). CLUSTER_SEED repeats what was drawn.
  */
@@ -63,6 +64,26 @@ function balanced(urls: readonly string[]): Api {
   };
 }
 
+/**
+ * As a balancer does, goes to the next one where a connection is refused or ends without an answer: to an order with its
+ * key that is the same order.
+ */
+function nextOnBrokenConnections(api: Api, onBroken: () => void): Api {
+  return {
+    async request(...request) {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await api.request(...request);
+        } catch (error) {
+          onBroken();
+          if (tries === 10) throw error;
+        }
+      }
+    },
+    close: () => api.close(),
+  };
+}
+
 describe('a cluster', () => {
   const apis: Api[] = [];
   const kept = (api: Api): Api => {
@@ -82,6 +103,49 @@ describe('a cluster', () => {
     const [gateway] = cluster.gateways;
     assert.ok(gateway !== undefined);
     accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
+  });
+
+  test('every process is restarted in its turn under load, and clients see nothing but latency', async () => {
+    const { processes, gateways, restart } = running();
+    let broken = 0;
+    const latenciesMs: number[] = [];
+    const balancer = nextOnBrokenConnections(kept(balanced(gateways.map(({ url }) => url))), () => {
+      broken += 1;
+    });
+    const api: Api = {
+      ...balancer,
+      async request(...request) {
+        const sentAtMs = performance.now();
+        const answer = await balancer.request(...request);
+        latenciesMs.push(performance.now() - sentAtMs);
+        return answer;
+      },
+    };
+    const unknown: Intent[] = [];
+    let rolling = true;
+    const trade = async (): Promise<void> => {
+      for (let round = 1; rolling; round += 1) {
+        const intents = planDay(accounts, ORDERS_AT_A_TIME, SEED * 2_000_000 + round);
+        unknown.push(...(await carryOutAll(api, intents, diary, AT_ONCE)));
+      }
+    };
+    const roll = async (): Promise<void> => {
+      try {
+        for (const process of processes) await restart(process);
+      } finally {
+        rolling = false;
+      }
+    };
+    await Promise.all([trade(), roll()]);
+    latenciesMs.sort((a, b) => a - b);
+    const at = (share: number) => Math.round(latenciesMs[Math.floor(latenciesMs.length * share)] ?? 0);
+    console.log(
+      `${latenciesMs.length} requests while ${processes.length} processes restarted: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
+        `longest ${at(1 - 1e-9)} ms; ${broken} connections broken`,
+    );
+    assert.deepEqual(unavailable, []);
+    assert.deepEqual(unknown, []);
+    assert.ok(diary.accepted.size > 50);
   });
 
   test(`for ${MINUTES} min of load a process is killed every ten seconds, and servers with them`, async () => {
