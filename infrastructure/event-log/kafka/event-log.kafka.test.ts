@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { registerEventLogContract } from '../event-log.contract.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { openKafkaLogUnderTest } from './kafka-log.testing.ts';
@@ -56,6 +57,54 @@ describe('a clock far ahead of the broker’s', () => {
       await under.log.settled(10_000);
       const read = await under.log.read({ topic: 'orders', partition: 0, offset: 0 }, 10);
       assert.deepEqual(read.map(textOf), ['before', 'mended']);
+    } finally {
+      await under.dispose();
+    }
+  });
+});
+
+describe('a group whose owner commits all the time', () => {
+  test('has positions for whoever asks, and that one is about to move is no failure', async () => {
+    const metrics = createPrometheusMetrics({ processFigures: false });
+    const under = await openKafkaLogUnderTest({ metrics });
+    try {
+      await under.log.ensureTopics([RETAINED]);
+      const inputs = 200;
+      await under.log.append(Array.from({ length: inputs }, (_, at) => record('orders', 0, `${at}`)));
+      await under.log.settled(10_000);
+      const [extent] = await under.log.extents('orders');
+      assert(extent !== undefined);
+      const producer = await under.log.openProducer('busy');
+      let committing = true;
+      const commit = async () => {
+        for (let offset = 1; offset <= extent.nextOffset; offset += 1) {
+          await producer.commit({
+            records: [record('orders', 1, `${offset}`)],
+            consumed: { group: 'busy', positions: [{ topic: 'orders', partition: 0, offset }] },
+          });
+        }
+        committing = false;
+      };
+      const seen: number[] = [];
+      const ask = async () => {
+        while (committing) {
+          const [position] = await under.log.committedPositions('busy');
+          if (position !== undefined) seen.push(position.offset);
+        }
+      };
+      await Promise.all([commit(), ask(), ask()]);
+      assert.deepEqual(await under.log.committedPositions('busy'), [
+        { topic: 'orders', partition: 0, offset: extent.nextOffset },
+      ]);
+      assert(seen.length > 0);
+      const asked = (await metrics.expose()).text
+        .split('\n')
+        .filter((line) => line.includes('committed_positions'));
+      assert.deepEqual(
+        asked.filter((line) => line.includes('outcome="failed"')),
+        [],
+      );
+      assert(asked.some((line) => line.includes('outcome="ok"')));
     } finally {
       await under.dispose();
     }

@@ -30,7 +30,7 @@ import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import { closedError } from './kafka-failures.ts';
-import { type GroupPositions, loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
+import { loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
 import {
   appendingSettings,
   CALL_TIMEOUT_MS,
@@ -45,6 +45,7 @@ import { LogEnds } from './log-ends.ts';
 import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
+import { stablePositions } from './stable-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 
 export interface KafkaEventLogOptions {
@@ -291,24 +292,11 @@ export class KafkaEventLog implements EventLog {
   async committedPositions(group: string): Promise<readonly Position[]> {
     this.#assertOpen();
     const groupId = this.#prefix + group;
-    const results = await this.#connection.read('committed_positions', async () => {
-      const found = await this.#connection.ask<readonly GroupPositions[]>((admin, callback) =>
-        admin.listConsumerGroupOffsets(
-          [{ groupId }],
-          { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
-          callback,
-        ),
-      );
-      // A broker that has just started does not know yet, and says so here: that is not "none".
-      for (const { error, partitions } of found) {
-        if (error) throw error;
-        for (const { error: ofPartition } of partitions) if (ofPartition) throw ofPartition;
-      }
-      return found;
-    });
+    const positions = await this.#connection.read('committed_positions', () =>
+      stablePositions(this.#connection, groupId),
+    );
     const ours = new Set(this.#catalogue.names());
-    return results
-      .flatMap(({ partitions }) => partitions)
+    return positions
       .flatMap(({ topic, partition, offset }) =>
         typeof offset === 'number' && offset >= 0 && topic.startsWith(this.#prefix)
           ? [{ topic: topic.slice(this.#prefix.length), partition, offset }]

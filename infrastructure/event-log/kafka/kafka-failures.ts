@@ -30,6 +30,7 @@ export const CODE = {
   leaderNotAvailable: 5,
   notLeader: 6,
   fencedLeaderEpoch: 74,
+  unstableOffsets: 88,
   unknownLeaderEpoch: 75,
   messageTooLarge: 10,
   illegalGeneration: 22,
