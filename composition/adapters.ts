@@ -233,16 +233,10 @@ async function emptyOnServers(
   config: ProcessConfig,
 ): Promise<readonly ProjectionStore[]> {
   const empty: ProjectionStore[] = [];
-  for (const store of ['portfolios', 'history', 'analytics'] as const) {
+  for (const store of PROJECTION_STORES) {
     if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
   }
-  if (isEmptyServer(open.relational)) empty.push('relational');
   return empty;
-}
-
-/** The relational adapter on a server says whether it held nothing of the log when it was opened. */
-function isEmptyServer(port: object | undefined): boolean {
-  return port !== undefined && 'wasEmpty' in port && port.wasEmpty === true;
 }
 
 /** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
