@@ -10,9 +10,10 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
-import { openSqliteLogUnderTest, SILENT } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
+import { openSqliteLogUnderTest } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { MarketIngestionConfig } from './config.ts';
 import { createMarketIngestionService } from './service.ts';
 

@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { EventLog, NewRecord, TopicSpec } from '../event-log.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { LOG_FILE } from './schema.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
-import { SILENT } from './sqlite-log.testing.ts';
 
 export interface EventLogBenchResult {
   readonly records: number;

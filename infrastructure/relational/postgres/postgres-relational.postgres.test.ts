@@ -5,17 +5,16 @@ import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { Client } from 'pg';
 import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { firstTables } from '../migrations/0001-first-tables.ts';
 import { acceptedOrder, registerRelationalContract, statementLine } from '../relational.contract.ts';
 import type { RelationalStores } from '../stores.ts';
 import { openPostgresRelational, type PostgresRelationalOptions } from './postgres-relational.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const runtime = createSystemRuntime();
 const sharedUrl = await sharedServer('postgres');
 
@@ -35,7 +34,7 @@ function openOn(url: string, options: Partial<PostgresRelationalOptions> = {}): 
     address: addressOf(url),
     runtime,
     metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: silent,
+    logger: SILENT,
     ...options,
   });
 }
