@@ -11,7 +11,6 @@ import { problemResult } from '#infrastructure/core/problem.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '#infrastructure/relational/stores.ts';
 import { appendPatiently } from './append-patiently.ts';
 import { accountOf, type PlaceOrderParts } from './place-order.ts';
-
 import {
   AcceptedResponse,
   CancelResponse,
