@@ -128,30 +128,34 @@ test('a process starts on a fresh folder, says where it is, refuses a second on 
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
-  let out = '';
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-  });
-  while (!out.includes('\n')) await once(child.stdout, 'data');
-  assert.match(out, /^ready http:\/\/127\.0\.0\.1:\d+\n$/);
-  const second = await run('start', '--data', data, '--port', '0', '--log-level', 'silent');
-  assert.equal(second.code, 1);
-  assert.match(
-    second.err,
-    /is in use by another instance \(process \d+\): stop that one, or choose another folder with --data/,
-  );
-  const status = await run('status', '--data', data, '--json');
-  assert.equal(status.code, 0);
-  assert.equal((JSON.parse(status.out) as { ready: boolean }).ready, true);
-  for (const [words, sentence] of [
-    [['account', 'open', '--name', 'A', '--cash', 'abc'], /cash must be/],
-    [['dead-letters', 'list', '--limit', '1001'], /limit must be/],
-  ] as const) {
-    const mistaken = await run(...words, '--data', data);
-    assert.equal(mistaken.code, 2, mistaken.err);
-    assert.match(mistaken.err, sentence);
+  try {
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += String(chunk);
+    });
+    while (!out.includes('\n')) await once(child.stdout, 'data');
+    assert.match(out, /^ready http:\/\/127\.0\.0\.1:\d+\n$/);
+    const second = await run('start', '--data', data, '--port', '0', '--log-level', 'silent');
+    assert.equal(second.code, 1);
+    assert.match(
+      second.err,
+      /is in use by another instance \(process \d+\): stop that one, or choose another folder with --data/,
+    );
+    const status = await run('status', '--data', data, '--json');
+    assert.equal(status.code, 0);
+    assert.equal((JSON.parse(status.out) as { ready: boolean }).ready, true);
+    for (const [words, sentence] of [
+      [['account', 'open', '--name', 'A', '--cash', 'abc'], /cash must be/],
+      [['dead-letters', 'list', '--limit', '1001'], /limit must be/],
+    ] as const) {
+      const mistaken = await run(...words, '--data', data);
+      assert.equal(mistaken.code, 2, mistaken.err);
+      assert.match(mistaken.err, sentence);
+    }
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.equal(code, 0);
+  } finally {
+    child.kill('SIGKILL');
   }
-  child.kill('SIGTERM');
-  const [code] = (await once(child, 'exit')) as [number];
-  assert.equal(code, 0);
 });

@@ -222,9 +222,9 @@ async function fillAgain(
   log: EventLog | undefined,
   stores: readonly ProjectionStore[],
   why: string,
-  logger: Logger,
+  { logger, runtime }: Pick<AdapterContext, 'logger' | 'runtime'>,
 ): Promise<void> {
-  const rebuilt = log === undefined ? [] : await rewindProjections(log, stores);
+  const rebuilt = log === undefined ? [] : await rewindProjections(log, stores, runtime.ids);
   if (rebuilt.length > 0) logger.warn({ stores }, `${why}: built again from the log`);
 }
 
@@ -233,16 +233,10 @@ async function emptyOnServers(
   config: ProcessConfig,
 ): Promise<readonly ProjectionStore[]> {
   const empty: ProjectionStore[] = [];
-  for (const store of ['portfolios', 'history', 'analytics'] as const) {
+  for (const store of PROJECTION_STORES) {
     if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
   }
-  if (isEmptyServer(open.relational)) empty.push('relational');
   return empty;
-}
-
-/** The relational adapter on a server says whether it held nothing of the log when it was opened. */
-function isEmptyServer(port: object | undefined): boolean {
-  return port !== undefined && 'wasEmpty' in port && port.wasEmpty === true;
 }
 
 /** Opens the named ports; when one fails, those already open are closed again. `close` closes all, the log last. */
@@ -260,17 +254,17 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     }
   }
   try {
-    const { folder, config, logger } = context;
+    const { folder, config } = context;
     const stores = PROJECTION_STORES.filter((store) => names.includes(store));
     if (names.includes('log')) await openOne('log', context, open);
     // Before a store is opened, since opening makes its file.
-    const missing = missingStores((store) =>
+    const missing = missingStores(stores, (store) =>
       isOnServer(config, store) ? null : folder.file(DATA_PATHS[store]),
     );
     const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
-    await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', logger);
+    await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', context);
     for (const name of names) if (name !== 'log') await openOne(name, context, open);
-    await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', logger);
+    await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', context);
     noteStores(folder, config, stores);
   } catch (error) {
     await close();

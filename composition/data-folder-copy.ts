@@ -114,7 +114,7 @@ export async function restoreDataFolder(
     const log = await openSqliteEventLog({ directory, ...parts });
     let records: number;
     try {
-      await rewindProjections(log, PROJECTION_STORES);
+      await rewindProjections(log, PROJECTION_STORES, parts.runtime.ids);
     } finally {
       await log.close();
     }

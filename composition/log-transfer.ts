@@ -130,9 +130,10 @@ async function importIntoFolder(file: string, dataFolder: string, progress: Prog
     format: 'text',
     write: (text) => process.stderr.write(text),
   });
-  const log = await openSqliteEventLog({ directory, runtime: createSystemRuntime(), logger });
+  const runtime = createSystemRuntime();
+  const log = await openSqliteEventLog({ directory, runtime, logger });
   try {
-    await rewindProjections(log, PROJECTION_STORES);
+    await rewindProjections(log, PROJECTION_STORES, runtime.ids);
   } finally {
     await log.close();
   }

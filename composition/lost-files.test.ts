@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { DATA_PATHS } from './data-paths.ts';
 import { importDataFolder } from './log-transfer.ts';
-import { missingStores, type ProjectionStore } from './rewind-projections.ts';
+import { missingStores, PROJECTION_STORES, type ProjectionStore } from './rewind-projections.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lost-files-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -15,9 +15,13 @@ test('a store whose file is empty is as lost as one that is gone: opening it wou
   const fileOf = (store: ProjectionStore) => join(root, DATA_PATHS[store]);
   for (const store of ['portfolios', 'analytics'] as const) writeFileSync(fileOf(store), 'something');
   writeFileSync(fileOf('history'), '');
-  assert.deepEqual(missingStores(fileOf), ['history', 'relational']);
+  assert.deepEqual(missingStores(PROJECTION_STORES, fileOf), ['history', 'relational']);
   const onServer = (store: ProjectionStore) => (store === 'relational' ? null : fileOf(store));
-  assert.deepEqual(missingStores(onServer), ['history'], 'one on a server has no file to lose');
+  assert.deepEqual(
+    missingStores(PROJECTION_STORES, onServer),
+    ['history'],
+    'one on a server has no file to lose',
+  );
 });
 
 test('an import that failed leaves the folder empty, so that it can be tried again', async () => {

@@ -27,6 +27,7 @@ test('one other character, or one more or less, and it is not packed', () => {
       const inDigest = nat % digest.length;
       const spoilt = uuid.slice(0, inUuid) + wrong + uuid.slice(inUuid + 1);
       if (spoilt !== uuid) assert.equal(packUuid(spoilt, words, 0), false, spoilt);
+      assert.equal(packDigest(digest, words, 0), true, 'what was wrong in a UUID before is forgotten');
       assert.equal(
         packDigest(digest.slice(0, inDigest) + wrong + digest.slice(inDigest + 1), words, 0),
         false,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { keepFor } from './retention.ts';
 
 const DAY_MS = 86_400_000;
@@ -10,10 +11,8 @@ function fixture() {
   const warnings: string[] = [];
   const ticks: (() => void | Promise<void>)[] = [];
   const logger: Logger = {
-    debug() {},
-    info() {},
+    ...SILENT,
     warn: (_, message) => warnings.push(message),
-    error() {},
     child: () => logger,
   };
   const runtime = {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { type RetryOptions, retryForever } from './retry.ts';
-
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 function fixture(fraction: number, abort = new AbortController()) {
   const slept: number[] = [];
@@ -19,7 +17,7 @@ function fixture(fraction: number, abort = new AbortController()) {
     timers,
     randomness,
     signal: abort.signal,
-    logger: silent,
+    logger: SILENT,
     what: 'reach the store',
     initialDelayMs: 100,
     maxDelayMs: 1_000,

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { createServerCalls, type ServerFailure } from './server-calls.ts';
-
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 class ClientError extends Error {
   readonly failure: ServerFailure;
@@ -45,7 +43,7 @@ function fixture() {
       randomness: { bytes: (length) => new Uint8Array(length), fraction: () => 1 },
     },
     metrics,
-    logger: silent,
+    logger: SILENT,
   });
   return { calls, slept, metrics, expire: () => limits.at(-1)?.() };
 }

@@ -36,10 +36,14 @@ describe('a data folder', () => {
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', source], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    await once(child.stdout, 'data');
-    assert.throws(() => openDataFolder(path), { code: 'DATA_FOLDER_IN_USE' });
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    const exited = once(child, 'exit');
+    try {
+      await once(child.stdout, 'data');
+      assert.throws(() => openDataFolder(path), { code: 'DATA_FOLDER_IN_USE' });
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await exited;
     openDataFolder(path).release();
   });
 

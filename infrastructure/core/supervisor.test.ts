@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Logger } from './log.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { Readiness, Service } from './service.ts';
 import { createSupervisor } from './supervisor.ts';
 import { createSystemRuntime } from './system-runtime.ts';
 
 const { timers } = createSystemRuntime();
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 function service(name: string, steps: string[], changes: Partial<Service> = {}): Service {
   const step = (what: string) => async () => {
@@ -28,7 +27,7 @@ function service(name: string, steps: string[], changes: Partial<Service> = {}):
 describe('a supervisor', () => {
   test('starts in order; drains all, then stops all, in the reverse order', async () => {
     const steps: string[] = [];
-    const supervisor = createSupervisor([service('a', steps), service('b', steps)], timers, silent);
+    const supervisor = createSupervisor([service('a', steps), service('b', steps)], timers, SILENT);
     await supervisor.start();
     assert.deepEqual(await supervisor.shutDown(1_000), { unfinished: [] });
     assert.deepEqual(steps, ['start a', 'start b', 'drain b', 'drain a', 'stop b', 'stop a']);
@@ -36,7 +35,7 @@ describe('a supervisor', () => {
 
   test('is ready when every service is, and says whose reason it is otherwise', async () => {
     let state: Readiness = { ready: false, reasons: ['behind'] };
-    const supervisor = createSupervisor([service('a', [], { readiness: () => state })], timers, silent);
+    const supervisor = createSupervisor([service('a', [], { readiness: () => state })], timers, SILENT);
     assert.deepEqual(supervisor.readiness(), { ready: false, reasons: ['a: behind'] });
     const ready = supervisor.untilReady(new AbortController().signal);
     state = { ready: true };
@@ -44,7 +43,7 @@ describe('a supervisor', () => {
   });
 
   test('is not ready any more once it shuts down', async () => {
-    const supervisor = createSupervisor([service('a', [])], timers, silent);
+    const supervisor = createSupervisor([service('a', [])], timers, SILENT);
     await supervisor.shutDown(1_000);
     assert.equal(supervisor.readiness().ready, false);
   });
@@ -57,7 +56,7 @@ describe('a supervisor', () => {
       },
     });
     await assert.rejects(
-      createSupervisor([service('a', steps), failing], timers, silent).start(),
+      createSupervisor([service('a', steps), failing], timers, SILENT).start(),
       /^Error: no$/,
     );
     assert.ok(steps.includes('stop a') && steps.includes('stop b'));
@@ -70,10 +69,10 @@ describe('a supervisor', () => {
         throw new Error('no');
       },
     });
-    const quick = createSupervisor([service('a', steps), failing], timers, silent);
+    const quick = createSupervisor([service('a', steps), failing], timers, SILENT);
     assert.deepEqual((await quick.shutDown(1_000)).unfinished, ['fails']);
     assert.ok(steps.includes('stop a') && steps.includes('stop fails'));
     const hanging = service('hangs', steps, { drain: () => new Promise(() => {}) });
-    assert.deepEqual((await createSupervisor([hanging], timers, silent).shutDown(5)).unfinished, ['hangs']);
+    assert.deepEqual((await createSupervisor([hanging], timers, SILENT).shutDown(5)).unfinished, ['hangs']);
   });
 });

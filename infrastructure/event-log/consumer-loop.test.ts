@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { NO_METRICS, SILENT, testContext } from '#tests/in-process/platform.ts';
+import { NO_METRICS, testContext } from '#tests/in-process/platform.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { createConsumerLoop, positionsAfter } from './consumer-loop.ts';
 import type { Consumer, EventLog, LogRecord, Polled, Position } from './event-log.ts';
 

@@ -64,6 +64,19 @@ describe('dead letters', () => {
     assert.equal((await openDeadLetters(under.log, { limit: 10 })).length, 1);
   });
 
+  test('what would have gone to two topics are two letters, a record’s and a row’s', async () => {
+    for (const topic of ['orders', 'states']) {
+      const row = { topic, source: 'day.csv', line: 7, bytes: Buffer.from('a,b') };
+      await under.log.append([
+        deadLetterRecord(await unreadable(topic, 'x'), 'reader', FAILURE),
+        deadLetterRecord(row, 'reader', FAILURE),
+      ]);
+    }
+    const letters = await openDeadLetters(under.log, { limit: 10 });
+    assert.equal(new Set(letters.map(({ id }) => id)).size, 4);
+    for (const letter of letters) assert.deepEqual(await findDeadLetter(under.log, letter.id), letter);
+  });
+
   test('many letters are read page by page, whether or not the last of a page is still open', async () => {
     for (const topic of ['orders', 'states'])
       for (let line = 0; line < 4; line += 1) {

@@ -65,7 +65,7 @@ function letterId(reader: string, origin: LetterOrigin, bytes: Uint8Array | null
     return clip(`${reader}@${origin.topic}/${origin.partition}/${origin.offset}`, ID_MAX);
   const source = clip(origin.source.split('/').at(-1) ?? '', 100);
   const digest = createHash('sha256')
-    .update(origin.source.toWellFormed())
+    .update(`${origin.topic}\n${origin.source.toWellFormed()}\n`)
     .update(bytes ?? '')
     .digest('hex')
     .slice(0, 12);

@@ -75,6 +75,17 @@ export function statementLine(sequence: number, overrides: Partial<StatementLine
   };
 }
 
+function apiKey(keyId: string, overrides: Partial<ApiKey> = {}): ApiKey {
+  return {
+    keyId,
+    accountId: ADA,
+    secretHash: `hash of ${keyId}`,
+    createdAtMs: START_MS,
+    revokedAtMs: null,
+    ...overrides,
+  };
+}
+
 export function registerRelationalContract(
   adapter: string,
   open: OpenStoreUnderTest<RelationalStores>,
@@ -87,21 +98,12 @@ export function registerRelationalContract(
     afterEach(() => subject.dispose());
 
     describe('API keys', () => {
-      const key = (keyId: string, overrides: Partial<ApiKey> = {}): ApiKey => ({
-        keyId,
-        accountId: ADA,
-        secretHash: `hash of ${keyId}`,
-        createdAtMs: START_MS,
-        revokedAtMs: null,
-        ...overrides,
-      });
-
       test('a key is found until the end of time, and listed for its account only', async () => {
-        await subject.store.apiKeys.add(key('k2', { createdAtMs: START_MS + 1 }));
-        await subject.store.apiKeys.add(key('k1', { createdAtMs: START_MS + 2 }));
-        await subject.store.apiKeys.add(key('k3', { accountId: BOB }));
+        await subject.store.apiKeys.add(apiKey('k2', { createdAtMs: START_MS + 1 }));
+        await subject.store.apiKeys.add(apiKey('k1', { createdAtMs: START_MS + 2 }));
+        await subject.store.apiKeys.add(apiKey('k3', { accountId: BOB }));
         await subject.reopen();
-        assert.deepEqual(await subject.store.apiKeys.find('k2'), key('k2', { createdAtMs: START_MS + 1 }));
+        assert.deepEqual(await subject.store.apiKeys.find('k2'), apiKey('k2', { createdAtMs: START_MS + 1 }));
         assert.equal(await subject.store.apiKeys.find('k9'), null);
         const listed = await subject.store.apiKeys.listFor(ADA);
         assert.deepEqual(
@@ -111,17 +113,19 @@ export function registerRelationalContract(
       });
 
       test('a key is revoked once, and keeps the time of it', async () => {
-        await subject.store.apiKeys.add(key('k1'));
+        await subject.store.apiKeys.add(apiKey('k1'));
         assert.equal(await subject.store.apiKeys.revoke('k1', START_MS + 5), true);
         assert.equal(await subject.store.apiKeys.revoke('k1', START_MS + 6), false);
         assert.equal(await subject.store.apiKeys.revoke('k9', START_MS), false);
-        assert.deepEqual(await subject.store.apiKeys.find('k1'), key('k1', { revokedAtMs: START_MS + 5 }));
+        assert.deepEqual(await subject.store.apiKeys.find('k1'), apiKey('k1', { revokedAtMs: START_MS + 5 }));
       });
 
       test('a key id is never given out twice', async () => {
-        await subject.store.apiKeys.add(key('k1'));
-        await assert.rejects(subject.store.apiKeys.add(key('k1', { accountId: BOB, secretHash: 'other' })));
-        assert.deepEqual(await subject.store.apiKeys.find('k1'), key('k1'));
+        await subject.store.apiKeys.add(apiKey('k1'));
+        await assert.rejects(
+          subject.store.apiKeys.add(apiKey('k1', { accountId: BOB, secretHash: 'other' })),
+        );
+        assert.deepEqual(await subject.store.apiKeys.find('k1'), apiKey('k1'));
       });
     });
 
@@ -347,6 +351,19 @@ export function registerRelationalContract(
         assert.deepEqual(await subject.store.accounts.list(null, 4), expected.slice(0, 4));
         assert.deepEqual(await subject.store.accounts.list(account(3), 10), expected.slice(4));
       });
+    });
+
+    test('is empty until it holds something of the log; keys and names of accounts are not of the log', async () => {
+      await subject.store.apiKeys.add(apiKey('k1'));
+      await subject.store.accounts.put([{ accountId: ADA, name: 'Ada', createdAtMs: START_MS }]);
+      assert.equal(await subject.store.isEmpty(), true);
+      await subject.store.orders.put([acceptedOrder(1)]);
+      assert.equal(await subject.store.isEmpty(), false);
+    });
+
+    test('is not empty with a statement line alone', async () => {
+      await subject.store.statements.append([statementLine(1)]);
+      assert.equal(await subject.store.isEmpty(), false);
     });
 
     test('calls at the same time do not mix their transactions', async () => {

@@ -146,5 +146,7 @@ export interface RelationalStores {
   readonly orders: OrderIndex;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
+  /** Whether it holds nothing of the log, no order and no statement line: a start then fills it from the log. */
+  isEmpty(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { SocketConnection, SocketRoute } from '#infrastructure/core/http.ts
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { eventually } from '#tests/e2e/eventually.ts';
 import { ACCOUNT, CREDENTIALS, type Gateway, KEY_ID, SECRET, startGateway } from './gateway.testing.ts';
 
 const PATH = '/v1/marketdata/websocket';
@@ -106,6 +107,14 @@ describe('credentials', () => {
   });
 });
 
+/** What the gauge says; the gateway counts a socket after the client knows that it is open or closed. */
+async function untilCounted(sockets: number): Promise<void> {
+  await eventually(`${sockets} sockets are counted`, async () => {
+    const text = await (await fetch(`${gateway.address}/metrics`)).text();
+    return text.includes(`\nwebsocket_connections ${sockets}\n`) ? true : null;
+  });
+}
+
 describe('the key in the first message', () => {
   const FIRST = `key ${KEY_ID}.${SECRET}`;
 
@@ -136,6 +145,22 @@ describe('the key in the first message', () => {
       assert.equal(await closed(socket), 4001, first);
     }
     assert.equal(accepted.length, 0);
+  });
+
+  test('those who have not sent it yet are counted as open, and once when they have', async () => {
+    const gone = await opened(open(PATH));
+    const stays = await opened(open(PATH));
+    await untilCounted(2);
+    gone.close();
+    await untilCounted(1);
+    stays.send(FIRST);
+    await once(stays, 'message');
+    const known = await opened(open(PATH, ['phoenix', bearerProtocol]));
+    await untilCounted(2);
+    stays.close();
+    await untilCounted(1);
+    known.close();
+    await untilCounted(0);
   });
 
   test('it must come in time', async () => {

@@ -45,6 +45,7 @@ export interface SocketParts {
   readonly maxSocketsUnauthenticated: number;
   readonly behindProxy: boolean;
   isDraining(): boolean;
+  /** Those on the doorstep among them. */
   onCount(open: number): void;
 }
 
@@ -101,6 +102,9 @@ export function createSockets(parts: SocketParts): Sockets {
     }
   }
 
+  const openCount = (): number => open.size + doorstep.sockets.size;
+  const count = (): void => parts.onCount(openCount());
+
   function attach(
     route: SocketRoute,
     socket: WebSocket,
@@ -111,7 +115,7 @@ export function createSockets(parts: SocketParts): Sockets {
   ): void {
     open.set(socket, principal);
     perKey.set(principal.keyId, (perKey.get(principal.keyId) ?? 0) + 1);
-    parts.onCount(open.size);
+    count();
     let handler: SocketHandler | null = null;
     answered.add(socket);
     socket.on('pong', () => answered.add(socket));
@@ -122,7 +126,7 @@ export function createSockets(parts: SocketParts): Sockets {
       const left = (perKey.get(principal.keyId) ?? 1) - 1;
       if (left === 0) perKey.delete(principal.keyId);
       else perKey.set(principal.keyId, left);
-      parts.onCount(open.size);
+      count();
       guarded(socket, () => handler?.onClose());
     });
     socket.on('message', (data: RawData, isBinary: boolean) => {
@@ -185,7 +189,7 @@ export function createSockets(parts: SocketParts): Sockets {
     if (identified.kind === 'refused') return reject(identified.problem);
     const known = identified.kind === 'known' ? identified.principal : null;
     if (
-      open.size + doorstep.sockets.size >= parts.maxSockets ||
+      openCount() >= parts.maxSockets ||
       (known === null ? doorstep.sockets.size >= parts.maxSocketsUnauthenticated : isFull(known))
     ) {
       return reject(problem('LIMIT_REACHED', 'Too many sockets are open: close some first.'));
@@ -193,13 +197,17 @@ export function createSockets(parts: SocketParts): Sockets {
     if (socket.destroyed) return;
     const { route, server } = found;
     server.handleUpgrade(request, socket, head, (client) => {
-      if (known !== null) attach(route, client, known, url.searchParams);
-      else
-        doorstep.wait({
-          socket: client,
-          tokenIn: (text) => route.tokenIn(text, Object.fromEntries(url.searchParams)),
-          enter: (principal, messages) => enter(route, client, principal, url.searchParams, messages),
-        });
+      if (known !== null) {
+        attach(route, client, known, url.searchParams);
+        return;
+      }
+      doorstep.wait({
+        socket: client,
+        tokenIn: (text) => route.tokenIn(text, Object.fromEntries(url.searchParams)),
+        enter: (principal, messages) => enter(route, client, principal, url.searchParams, messages),
+      });
+      count();
+      client.once('close', count);
     });
   }
 

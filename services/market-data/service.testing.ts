@@ -1,4 +1,5 @@
 /** market-data on a real embedded log in a temporary folder and a memory cache, for tests. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,17 +9,16 @@ import { encodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
 import { openSqliteEventLog } from '#infrastructure/event-log/sqlite/sqlite-event-log.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { type MarketDataConfig, marketDataOptions } from './config.ts';
 import { createMarketDataService } from './service.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const unmeasured: Metrics = {
   counter: () => ({ increment() {} }),
   gauge: () => ({ set() {} }),
@@ -47,7 +47,7 @@ export interface Opened {
 export async function openParts(): Promise<Opened> {
   const directory = await mkdtemp(join(tmpdir(), 'market-data-'));
   const runtime = createSystemRuntime();
-  const log = await openSqliteEventLog({ directory, runtime, logger: silent });
+  const log = await openSqliteEventLog({ directory, runtime, logger: SILENT });
   await log.ensureTopics(
     tradehallTopics({
       partitions: 2,
@@ -66,7 +66,7 @@ export async function openParts(): Promise<Opened> {
     service(options = {}) {
       const context = {
         runtime,
-        logger: silent,
+        logger: SILENT,
         metrics: unmeasured,
         crash: (error: unknown) => void crashes.push(error),
       };

@@ -45,6 +45,9 @@ export interface IngestionProgress {
   readonly lastEventMs: number | null;
 }
 
+/** As the figures tell it. */
+const PHASE_FIGURE = { starting: 0, running: 1, waiting: 2, finished: 3, stopped: 4 } as const;
+
 export interface IngestionOptions {
   readonly feed: Feed;
   readonly log: EventLog;
@@ -88,6 +91,12 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       'source',
     ]),
   };
+  const phase = options.metrics.gauge(
+    'tradehall_ingestion_phase',
+    'Where a feed stands: 0 it is starting, 1 it goes on, 2 it waits for the log or its source, 3 it has come to its end, 4 it has stopped for good.',
+    ['source'],
+  );
+  phase.set(PHASE_FIGURE.starting, { source });
   let progress: IngestionProgress = {
     phase: 'starting',
     trouble: null,
@@ -99,6 +108,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
 
   function report(change: Partial<IngestionProgress>): void {
     progress = { ...progress, ...change };
+    phase.set(PHASE_FIGURE[progress.phase], { source });
   }
 
   async function run(): Promise<void> {

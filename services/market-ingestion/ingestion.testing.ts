@@ -5,24 +5,19 @@ import { join } from 'node:path';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
-import { openSqliteLogUnderTest, SILENT } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
+import { openSqliteLogUnderTest } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { MarketIngestionConfig } from './config.ts';
 import { createMarketIngestionService } from './service.ts';
 
 export const START_MS = 1_700_000_000_000;
-
-const NO_METRICS: Metrics = {
-  counter: () => ({ increment() {} }),
-  gauge: () => ({ set() {} }),
-  histogram: () => ({ observe() {} }),
-};
 
 /** Sleeping takes no time and moves the clock. */
 export function createSleepingRuntime(): Runtime {
@@ -44,6 +39,8 @@ export function createSleepingRuntime(): Runtime {
 export interface IngestionWorld {
   readonly log: EventLog;
   readonly crashes: readonly unknown[];
+  /** As Prometheus reads them. */
+  figures(): Promise<string>;
   writeFile(name: string, content: string | Uint8Array): Promise<string>;
   service(config: Partial<MarketIngestionConfig>, log?: EventLog): Promise<Service>;
   /** Starts the service, waits until `enough` says so of its status, and stops it. */
@@ -75,10 +72,11 @@ export async function openIngestionWorld(): Promise<IngestionWorld> {
   const files = await openDuckDbMarketFiles({ directory: join(folder, 'staging') });
   const runtime = createSleepingRuntime();
   const crashes: unknown[] = [];
+  const metrics = createPrometheusMetrics({ processFigures: false });
 
   async function service(config: Partial<MarketIngestionConfig>, through: EventLog = log): Promise<Service> {
     return createMarketIngestionService(
-      { runtime, logger: SILENT, metrics: NO_METRICS, crash: (error) => crashes.push(error) },
+      { runtime, logger: SILENT, metrics, crash: (error) => crashes.push(error) },
       { log: through, files },
       {
         feed: { kind: 'simulated' },
@@ -105,6 +103,7 @@ export async function openIngestionWorld(): Promise<IngestionWorld> {
   return {
     log,
     crashes,
+    figures: async () => (await metrics.expose()).text,
     service,
     records,
     async writeFile(name, content) {

@@ -65,6 +65,19 @@ test('a file sorted by symbol is replayed in time order, four trades to a bar, v
   });
 });
 
+test('the figures tell a feed that goes on from one that has come to its end, also after a restart', async () => {
+  await inWorld(async (world) => {
+    const config = await replayConfig(world);
+    const phase = async () => /^tradehall_ingestion_phase\{[^}]*\} (\d)$/m.exec(await world.figures())?.[1];
+    await world.run({ ...config, replaySpeed: 60 }, (status) => status['phase'] === 'running');
+    assert.equal(await phase(), '1');
+    for (let start = 0; start < 2; start += 1) {
+      await world.run(config, finished);
+      assert.equal(await phase(), '3');
+    }
+  });
+});
+
 test('stopped anywhere and started again, a replay gives the same events, each once', async () => {
   const whole = await uninterrupted();
   await inWorld(async (world) => {

@@ -7,11 +7,11 @@ import {
   callerOf,
   openPlatform,
   openTestLog,
-  SILENT,
   statusOf,
   temporaryDirectory,
   testContext,
 } from '#tests/in-process/platform.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { accountRoutes } from './account-routes.ts';
 import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
 

@@ -1,5 +1,4 @@
 /** Orders: place, list, read, cancel. */
-
 import { formatDecimal } from '#domain/data/decimal.ts';
 import { type AccountId, type CommandId, type OrderId, parseOrderId } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
@@ -12,12 +11,6 @@ import { problemResult } from '#infrastructure/core/problem.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '#infrastructure/relational/stores.ts';
 import { appendPatiently } from './append-patiently.ts';
 import { accountOf, type PlaceOrderParts } from './place-order.ts';
-
-/** Reading and cancelling need more of the index than placing does. */
-export interface OrderRouteParts extends PlaceOrderParts {
-  readonly orders: Pick<OrderIndex, 'get' | 'getMany' | 'list'>;
-}
-
 import {
   AcceptedResponse,
   CancelResponse,
@@ -30,6 +23,11 @@ import {
   OrdersQuery,
   OrdersResponse,
 } from './schemas.ts';
+
+/** Reading and cancelling need more of the index than placing does. */
+export interface OrderRouteParts extends PlaceOrderParts {
+  readonly orders: Pick<OrderIndex, 'get' | 'getMany' | 'list'>;
+}
 
 type Handler = Route['handle'];
 type Request = HttpRequest<never, never, never>;

@@ -2,6 +2,7 @@
  * The five services of trading in one process on embedded adapters, without HTTP: handlers are called as the gateway
  * would call them, and prices are appended to the log as ingestion would.
  */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,6 @@ import { encodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import type { HttpResult, Principal, Route } from '#infrastructure/core/http.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { ConfigurationOf, OptionRecord } from '#infrastructure/core/options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
@@ -35,14 +35,7 @@ import { tradeExecutionOptions } from '#streams/trade-execution/config.ts';
 import { createTradeExecutionStream } from '#streams/trade-execution/service.ts';
 import { tradePersistenceOptions } from '#streams/trade-persistence/config.ts';
 import { createTradePersistenceStream } from '#streams/trade-persistence/service.ts';
-
-export const SILENT: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => SILENT,
-};
+import { SILENT } from '#tests/support/silent-logger.ts';
 
 export const NO_METRICS: Metrics = {
   counter: () => ({ increment() {} }),

@@ -1,14 +1,14 @@
 /** What a store on a server must live through, as its projection meets it: a crash amid writes, and a server that hangs. */
+
 import assert from 'node:assert/strict';
 import { retryForever } from '#infrastructure/common/retry.ts';
 import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { ServerProcess } from '../../scripts/dev-servers/server-process.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const runtime = createSystemRuntime();
 
 /** What every adapter on a server is opened with, for the server at `url`. */
@@ -25,7 +25,7 @@ export function serverOptions(url: string, changes: Partial<ServerAddress> = {})
     address: { ...parsed.value, ...changes },
     runtime,
     metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: silent,
+    logger: SILENT,
   };
 }
 
@@ -34,7 +34,7 @@ export async function untilItWorks<Value>(task: () => Promise<Value>): Promise<V
   const outcome = await retryForever(task, {
     ...runtime,
     signal: AbortSignal.timeout(120_000),
-    logger: silent,
+    logger: SILENT,
     what: 'write',
     retryUnknown: true,
     maxDelayMs: 500,

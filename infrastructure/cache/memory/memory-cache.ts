@@ -2,9 +2,9 @@
  * The embedded cache: everything in this process's memory, gone with it. All that it holds is rebuilt from the log
  * (prices) or asked for again (tickets, rate limits). It cannot be shared by two processes.
  */
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { Cache, PriceCache, RateLimits, Tickets } from '../cache.ts';
+import type { Cache } from '../cache.ts';
+import { whileOpen } from '../while-open.ts';
 import { MemoryPrices } from './memory-prices.ts';
 import { MemoryRateLimits } from './memory-rate-limits.ts';
 import { MemoryTickets } from './memory-tickets.ts';
@@ -27,30 +27,14 @@ export function openMemoryCache(options: MemoryCacheOptions): Cache {
   const tickets = new MemoryTickets(clock, options.maxTickets ?? DEFAULT_MAX_TICKETS);
   let closed = false;
 
-  const whileOpen =
-    <Arguments extends readonly unknown[], Value>(call: (...given: Arguments) => Promise<Value>) =>
-    async (...given: Arguments): Promise<Value> => {
-      if (closed) throw new OperatingError('CACHE_CLOSED', 'the cache has been closed', { retry: 'never' });
-      return call(...given);
-    };
-
+  const ports = {
+    prices,
+    rateLimits,
+    tickets,
+    async ping() {},
+  };
   return {
-    prices: {
-      put: whileOpen((given) => prices.put(given)),
-      get: whileOpen((symbol) => prices.get(symbol)),
-      all: whileOpen(() => prices.all()),
-      latestFeedTimestampMs: whileOpen(() => prices.latestFeedTimestampMs()),
-      clear: whileOpen(() => prices.clear()),
-      subscribe: whileOpen((listener) => prices.subscribe(listener)),
-    } satisfies PriceCache,
-    rateLimits: {
-      take: whileOpen((key, limit, windowMs) => rateLimits.take(key, limit, windowMs)),
-    } satisfies RateLimits,
-    tickets: {
-      put: whileOpen((ticket, value, lifetimeMs) => tickets.put(ticket, value, lifetimeMs)),
-      redeem: whileOpen((ticket) => tickets.redeem(ticket)),
-    } satisfies Tickets,
-    ping: whileOpen(async () => {}),
+    ...whileOpen(ports, () => closed),
     async close() {
       closed = true;
       prices.close();

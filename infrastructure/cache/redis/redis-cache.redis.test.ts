@@ -6,16 +6,15 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
 import type { Cache, CachedPrice } from '../cache.ts';
 import { openRedisCache, type RedisCacheOptions } from './redis-cache.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const runtime = createSystemRuntime();
 
 function addressOf(url: string): ServerAddress {
@@ -34,7 +33,7 @@ function openOn(url: string, options: Partial<RedisCacheOptions> = {}): Promise<
     address: addressOf(url),
     runtime,
     metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: silent,
+    logger: SILENT,
     ...options,
   });
 }

@@ -9,7 +9,8 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { Cache, PriceCache, RateLimits, Tickets } from '../cache.ts';
+import type { Cache } from '../cache.ts';
+import { whileOpen } from '../while-open.ts';
 import { checkServer, connectFirst, connectionTo } from './redis-connection.ts';
 import { classifyRedisError, UNAVAILABLE } from './redis-failures.ts';
 import { redisRateLimits, redisTickets } from './redis-limits.ts';
@@ -84,33 +85,16 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   const rateLimits = redisRateLimits(redis, calls, prefix);
   const tickets = redisTickets(redis, calls, prefix);
 
-  const whileOpen =
-    <Arguments extends readonly unknown[], Value>(call: (...given: Arguments) => Promise<Value>) =>
-    async (...given: Arguments): Promise<Value> => {
-      if (closing.signal.aborted)
-        throw new OperatingError('CACHE_CLOSED', 'the cache has been closed', { retry: 'never' });
-      return call(...given);
-    };
-
-  return {
-    prices: {
-      put: whileOpen((given) => prices.put(given)),
-      get: whileOpen((symbol) => prices.get(symbol)),
-      all: whileOpen(() => prices.all()),
-      latestFeedTimestampMs: whileOpen(() => prices.latestFeedTimestampMs()),
-      clear: whileOpen(() => prices.clear()),
-      subscribe: whileOpen((listener) => prices.subscribe(listener)),
-    } satisfies PriceCache,
-    rateLimits: {
-      take: whileOpen((key, limit, windowMs) => rateLimits.take(key, limit, windowMs)),
-    } satisfies RateLimits,
-    tickets: {
-      put: whileOpen((ticket, value, lifetimeMs) => tickets.put(ticket, value, lifetimeMs)),
-      redeem: whileOpen((ticket) => tickets.redeem(ticket)),
-    } satisfies Tickets,
-    ping: whileOpen(async () => {
+  const ports = {
+    prices,
+    rateLimits,
+    tickets,
+    async ping() {
       await calls.call('ping', () => Promise.all([redis.ping(), subscriber.ping()]), { repeatable: true });
-    }),
+    },
+  };
+  return {
+    ...whileOpen(ports, () => closing.signal.aborted),
     async close() {
       closing.abort();
       stopChecking();

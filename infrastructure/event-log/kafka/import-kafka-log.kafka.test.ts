@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { COMPACTED, EXPIRING, failsWith, RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { EventLog } from '../event-log.ts';
 import { exportLog } from '../export-log.ts';
@@ -18,7 +19,7 @@ import { SEALS_TOPIC } from '../topic-specs.ts';
 import { verifyLog } from '../verify-log.ts';
 import { exportKafkaLog } from './export-kafka-log.ts';
 import { importKafkaLog } from './import-kafka-log.ts';
-import { type KafkaLogUnderTest, openKafkaLogUnderTest, SILENT } from './kafka-log.testing.ts';
+import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
 const TOPICS = [RETAINED, EXPIRING, COMPACTED];
 

@@ -4,10 +4,11 @@ import { after, before, describe, test } from 'node:test';
 import { retryForever } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { startServer } from '#tests/support/servers.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { ServerProcess } from '../../../scripts/dev-servers/server-process.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { CommitOutcome, LogRecord, TransactionalProducer } from '../event-log.ts';
-import { type KafkaLogUnderTest, openKafkaLogUnderTest, SILENT } from './kafka-log.testing.ts';
+import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
 async function all(under: KafkaLogUnderTest, partition: number): Promise<readonly LogRecord[]> {
   const read: LogRecord[] = [];

@@ -46,6 +46,7 @@ export const CODE = {
   invalidTransactionState: 48,
   transactionalIdForbidden: 53,
   saslFailed: 58,
+  unstableOffsetCommit: 88,
   producerFenced: 90,
   fencedMemberEpoch: 110,
   staleMemberEpoch: 113,
@@ -132,6 +133,14 @@ export function classifyRead(error: unknown): ServerFailure | null {
   if (known !== null) return known;
   if (MEMBERSHIP.has(error.code))
     return { code: 'LOG_NOT_ASSIGNED', reason: 'counts this member out of its group', retry: 'never' };
+  if (error.code === CODE.unstableOffsetCommit) {
+    return {
+      code: 'LOG_UNAVAILABLE',
+      reason:
+        "has a transaction under way that moves this group's position, and tells it when that has ended; if it lasts longer than a minute, a transaction hangs: docs/servers.md, hanging transactions",
+      retry: 'retry',
+    };
+  }
   return { code: 'LOG_UNAVAILABLE', reason: `failed (${error.message})`, retry: 'retry' };
 }
 

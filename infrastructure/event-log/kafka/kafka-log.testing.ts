@@ -1,13 +1,14 @@
 /** What the tests of the log on Kafka share: a log of its own on the one broker, on a clock that stands still. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer } from '#tests/support/servers.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
 import type { Position } from '../event-log.ts';
 import { KafkaConnection } from './kafka-connection.ts';
@@ -15,14 +16,6 @@ import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from
 import { loadKafkaLibrary } from './kafka-library.ts';
 import { KAFKA_URL } from './kafka-url.ts';
 import { deleteBefore } from './log-expiry.ts';
-
-export const SILENT: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => SILENT,
-};
 
 export interface KafkaLogUnderTest extends LogUnderTest {
   readonly log: KafkaEventLog;

@@ -5,6 +5,7 @@ import type { ConsumerSpec, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeConsumer, NativePosition } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { LogEnds } from './log-ends.ts';
@@ -34,6 +35,7 @@ export async function committedPositions(
     );
     return answers.map((answer) => {
       if (!(answer instanceof Error)) return answer;
+      if (codeOf(answer) === CODE.unstableOffsetCommit) throw answer;
       // The coordinator does not know yet: that is not "none".
       throw new OperatingError(
         'LOG_UNAVAILABLE',

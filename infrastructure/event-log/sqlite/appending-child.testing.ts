@@ -1,9 +1,9 @@
 /** The process that sqlite-failures.test.ts kills: appends without end and prints the next offset once durable. */
 import { writeSync } from 'node:fs';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { RETAINED, record } from '../event-log.testing.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
-import { SILENT } from './sqlite-log.testing.ts';
 
 const [, , directory] = process.argv;
 if (directory === undefined) throw new Error('usage: appending-child.testing.ts DIRECTORY');

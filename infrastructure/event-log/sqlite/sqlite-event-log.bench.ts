@@ -5,13 +5,13 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { EventLog, NewRecord, TopicSpec } from '../event-log.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { LOG_FILE } from './schema.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
-import { SILENT } from './sqlite-log.testing.ts';
 
 export interface EventLogBenchResult {
   readonly records: number;
@@ -25,6 +25,8 @@ export interface EventLogBenchResult {
   readonly verifiedPerSecond: number;
   readonly fileBytesPerRecord: number;
 }
+
+const logger = createLogger({ level: 'silent', format: 'json', write: () => {} });
 
 const TOPICS = ['one', 'two', 'three', 'four'].map(
   (name): TopicSpec => ({
@@ -71,7 +73,7 @@ async function readAll(log: EventLog): Promise<number> {
 export async function run(records = 300_000): Promise<EventLogBenchResult> {
   const directory = mkdtempSync(join(tmpdir(), 'tradehall-log-bench-'));
   try {
-    const log = await openSqliteEventLog({ directory, runtime: createSystemRuntime(), logger: SILENT });
+    const log = await openSqliteEventLog({ directory, runtime: createSystemRuntime(), logger });
     await log.ensureTopics(TOPICS);
     const value = new Uint8Array(VALUE_BYTES).fill(7);
     let batchMsMax = 0;

@@ -9,13 +9,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { operatingErrorOf } from './failures.ts';
 import { FORMAT_VERSION, LOG_FILE } from './schema.ts';
 import { openSqliteEventLog } from './sqlite-event-log.ts';
-import { openSqliteLogUnderTest, SILENT, TEST_RECORD_BYTES } from './sqlite-log.testing.ts';
+import { openSqliteLogUnderTest, TEST_RECORD_BYTES } from './sqlite-log.testing.ts';
 
 function codeOf(settled: PromiseSettledResult<unknown>): string {
   if (settled.status === 'fulfilled') return 'written';

@@ -1,21 +1,14 @@
 /** What the tests of the embedded log share: a folder, a clock that stands still, a log on both. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger } from '#infrastructure/core/log.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
 import { openSqliteEventLog, type SqliteEventLog } from './sqlite-event-log.ts';
 import type { SqliteEventLogOptions } from './sqlite-event-log-options.ts';
-
-export const SILENT: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => SILENT,
-};
 
 export interface SqliteLogUnderTest extends LogUnderTest {
   readonly log: SqliteEventLog;

@@ -31,18 +31,11 @@ export interface PostgresRelationalOptions {
   readonly migrations?: Readonly<Record<string, Migration>>;
 }
 
-export interface PostgresRelational extends RelationalStores {
-  /** Whether it held nothing of the log when it was opened. */
-  readonly wasEmpty: boolean;
-}
-
 const OLDEST_VERSION = 14;
 const MIGRATION_LIMITS: PostgresLimits = { maxConnections: 1, statementMs: 600_000 };
 
 /** Throws an `OperatingError` for a server that cannot be reached, does not let us in, or is too old. */
-export async function openPostgresRelational(
-  options: PostgresRelationalOptions,
-): Promise<PostgresRelational> {
+export async function openPostgresRelational(options: PostgresRelationalOptions): Promise<RelationalStores> {
   const { address, runtime, metrics, logger, statementMs = 5_000 } = options;
   const name = describeServer('PostgreSQL', address);
   const calls = createServerCalls({
@@ -72,7 +65,7 @@ export async function openPostgresRelational(
     dialect: new PostgresDialect({ pool: forKysely(pool, calls, statementMs) }),
   });
   let closed = false;
-  const stores = createRelationalStores({
+  return createRelationalStores({
     tables,
     async write(queries) {
       if (closed) {
@@ -87,13 +80,6 @@ export async function openPostgresRelational(
       await tables.destroy();
     },
   });
-  try {
-    const [order, line] = [await stores.orders.scan(null, 1), await stores.statements.scan(null, 1)];
-    return { ...stores, wasEmpty: order.length === 0 && line.length === 0 };
-  } catch (error) {
-    await stores.close();
-    throw error;
-  }
 }
 
 async function checkVersion(database: Kysely<Tables>, name: string): Promise<void> {

@@ -3,93 +3,14 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { Type } from 'typebox';
-import type { Route } from '#infrastructure/core/http.ts';
-import type { ApiGatewayConfig } from '../config.ts';
-import {
-  CREDENTIALS,
-  fakeService,
-  type Gateway,
-  type GatewayChoices,
-  startGateway,
-} from '../gateway.testing.ts';
-import { CALLER_HEADER } from './caller-signature.ts';
-import { KEYS, openServiceDoor } from './door.testing.ts';
-import type { ServiceDoor } from './service-door.ts';
+import type { Principal } from '#infrastructure/core/http.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { CREDENTIALS, startGateway } from '../gateway.testing.ts';
+import { CALLER_HEADER, createCallerSigner, INSTANCE_HEADER } from './caller-signature.ts';
+import { KEYS } from './door.testing.ts';
+import { cleanUp, cleanUpWith, gatewayTo, instances, openDoor, post, tell } from './proxy.testing.ts';
 
-const cleanUps: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-interface Door {
-  readonly door: ServiceDoor;
-  readonly port: number;
-}
-
-async function openDoor(routes: readonly Route[], config: Partial<ApiGatewayConfig> = {}): Promise<Door> {
-  const door = await openServiceDoor(routes, [], config);
-  cleanUps.push(() => door.stop());
-  return { door, port: Number(new URL(door.address()).port) };
-}
-
-async function gatewayTo(
-  addresses: readonly string[],
-  routes: readonly Route[],
-  choices: GatewayChoices = {},
-): Promise<Gateway> {
-  const service = fakeService(routes, []);
-  const gateway = await startGateway({
-    ...choices,
-    remote: [{ name: 'order', routes: service.routes.slice(1), sockets: [] }],
-    config: {
-      serviceKeys: KEYS,
-      orderUrl: addresses.map((address) => new URL(address)),
-      upstreamPatienceMs: 0,
-      ...choices.config,
-    },
-  });
-  cleanUps.push(() => gateway.stop());
-  return gateway;
-}
-
-const anything = Type.Object({}, { additionalProperties: true });
-
-/** Answers what its handler was given, and who answered. */
-function tell(name: string, took: () => void = () => undefined): Route {
-  return {
-    method: 'POST',
-    path: '/v1/tell/:id',
-    access: 'api-key',
-    summary: 'Tells',
-    tag: 'test',
-    schema: {
-      params: Type.Object({ id: Type.String() }),
-      querystring: Type.Object({ q: Type.Optional(Type.String()) }),
-      headers: Type.Object({ 'x-idempotency-key': Type.Optional(Type.String()) }),
-      body: anything,
-      response: { 200: anything },
-    },
-    problems: [],
-    handle: async ({ params, query, body, principal, requestId, headers }) => {
-      took();
-      return {
-        kind: 'json',
-        status: 200,
-        body: { name, params, query, body, principal, requestId, key: headers['x-idempotency-key'] },
-      };
-    },
-  };
-}
-
-function post(address: string, target: string, body: unknown, headers: Record<string, string> = {}) {
-  return fetch(`${address}${target}`, {
-    method: 'POST',
-    headers: { ...CREDENTIALS, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-}
+afterEach(cleanUp);
 
 test('a service in another process is given the request and the caller, and its answer comes back', async () => {
   const { door } = await openDoor([tell('far')]);
@@ -145,7 +66,7 @@ async function eavesdropper(port: number) {
     response.end(await answer.text());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  cleanUps.push(async () => {
+  cleanUpWith(async () => {
     server.closeAllConnections();
     server.close();
   });
@@ -187,6 +108,32 @@ test('a service that is reached around the gateway believes nothing', async () =
   assert.equal(taken, 1);
 });
 
+test('a gateway signs for whom it asks, and a service checks that the route is for such a caller', async () => {
+  let taken = 0;
+  const { door } = await openDoor([
+    tell('far', () => {
+      taken += 1;
+    }),
+  ]);
+  const probed = await fetch(`${door.address()}/readyz`);
+  const instanceId = probed.headers.get(INSTANCE_HEADER) ?? '';
+  const signer = createCallerSigner(KEYS[0] ?? assert.fail(), createSystemRuntime());
+  const ask = async (principal: Principal | null): Promise<number> => {
+    const signed = { method: 'POST', target: '/v1/tell/1', requestId: 'r', body: '{}' };
+    const headers = {
+      'content-type': 'application/json',
+      'x-request-id': 'r',
+      [CALLER_HEADER]: signer.sign(principal, signed, instanceId),
+    };
+    return (await fetch(door.address() + signed.target, { method: 'POST', headers, body: signed.body }))
+      .status;
+  };
+  assert.equal(await ask(null), 401);
+  assert.equal(await ask({ kind: 'operator' }), 401);
+  assert.equal(taken, 0);
+  assert.equal(await ask({ kind: 'api-key', keyId: 'k', accountId: 'a' }), 200);
+});
+
 test('a body that is not the one that was signed is refused', async () => {
   let taken = 0;
   const route = tell('far', () => {
@@ -211,7 +158,7 @@ test('a body that is not the one that was signed is refused', async () => {
     response.end(await answer.text());
   });
   await new Promise<void>((resolve) => changing.listen(0, '127.0.0.1', resolve));
-  cleanUps.push(async () => {
+  cleanUpWith(async () => {
     changing.closeAllConnections();
     changing.close();
   });
@@ -230,122 +177,23 @@ test('a service without service_keys mounts no route but its health', async () =
   assert.equal((await fetch(`${door.address()}/v1/tell/1`, { method: 'POST' })).status, 404);
 });
 
-test('a service that started anew on the same port is asked again under its new id', async () => {
-  const first = await openDoor([tell('first')]);
-  const { address } = await gatewayTo([first.door.address()], [tell('first')]);
-  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
-  await first.door.stop();
-  await openDoor([tell('second')], { port: first.port });
-  // The gateway may find out by a probe or by being refused; either way the client sees an answer.
-  for (;;) {
-    const answer = await post(address, '/v1/tell/1', {});
-    if (answer.status === 200) {
-      assert.equal(((await answer.json()) as { name: string }).name, 'second');
-      break;
-    }
-    assert.equal(answer.status, 503);
-  }
-});
-
-test('an account stays with one instance, and when that drains the other takes all, without one refusal', async () => {
-  const one = await openDoor([tell('one')]);
-  const two = await openDoor([tell('two')]);
-  const { address } = await gatewayTo([one.door.address(), two.door.address()], [tell('one')]);
-  const names = new Set<string>();
-  const ask = async () => {
-    const answer = await post(address, '/v1/tell/1', {});
-    assert.equal(answer.status, 200);
-    const { name } = (await answer.json()) as { name: string };
-    names.add(name);
-    return name;
-  };
-  for (let count = 0; count < 10; count += 1) await ask();
-  const [usual] = names;
-  assert.equal(names.size, 1);
-  const asking = Array.from({ length: 20 }, ask);
-  await (usual === 'one' ? one : two).door.drain();
-  await Promise.all(asking);
-  for (let count = 0; count < 10; count += 1) assert.notEqual(await ask(), usual);
-});
-
-test('a request waits for a service that was ready a moment ago', async () => {
-  const first = await openDoor([tell('first')]);
-  const { address } = await gatewayTo([first.door.address()], [tell('first')], {
-    config: { upstreamPatienceMs: 30_000 },
-  });
-  await first.door.stop();
-  const asked = post(address, '/v1/tell/1', {});
-  await openDoor([tell('second')], { port: first.port });
-  const answer = await asked;
-  assert.equal(answer.status, 200);
-  assert.equal(((await answer.json()) as { name: string }).name, 'second');
-});
-
-test('a service that is away answers 503 with Retry-After', async () => {
-  const { door } = await openDoor([tell('far')]);
-  const { address } = await gatewayTo([door.address()], [tell('far')]);
-  await door.stop();
-  const answer = await post(address, '/v1/tell/1', {});
-  assert.equal(answer.status, 503);
-  assert.equal(answer.headers.get('retry-after'), '1');
-  assert.equal(((await answer.json()) as { code: string }).code, 'DEPENDENCY_UNAVAILABLE');
-});
-
-test('a service whose address nobody gave answers 503, not 404', async () => {
-  const { address } = await gatewayTo([], [tell('far')]);
+test('a service whose address nobody gave answers 503, not 404; nothing is signed, so no key is needed', async () => {
+  const { address } = await gatewayTo([], [tell('far')], { config: { serviceKeys: [] } });
   assert.equal((await post(address, '/v1/tell/1', {})).status, 503);
 });
 
-/** Two instances whose health is well; of all commands to both, the first `cuts` are taken and the connection is cut. */
-async function cutters(cuts: number) {
-  const keys: string[] = [];
-  const addresses: string[] = [];
-  for (const instanceId of ['one', 'two']) {
-    const server = createServer((request, response) => {
-      if (request.url === '/readyz') {
-        response.writeHead(200, { 'x-tradehall-instance': instanceId });
-        response.end('{}');
-        return;
-      }
-      request.resume();
-      request.on('end', () => {
-        keys.push(String(request.headers['x-idempotency-key']));
-        if (keys.length <= cuts) request.socket.destroy();
-        else response.end('{}');
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    cleanUps.push(async () => {
-      server.closeAllConnections();
-      server.close();
-    });
-    addresses.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  }
-  return { keys, addresses };
-}
-
-function withoutKey(route: Route): Route {
-  const { headers: _headers, ...schema } = route.schema;
-  return { ...route, schema };
-}
-
-test('a command that can carry an idempotency key goes on to the next instance, under one key', async () => {
-  const { keys, addresses } = await cutters(1);
+test("credentials and cookies stay at the gateway, and of an answer's headers the client gets those it may want", async () => {
+  const wanted = { 'content-disposition': 'attachment', link: '</next>; rel="next"', location: '/v1/tell/2' };
+  const { commands, addresses } = await instances(1, (_command, response) => {
+    response.writeHead(200, { ...wanted, 'set-cookie': 'a=b', 'x-inside': 'yes' }).end('{}');
+  });
   const { address } = await gatewayTo(addresses, [tell('far')]);
-  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
-  assert.equal(keys.length, 2);
-  assert.equal(keys[0], keys[1]);
-  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
-  assert.notEqual(keys[2], keys[1], 'the next request is a command of its own');
-});
-
-test('a command that cannot be repeated is told that its outcome is unknown', async () => {
-  const { keys, addresses } = await cutters(1);
-  const { address } = await gatewayTo(addresses, [withoutKey(tell('far'))]);
-  const answer = await post(address, '/v1/tell/1', {});
-  assert.equal(answer.status, 503);
-  assert.equal(((await answer.json()) as { code: string }).code, 'OUTCOME_UNKNOWN');
-  assert.equal(keys.length, 1, 'sent once');
+  const answer = await post(address, '/v1/tell/1', {}, { cookie: 'a=b', accept: 'text/csv' });
+  assert.equal(answer.status, 200);
+  for (const [name, value] of Object.entries(wanted)) assert.equal(answer.headers.get(name), value);
+  for (const name of ['set-cookie', 'x-inside']) assert.equal(answer.headers.get(name), null);
+  assert.equal(commands[0]?.accept, 'text/csv');
+  for (const name of ['authorization', 'cookie']) assert.equal(commands[0]?.[name], undefined);
 });
 
 test('a gateway without service_keys does not start when a service is elsewhere', async () => {

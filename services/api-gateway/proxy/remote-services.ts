@@ -1,10 +1,12 @@
 /** The services that run in other processes, as one gateway sees them: their routes, their health. */
+import assert from 'node:assert/strict';
 import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Route, RouteDeclaration, SocketDeclaration, SocketRoute } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
 import type { ApiGatewayConfig } from '../config.ts';
-import { createCallerSigner } from './caller-signature.ts';
+import { type CallerSigner, createCallerSigner } from './caller-signature.ts';
 import { proxiedRoutes } from './proxied-routes.ts';
 import { proxiedSocket } from './proxied-socket.ts';
 import { Upstream, type UpstreamView } from './upstream.ts';
@@ -36,6 +38,23 @@ function urlsOf(name: string, config: ApiGatewayConfig): readonly URL[] {
   return byTarget[name] ?? [];
 }
 
+/** By the first key. Without one, what is elsewhere would believe nothing: then there may be nothing to sign for. */
+function signerFor(reached: readonly string[], config: ApiGatewayConfig, runtime: Runtime): CallerSigner {
+  const [key] = config.serviceKeys;
+  if (key !== undefined) return createCallerSigner(key, runtime);
+  const [name] = reached;
+  if (name === undefined) {
+    return {
+      sign: () => assert.fail('a request is signed, though no service is reached and no key was given'),
+    };
+  }
+  throw new OperatingError(
+    'SERVICE_KEYS_NEEDED',
+    `${name} runs in another process, but service_keys, by which it knows this gateway, is not set: give both the same, such as TRADEHALL_SERVICE_KEYS=k1:$(openssl rand -hex 32).`,
+    { retry: 'never' },
+  );
+}
+
 export function createRemoteServices(
   context: ServiceContext,
   targets: readonly RemoteTarget[],
@@ -43,7 +62,6 @@ export function createRemoteServices(
   config: ApiGatewayConfig,
 ): RemoteServices {
   const { runtime, logger, metrics } = context;
-  const [key] = config.serviceKeys;
   const services = targets.map((target) => {
     const urls = urlsOf(target.name, config);
     const upstream = new Upstream({
@@ -59,16 +77,11 @@ export function createRemoteServices(
     return { target, urls, upstream };
   });
   const reached = services.filter(({ urls }) => urls.length > 0);
-  const [first] = reached;
-  if (first !== undefined && key === undefined) {
-    throw new OperatingError(
-      'SERVICE_KEYS_NEEDED',
-      `${first.target.name} runs in another process, but service_keys, by which it knows this gateway, is not set: give both the same, such as TRADEHALL_SERVICE_KEYS=k1:$(openssl rand -hex 32).`,
-      { retry: 'never' },
-    );
-  }
-  // Where no address is known, nothing is ever signed.
-  const signer = createCallerSigner(key ?? { keyId: '', secret: '' }, runtime);
+  const signer = signerFor(
+    reached.map(({ target }) => target.name),
+    config,
+    runtime,
+  );
   return {
     routes: services.flatMap(({ target, upstream }) =>
       proxiedRoutes(target.routes, { upstream, signer, ids: runtime.ids }),

@@ -1,0 +1,123 @@
+/** A gateway and doors of services elsewhere, or what stands for them, for tests: real servers on free ports. */
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Type } from 'typebox';
+import type { Route } from '#infrastructure/core/http.ts';
+import type { ApiGatewayConfig } from '../config.ts';
+import {
+  CREDENTIALS,
+  fakeService,
+  type Gateway,
+  type GatewayChoices,
+  startGateway,
+} from '../gateway.testing.ts';
+import { KEYS, openServiceDoor } from './door.testing.ts';
+import type { ServiceDoor } from './service-door.ts';
+
+const cleanUps: (() => Promise<unknown>)[] = [];
+
+/** Once after each test, in the reverse order. */
+export function cleanUpWith(cleanUp: () => Promise<unknown>): void {
+  cleanUps.push(cleanUp);
+}
+
+export async function cleanUp(): Promise<void> {
+  for (const clean of cleanUps.splice(0).reverse()) await clean();
+}
+
+export interface Door {
+  readonly door: ServiceDoor;
+  readonly port: number;
+}
+
+export async function openDoor(
+  routes: readonly Route[],
+  config: Partial<ApiGatewayConfig> = {},
+): Promise<Door> {
+  const door = await openServiceDoor(routes, [], config);
+  cleanUps.push(() => door.stop());
+  return { door, port: Number(new URL(door.address()).port) };
+}
+
+export async function gatewayTo(
+  addresses: readonly string[],
+  routes: readonly Route[],
+  choices: GatewayChoices = {},
+): Promise<Gateway> {
+  const service = fakeService(routes, []);
+  const gateway = await startGateway({
+    ...choices,
+    remote: [{ name: 'order', routes: service.routes.slice(1), sockets: [] }],
+    config: {
+      serviceKeys: KEYS,
+      orderUrl: addresses.map((address) => new URL(address)),
+      upstreamPatienceMs: 0,
+      ...choices.config,
+    },
+  });
+  cleanUps.push(() => gateway.stop());
+  return gateway;
+}
+
+const anything = Type.Object({}, { additionalProperties: true });
+
+/** Answers what its handler was given, and who answered. */
+export function tell(name: string, took: () => void = () => undefined): Route {
+  return {
+    method: 'POST',
+    path: '/v1/tell/:id',
+    access: 'api-key',
+    summary: 'Tells',
+    tag: 'test',
+    schema: {
+      params: Type.Object({ id: Type.String() }),
+      querystring: Type.Object({ q: Type.Optional(Type.String()) }),
+      headers: Type.Object({ 'x-idempotency-key': Type.Optional(Type.String()) }),
+      body: anything,
+      response: { 200: anything },
+    },
+    problems: [],
+    handle: async ({ params, query, body, principal, requestId, headers }) => {
+      took();
+      return {
+        kind: 'json',
+        status: 200,
+        body: { name, params, query, body, principal, requestId, key: headers['x-idempotency-key'] },
+      };
+    },
+  };
+}
+
+export function post(address: string, target: string, body: unknown, headers: Record<string, string> = {}) {
+  return fetch(`${address}${target}`, {
+    method: 'POST',
+    headers: { ...CREDENTIALS, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Instances whose health is well; all commands to them, counted from 1 on, are answered by `answer`. */
+export async function instances(count: number, answer: (command: number, response: ServerResponse) => void) {
+  const commands: IncomingHttpHeaders[] = [];
+  const addresses: string[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const server = createServer((request, response) => {
+      if (request.url === '/readyz') {
+        response.writeHead(200, { 'x-tradehall-instance': `instance ${number}` });
+        response.end('{}');
+        return;
+      }
+      request.resume();
+      request.on('end', () => {
+        answer(commands.push(request.headers), response);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanUps.push(async () => {
+      server.closeAllConnections();
+      server.close();
+    });
+    addresses.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
+  return { commands, addresses };
+}

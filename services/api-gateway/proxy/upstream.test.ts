@@ -1,0 +1,154 @@
+/** What a gateway does when instances of a service come, go, drain and fail. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import type { Route } from '#infrastructure/core/http.ts';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import type { Timers } from '#infrastructure/core/runtime.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
+import { cleanUp, cleanUpWith, gatewayTo, instances, openDoor, post, tell } from './proxy.testing.ts';
+import { Upstream } from './upstream.ts';
+
+afterEach(cleanUp);
+
+test('a service that started anew on the same port is asked again under its new id', async () => {
+  const first = await openDoor([tell('first')]);
+  const { address } = await gatewayTo([first.door.address()], [tell('first')]);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  await first.door.stop();
+  await openDoor([tell('second')], { port: first.port });
+  // The gateway may find out by a probe or by being refused; either way the client sees an answer.
+  for (;;) {
+    const answer = await post(address, '/v1/tell/1', {});
+    if (answer.status === 200) {
+      assert.equal(((await answer.json()) as { name: string }).name, 'second');
+      break;
+    }
+    assert.equal(answer.status, 503);
+  }
+});
+
+test('an account stays with one instance, and when that drains the other takes all, without one refusal', async () => {
+  const one = await openDoor([tell('one')]);
+  const two = await openDoor([tell('two')]);
+  const { address } = await gatewayTo([one.door.address(), two.door.address()], [tell('one')]);
+  const names = new Set<string>();
+  const ask = async () => {
+    const answer = await post(address, '/v1/tell/1', {});
+    assert.equal(answer.status, 200);
+    const { name } = (await answer.json()) as { name: string };
+    names.add(name);
+    return name;
+  };
+  for (let count = 0; count < 10; count += 1) await ask();
+  const [usual] = names;
+  assert.equal(names.size, 1);
+  const asking = Array.from({ length: 20 }, ask);
+  await (usual === 'one' ? one : two).door.drain();
+  await Promise.all(asking);
+  for (let count = 0; count < 10; count += 1) assert.notEqual(await ask(), usual);
+});
+
+test('a request waits for a service that was ready a moment ago', async () => {
+  const first = await openDoor([tell('first')]);
+  const waits = Promise.withResolvers<'waits'>();
+  const runtime = createSystemRuntime();
+  const sleep: Timers['sleep'] = (durationMs, signal) => {
+    // Nothing but the patience is that long.
+    if (durationMs > 15_000) waits.resolve('waits');
+    return runtime.timers.sleep(durationMs, signal);
+  };
+  const { address } = await gatewayTo([first.door.address()], [tell('first')], {
+    config: { upstreamPatienceMs: 30_000 },
+    runtime: { ...runtime, timers: { ...runtime.timers, sleep } },
+  });
+  await first.door.stop();
+  const asked = post(address, '/v1/tell/1', {});
+  assert.equal(await Promise.race([asked, waits.promise]), 'waits');
+  await openDoor([tell('second')], { port: first.port });
+  const answer = await asked;
+  assert.equal(answer.status, 200);
+  assert.equal(((await answer.json()) as { name: string }).name, 'second');
+});
+
+test('a service that is away answers 503 with Retry-After', async () => {
+  const { door } = await openDoor([tell('far')]);
+  const { address } = await gatewayTo([door.address()], [tell('far')]);
+  await door.stop();
+  const answer = await post(address, '/v1/tell/1', {});
+  assert.equal(answer.status, 503);
+  assert.equal(answer.headers.get('retry-after'), '1');
+  assert.equal(((await answer.json()) as { code: string }).code, 'DEPENDENCY_UNAVAILABLE');
+});
+
+/** Two instances, the first command to which is taken before the connection is cut. */
+function cutters() {
+  return instances(2, (command, response) => {
+    if (command === 1) response.destroy();
+    else response.end('{}');
+  });
+}
+
+function withoutKey(route: Route): Route {
+  const { headers: _headers, ...schema } = route.schema;
+  return { ...route, schema };
+}
+
+test('a command that can carry an idempotency key goes on to the next instance, under one key', async () => {
+  const { commands, addresses } = await cutters();
+  const { address } = await gatewayTo(addresses, [tell('far')]);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  const [first, again, next, ...more] = commands.map((headers) => headers['x-idempotency-key']);
+  assert.deepEqual(more, []);
+  assert.equal(typeof first, 'string');
+  assert.equal(first, again);
+  assert.notEqual(next, again, 'the next request is a command of its own');
+});
+
+test('a command that cannot be repeated is told that its outcome is unknown', async () => {
+  const { commands, addresses } = await cutters();
+  const { address } = await gatewayTo(addresses, [withoutKey(tell('far'))]);
+  const answer = await post(address, '/v1/tell/1', {});
+  assert.equal(answer.status, 503);
+  assert.equal(((await answer.json()) as { code: string }).code, 'OUTCOME_UNKNOWN');
+  assert.equal(commands.length, 1, 'sent once');
+});
+
+test('what an instance says that it did not take goes to the next, also a command that cannot be repeated', async () => {
+  const { commands, addresses } = await instances(2, (command, response) => {
+    if (command === 1) response.writeHead(503).end('{"code":"SHUTTING_DOWN"}');
+    else response.end('{}');
+  });
+  const { address } = await gatewayTo(addresses, [withoutKey(tell('far'))]);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  assert.equal(commands.length, 2);
+});
+
+test('accounts are shared out over the instances, and when one goes only its accounts move', async () => {
+  const { addresses } = await instances(3, () => undefined);
+  const picks = async (among: readonly string[]): Promise<readonly (string | undefined)[]> => {
+    const upstream = new Upstream({
+      name: 'order',
+      urls: among.map((address) => new URL(address)),
+      runtime: createSystemRuntime(),
+      logger: SILENT,
+      metrics: createPrometheusMetrics({ processFigures: false }),
+      resolve: async () => [],
+      limits: { connections: 1, answerTimeoutMs: 1_000 },
+      patienceMs: 0,
+    });
+    cleanUpWith(() => upstream.close());
+    await upstream.start();
+    const accounts = Array.from({ length: 60 }, (_, account) => `account ${account}`);
+    return Promise.all(accounts.map(async (account) => (await upstream.pick(account))?.address.origin));
+  };
+  const before = await picks(addresses);
+  assert.equal(new Set(before).size, 3);
+  const [gone, ...left] = addresses;
+  const after = await picks(left);
+  assert.equal(new Set(after).size, 2);
+  before.forEach((origin, account) => {
+    if (origin !== gone) assert.equal(after[account], origin);
+  });
+});
