@@ -50,6 +50,8 @@ const NO_ACCOUNT = -1;
 const MOST_FRESH = 8_192;
 
 const lanes = emptyLanes();
+/** Hashes of ids that will be forgotten next. */
+const forgotten = new Int32Array(512);
 
 export class ClosedOrders {
   /** How many there have ever been. */
@@ -144,6 +146,20 @@ export class ClosedOrders {
     if (former === UNKNOWN) this.#ids.add(hashOfId, referenceToClosed(slot));
     else this.#ids.replace(hashOfId, former, referenceToClosed(slot));
     this.count += 1;
+  }
+
+  /** Reads what closing so many orders will forget; what is given means nothing (`prefetch.ts`). */
+  prefetchNext(orders: number): number {
+    if (this.count < this.#capacity) return 0;
+    const { words } = this.#rows;
+    const count = Math.min(orders, forgotten.length);
+    let seen = 0;
+    for (let next = 0; next < count; next += 1) {
+      const word = ((this.count + next) % this.#capacity) * WORDS;
+      seen ^= words[word] as number;
+      forgotten[next] = words[word + HASH_OF_ID] as number;
+    }
+    return seen ^ this.#ids.prefetch(forgotten, count);
   }
 
   /** Puts into `taken` each that is new since the last time and still remembered. */

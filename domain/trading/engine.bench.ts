@@ -2,8 +2,8 @@
  * The core alone: orders a second on one thread, with what a commit takes every 512 inputs. Twice: with a price batch
  * every 6,000 orders, which is one per 20 ms at 300,000 orders/s, and with one every 64, where prices are half of it.
  *
- * Inputs are made a few at a time, just before they are applied, as a decoder would; what is timed is `applyInput` and
- * `takeChangedEntities`, on a warm engine. The CPU's time is that of all threads (garbage collection among them), and
+ * Inputs are made a few at a time, just before they are applied, as a decoder would; what is timed is `prefetchInputs`,
+ * `applyInput` and `takeChangedEntities`, on a warm engine. The CPU's time is that of all threads (garbage collection among them), and
  * unlike the wall clock's it hardly depends on what else the machine does.
  */
 import type { TradingOutput } from '#domain/data/trading-events.ts';
@@ -11,7 +11,9 @@ import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import {
   applyInput,
   createPartition,
+  INPUTS_IN_GROUP,
   type PartitionState,
+  prefetchInputs,
   stateHash,
   takeChangedEntities,
 } from './engine.ts';
@@ -20,8 +22,8 @@ import { createTraffic } from './fixtures/traffic.testing.ts';
 const ORDERS_PER_BATCH = 6_000;
 const DENSE_ORDERS_PER_BATCH = 64;
 const COMMIT = 512;
-/** Few, so that they are as near when they are applied as what has just been decoded. */
-const CHUNK = 64;
+/** Few, so that they are as near when they are applied as what has just been decoded; an owner's groups. */
+const CHUNK = INPUTS_IN_GROUP;
 /** After so many V8 compiles nearly nothing more; until then its compiler's threads take as long as the engine. */
 const WARM_UP_ORDERS = 200_000;
 
@@ -94,6 +96,7 @@ let said: TradingOutput[] = [];
 function applyAll(state: PartitionState, inputs: readonly TradingInput[]) {
   let outputs = 0;
   let entities = 0;
+  prefetchInputs(state, inputs);
   for (const input of inputs) {
     applyInput(state, input, said);
     sinceCommit += 1;

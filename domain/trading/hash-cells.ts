@@ -36,6 +36,15 @@ export class HashCells {
     }
   }
 
+  /** Reads where the first `count` of these hashes begin; what is given means nothing (`prefetch.ts`). */
+  prefetch(hashes: Int32Array, count: number): number {
+    const cells = this.#cells;
+    const mask = this.#mask;
+    let seen = 0;
+    for (let at = 0; at < count; at += 1) seen ^= cells[((hashes[at] as number) & mask) * 2 + 1] as number;
+    return seen;
+  }
+
   add(hash: number, place: number): void {
     if (this.#size * 2 > this.#mask) this.#grow();
     this.#lay(hash, place + 1);

@@ -60,6 +60,10 @@ export class OrderIds {
     return UNKNOWN;
   }
 
+  prefetch(hashes: Int32Array, count: number): number {
+    return this.#cells.prefetch(hashes, count);
+  }
+
   add(hash: number, reference: OrderReference): void {
     this.#cells.add(hash, reference);
   }

@@ -8,7 +8,14 @@ import type { TradingOutput } from '#domain/data/trading-events.ts';
 import { decodeTradingInput, encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { encodeTradingOutput } from '#domain/data/trading-output-codec.ts';
-import { applyInput, createPartition, type PartitionState, takeChangedEntities } from './engine.ts';
+import {
+  applyInput,
+  createPartition,
+  INPUTS_IN_GROUP,
+  type PartitionState,
+  prefetchInputs,
+  takeChangedEntities,
+} from './engine.ts';
 import { createTraffic } from './fixtures/traffic.testing.ts';
 
 const ORDERS_PER_BATCH = 6_000;
@@ -66,7 +73,11 @@ function commit(state: PartitionState, made: readonly TradingInput[], spent: Spe
   const inputs = records.map(readInput);
   const read = cpuMicroseconds();
   const outputs: TradingOutput[] = [];
-  for (const input of inputs) applyInput(state, input, outputs);
+  for (let from = 0; from < inputs.length; from += INPUTS_IN_GROUP) {
+    const group = inputs.slice(from, from + INPUTS_IN_GROUP);
+    prefetchInputs(state, group);
+    for (const input of group) applyInput(state, input, outputs);
+  }
   const applied = cpuMicroseconds();
   const changes = takeChangedEntities(state);
   const taken = cpuMicroseconds();

@@ -27,6 +27,23 @@ export class PositionTable {
     return place === 0 ? undefined : this.#positions[place - 1];
   }
 
+  /** Those of the pairs that there are. Every first cell is read before any is looked at (`prefetch.ts`). */
+  prefetch(accounts: readonly Account[], instruments: readonly Numbered[]): readonly Position[] {
+    const cells = this.#cells;
+    const found: Position[] = [];
+    let seen = 0;
+    for (let pair = 0; pair < accounts.length; pair += 1) {
+      const cell = hashOf((accounts[pair] as Account).number, (instruments[pair] as Numbered).number);
+      seen |= cells[(cell & this.#mask) * WIDTH + PLACE] as number;
+    }
+    if (seen === 0) return found;
+    for (let pair = 0; pair < accounts.length; pair += 1) {
+      const position = this.get(accounts[pair] as Account, instruments[pair] as Numbered);
+      if (position !== undefined) found.push(position);
+    }
+    return found;
+  }
+
   all(): readonly Position[] {
     return this.#positions;
   }

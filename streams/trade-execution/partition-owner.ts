@@ -12,10 +12,19 @@
 
 import assert from 'node:assert/strict';
 import type { ControlsEntity } from '#domain/data/account-state.ts';
+import type { Decoded } from '#domain/data/decoded.ts';
 import type { CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
+import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { PartitionState } from '#domain/trading/engine.ts';
-import { applyInput, currentControls, stateHash, takeChangedEntities } from '#domain/trading/engine.ts';
+import {
+  applyInput,
+  currentControls,
+  INPUTS_IN_GROUP,
+  prefetchInputs,
+  stateHash,
+  takeChangedEntities,
+} from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import {
@@ -119,11 +128,13 @@ export class PartitionOwner {
     let applied = 0;
     let outputs = 0;
     let unreadable = 0;
+    let group: readonly Decoded<TradingInput>[] = [];
     for (let at = from; at < inputs.length && written.length < COMMIT_RECORDS; at += 1) {
+      if ((at - from) % INPUTS_IN_GROUP === 0) group = this.#readGroup(inputs, at);
       const record = inputs[at];
-      assert(record !== undefined);
+      const decoded = group[(at - from) % INPUTS_IN_GROUP];
+      assert(record !== undefined && decoded !== undefined);
       nextInputOffset = record.offset + 1;
-      const decoded = readValue(record, readTradingInput);
       if (decoded.kind === 'unreadable') {
         unreadable += 1;
         this.#logger.warn({ offset: record.offset, reason: decoded.reason }, 'an input cannot be read');
@@ -163,6 +174,16 @@ export class PartitionOwner {
       consumed: { group: EXECUTION_GROUP, positions: [position] },
     });
     return { kind: outcome.kind, inputsApplied: applied, outputs, unreadable };
+  }
+
+  /** Decodes the records from `at` on that the core is to see together. */
+  #readGroup(records: readonly LogRecord[], at: number): readonly Decoded<TradingInput>[] {
+    const group = records
+      .slice(at, at + INPUTS_IN_GROUP)
+      .map((record) => readValue(record, readTradingInput));
+    const inputs = group.flatMap((decoded) => (decoded.kind === 'decoded' ? [decoded.value] : []));
+    prefetchInputs(this.#state, inputs);
+    return group;
   }
 
   async close(): Promise<void> {
