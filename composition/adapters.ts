@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import { inParallel } from '#infrastructure/common/in-parallel.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
@@ -263,7 +264,9 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     );
     const lost = new Set([...missing, ...movedStores(folder, config, stores)]);
     await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', context);
-    for (const name of names) if (name !== 'log') await openOne(name, context, open);
+    // All at once, since most of it is waiting for threads and servers.
+    const others = names.filter((name) => name !== 'log');
+    await inParallel(others, others.length, (name) => openOne(name, context, open));
     await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', context);
     noteStores(folder, config, stores);
   } catch (error) {

@@ -84,7 +84,8 @@ export class AccountCommands {
     const slot = this.count % this.#capacity;
     if (this.count < this.#capacity) this.#rows.add();
     else this.#evict(slot, sum);
-    this.#put({ kind: 'account_command', commandNumber: this.count, commandId, fingerprint }, sum);
+    this.#put(slot, { kind: 'account_command', commandNumber: this.count, commandId, fingerprint }, sum);
+    this.count += 1;
   }
 
   /** Puts into `taken` each that is new since the last time and still remembered. */
@@ -99,23 +100,37 @@ export class AccountCommands {
     return Array.from({ length: Math.min(this.count, this.#capacity) }, (_, slot) => this.#read(slot));
   }
 
-  /** Fills an empty memory from entities, whatever their order; `count` is how many there have ever been. */
-  restore(entities: readonly AccountCommandEntity[], count: number, sum: Lanes): void {
-    const oldest = Math.max(0, count - this.#capacity);
-    invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
-    const sorted = entities.toSorted((left, right) => left.commandNumber - right.commandNumber);
-    this.#rows.reserve(entities.length);
-    for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
-    this.count = oldest;
-    for (const command of sorted) {
-      invariant(command.commandNumber === this.count, 'a snapshot holds every slot of a ring');
-      this.#put(command, sum);
+  /**
+   * Puts one that a snapshot holds into its slot; of those of one slot the last one given counts. `finishRestore` comes
+   * behind the last of them.
+   */
+  restore(command: AccountCommandEntity, sum: Lanes): void {
+    const rows = this.#rows;
+    const slot = command.commandNumber % this.#capacity;
+    while (rows.count <= slot) rows.add();
+    if (this.#isTaken(slot)) this.#evict(slot, sum);
+    this.#put(slot, command, sum);
+  }
+
+  /** `count` is how many there have ever been. A wrong number of one of them shows in the state's hash. */
+  finishRestore(count: number): void {
+    const remembered = Math.min(count, this.#capacity);
+    invariant(this.#rows.count === remembered, 'a snapshot holds each remembered id once');
+    for (let slot = 0; slot < remembered; slot += 1) {
+      invariant(this.#isTaken(slot), 'a snapshot holds every slot of a ring');
     }
+    this.count = count;
     this.#takenCount = count;
   }
 
-  #put(command: AccountCommandEntity, sum: Lanes): void {
-    const slot = this.count % this.#capacity;
+  /** No command's hash is nothing but zeros. */
+  #isTaken(slot: number): boolean {
+    const { words } = this.#rows;
+    const at = slot * WORDS + LANES;
+    return words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== 0 || words[at + 3] !== 0;
+  }
+
+  #put(slot: number, command: AccountCommandEntity, sum: Lanes): void {
     const { words } = this.#rows;
     const word = slot * WORDS;
     const hash = hashOfId(command.commandId);
@@ -125,7 +140,6 @@ export class AccountCommands {
     writeLanes(lanes, words, word + LANES);
     addLanes(sum, lanes);
     this.#cells.add(hash, slot);
-    this.count += 1;
   }
 
   #pack({ commandId, fingerprint }: AccountCommandEntity, word: number): boolean {

@@ -118,14 +118,17 @@ export class ClosedOrders {
     former: OrderReference,
     sum: Lanes,
   ): void {
+    const slot = this.count % this.#capacity;
     if (this.count < this.#capacity) this.#rows.add();
-    else this.#evict(this.count % this.#capacity, sum);
-    this.#put(closed, account, id, idAt, hashOfId, former, sum);
+    else this.#evict(slot, sum);
+    this.#put(slot, closed, account, id, idAt, hashOfId, former, sum);
+    this.count += 1;
     this.#fresh.push(closed);
     if (this.#fresh.length > MOST_FRESH) this.#dropFresh();
   }
 
   #put(
+    slot: number,
     closed: ClosedOrderEntity,
     account: Account | null,
     id: Int32Array,
@@ -134,7 +137,6 @@ export class ClosedOrders {
     former: OrderReference,
     sum: Lanes,
   ): void {
-    const slot = this.count % this.#capacity;
     const { words } = this.#rows;
     const word = slot * WORDS;
     for (let at = 0; at < UUID_WORDS; at += 1) words[word + ID + at] = id[idAt + at] as number;
@@ -145,7 +147,6 @@ export class ClosedOrders {
     addLanes(sum, lanes);
     if (former === UNKNOWN) this.#ids.add(hashOfId, referenceToClosed(slot));
     else this.#ids.replace(hashOfId, former, referenceToClosed(slot));
-    this.count += 1;
   }
 
   /** Reads what closing so many orders will forget; what is given means nothing (`prefetch.ts`). */
@@ -177,27 +178,42 @@ export class ClosedOrders {
     return Array.from({ length: Math.min(this.count, this.#capacity) }, (_, slot) => this.#read(slot));
   }
 
-  /** Fills an empty memory from entities, whatever their order; `count` is how many there have ever been. */
-  restore(
-    entities: readonly ClosedOrderEntity[],
-    count: number,
-    accountOf: (closed: ClosedOrderEntity) => Account | null,
-    sum: Lanes,
-  ): void {
+  /**
+   * Puts one that a snapshot holds into its slot; of those of one slot the last one given counts. `finishRestore` comes
+   * behind the last of them.
+   */
+  restore(closed: ClosedOrderEntity, account: Account | null, sum: Lanes): void {
+    const rows = this.#rows;
+    const slot = closed.closingNumber % this.#capacity;
+    while (rows.count <= slot) rows.add();
+    if (this.#isTaken(slot)) this.#evict(slot, sum);
+    const ids = this.#ids;
+    ids.read(closed.orderId);
+    this.#put(slot, closed, account, ids.words, 0, ids.hash, UNKNOWN, sum);
+  }
+
+  /** `count` is how many there have ever been. */
+  finishRestore(count: number): void {
     const oldest = Math.max(0, count - this.#capacity);
-    invariant(entities.length === count - oldest, 'a snapshot holds each remembered id once');
-    const sorted = entities.toSorted((left, right) => left.closingNumber - right.closingNumber);
-    this.#rows.reserve(entities.length);
-    for (let slot = 0; slot < entities.length; slot += 1) this.#rows.add();
-    this.count = oldest;
-    for (const closed of sorted) {
-      invariant(closed.closingNumber === this.count, 'a snapshot holds every slot of a ring');
-      const ids = this.#ids;
-      ids.read(closed.orderId);
-      this.#put(closed, accountOf(closed), ids.words, 0, ids.hash, UNKNOWN, sum);
+    const { numbers } = this.#rows;
+    invariant(this.#rows.count === count - oldest, 'a snapshot holds each remembered id once');
+    for (let number = oldest; number < count; number += 1) {
+      const slot = number % this.#capacity;
+      invariant(
+        this.#isTaken(slot) && numbers[(slot * WORDS + CLOSING_NUMBER) >> 1] === number,
+        'a snapshot holds every slot of a ring',
+      );
     }
+    this.count = count;
     this.#takenCount = count;
     this.#dropFresh();
+  }
+
+  /** No order's hash is nothing but zeros. */
+  #isTaken(slot: number): boolean {
+    const { words } = this.#rows;
+    const at = slot * WORDS + LANES;
+    return words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== 0 || words[at + 3] !== 0;
   }
 
   #word(slot: number, which: number): number {

@@ -29,7 +29,7 @@ export class Account implements Changeable {
   /** In order of opening, from 0. */
   readonly number: number;
   readonly accountId: AccountId;
-  readonly name: string;
+  name = '';
   /** Over the head, the positions and the open orders. */
   readonly sum: Lanes = emptyLanes();
 
@@ -38,10 +38,14 @@ export class Account implements Changeable {
     this.place = rows.add();
     this.number = number;
     this.accountId = accountId;
-    this.name = name;
     rows.numbers[this.place + ACCOUNT_KIND] = 1;
     writeLanes(textLanes(accountId), rows.words, (this.place + ACCOUNT_ID) * 2);
-    writeLanes(textLanes(name), rows.words, (this.place + NAME) * 2);
+    this.setName(name);
+  }
+
+  setName(name: string): void {
+    this.name = name;
+    writeLanes(textLanes(name), this.rows.words, (this.place + NAME) * 2);
   }
 
   /** The id's own hash. */

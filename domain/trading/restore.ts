@@ -1,6 +1,5 @@
 /** A partition's state made again from the entities of its snapshots: same hash, same future. */
 import type {
-  AccountCommandEntity,
   AccountHeadEntity,
   AccountStateEntity,
   ClosedOrderEntity,
@@ -8,13 +7,9 @@ import type {
   OpenOrderEntity,
   PositionEntity,
 } from '#domain/data/account-state.ts';
-import {
-  entityKey,
-  OPEN_ORDER_KEYS,
-  REMEMBERED_COMMANDS,
-  REMEMBERED_ORDERS,
-} from '#domain/data/account-state-key.ts';
+import { entityKey, OPEN_ORDER_KEYS, REMEMBERED_ORDERS } from '#domain/data/account-state-key.ts';
 import { type Price, ZERO_MONEY } from '#domain/data/decimal.ts';
+import type { AccountId, EventId } from '#domain/data/identifiers.ts';
 import type { BatchPrice } from '#domain/data/trading-inputs.ts';
 import { addAccount } from './accounts.ts';
 import { createState } from './create-state.ts';
@@ -31,18 +26,18 @@ import { touch, untracked } from './tracking.ts';
 import { NEVER, NO_LIMIT } from './working-order.ts';
 
 /**
- * Takes what a partition's snapshots have written, as it is read, and makes the state of it at the end. Of a key the
- * last one counts, and otherwise they come in whatever order. What can be put into the state at once is; the rest
- * waits for what it belongs to. The stream's head is passed over.
+ * Takes what a partition's snapshots have written, as it is read, and makes the state of it. Of a key the last one
+ * counts, and otherwise they come in whatever order, so an account or a price may be met in what belongs to it before it
+ * comes itself. What is taken goes into the state at once and is let go: kept until the end, it would cost more memory
+ * than the state. The stream's head is passed over.
  */
 export class PartitionRestore {
   readonly #state: PartitionState;
-  readonly #accountHashes = new Map<Account, string>();
-  readonly #positions: PositionEntity[] = [];
+  /** As saved, by the account's number; not there for an account that was only met so far. */
+  readonly #accountHashes: string[] = [];
   readonly #orders = new Map<string, OpenOrderEntity>();
-  /** By slot. */
-  readonly #closedOrders = new Map<number, ClosedOrderEntity>();
-  readonly #accountCommands = new Map<number, AccountCommandEntity>();
+  /** Denied ones of accounts not met so far: perhaps there is no such account. By slot. */
+  readonly #deniedOrders = new Map<number, ClosedOrderEntity>();
   #counters: CountersEntity | null = null;
 
   constructor(partition: number) {
@@ -63,16 +58,16 @@ export class PartitionRestore {
         this.#takeAccount(entity);
         return;
       case 'position':
-        this.#positions.push(entity);
+        this.#takePosition(entity);
         return;
       case 'order':
         this.#orders.set(key, entity);
         return;
       case 'closed_order':
-        this.#closedOrders.set(entity.closingNumber % REMEMBERED_ORDERS, entity);
+        this.#takeClosedOrder(entity);
         return;
       case 'account_command':
-        this.#accountCommands.set(entity.commandNumber % REMEMBERED_COMMANDS, entity);
+        state.accountCommands.restore(entity, state.lanes);
         return;
       case 'price':
         this.#takePrice(entity.price);
@@ -104,8 +99,14 @@ export class PartitionRestore {
     const counters = this.#counters;
     // Nothing has been saved yet, so the defaults have not either.
     if (counters === null) return state;
-    state.positionRows.reserve(this.#positions.length);
-    for (const position of this.#positions) restorePosition(state, position);
+    const accounts = state.accounts.values();
+    invariant(
+      accounts.every(({ number }) => this.#accountHashes[number] !== undefined),
+      'what belongs to an account is in a snapshot with its account',
+    );
+    for (const { price } of state.instruments.values()) {
+      invariant(price.price !== NO_PRICE, 'a position is in a snapshot with its price');
+    }
     const orders = [...this.#orders.values()];
     orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
     for (const order of orders) restoreOrder(state, order);
@@ -113,18 +114,15 @@ export class PartitionRestore {
     state.clockMs = counters.clockMs;
     state.ordersAccepted = counters.ordersAccepted;
     state.countersTracking.stale = true;
-    state.closedOrders.restore(
-      [...this.#closedOrders.values()],
-      counters.ordersClosed,
-      ({ accountId }) => state.accounts.get(accountId) ?? null,
-      state.lanes,
-    );
-    const commands = [...this.#accountCommands.values()];
-    state.accountCommands.restore(commands, counters.accountCommands, state.lanes);
+    for (const denied of this.#deniedOrders.values()) {
+      state.closedOrders.restore(denied, state.accounts.get(denied.accountId) ?? null, state.lanes);
+    }
+    state.closedOrders.finishRestore(counters.ordersClosed);
+    state.accountCommands.finishRestore(counters.accountCommands);
     takeNothing(state);
-    for (const [account, hash] of this.#accountHashes) {
+    for (const account of accounts) {
       invariant(
-        formatLanes(account.sum) === hash,
+        formatLanes(account.sum) === this.#accountHashes[account.number],
         `account ${account.accountId} is restored to the hash it was saved with`,
       );
     }
@@ -132,46 +130,76 @@ export class PartitionRestore {
   }
 
   #takeAccount(entity: AccountHeadEntity): void {
-    const state = this.#state;
-    const account = state.accounts.get(entity.accountId) ?? addAccount(state, entity.accountId, entity.name);
+    const account = this.#accountOf(entity.accountId);
+    account.setName(entity.name);
     account.updatedAtMs = entity.updatedAtMs;
     account.cash = entity.cash;
     account.cashReserved = entity.cashReserved;
     account.sequence = entity.sequence;
     account.killSwitchEngaged = entity.killSwitchEngaged;
-    this.#accountHashes.set(account, entity.accountHash);
+    this.#accountHashes[account.number] = entity.accountHash;
+  }
+
+  #accountOf(accountId: AccountId): Account {
+    return this.#state.accounts.get(accountId) ?? addAccount(this.#state, accountId, '');
+  }
+
+  #takePosition(entity: PositionEntity): void {
+    const state = this.#state;
+    const instrument =
+      state.instruments.get(entity.symbol) ?? createInstrument(state, { ...UNPRICED, symbol: entity.symbol });
+    const position = positionOf(state, this.#accountOf(entity.accountId), instrument);
+    position.quantity = entity.quantity;
+    position.reserved = entity.reserved;
+    position.costBasis = entity.costBasis;
+    position.realisedProfit = entity.realisedProfit;
+    position.liquiditySequence = entity.liquidityUsed.sequence;
+    position.liquidityBought = entity.liquidityUsed.bought;
+    position.liquiditySold = entity.liquidityUsed.sold;
+  }
+
+  #takeClosedOrder(entity: ClosedOrderEntity): void {
+    const state = this.#state;
+    const slot = entity.closingNumber % REMEMBERED_ORDERS;
+    this.#deniedOrders.delete(slot);
+    if (entity.status !== 'DENIED') {
+      state.closedOrders.restore(entity, this.#accountOf(entity.accountId), state.lanes);
+      return;
+    }
+    const account = state.accounts.get(entity.accountId);
+    if (account === undefined) this.#deniedOrders.set(slot, entity);
+    else state.closedOrders.restore(entity, account, state.lanes);
   }
 
   #takePrice(price: BatchPrice): void {
     const state = this.#state;
-    const known = state.instruments.get(price.symbol);
-    if (known !== undefined) known.price = price;
-    else touch(createInstrument(state, price), state.changes.instruments);
+    const instrument = state.instruments.get(price.symbol) ?? createInstrument(state, price);
+    instrument.price = price;
+    touch(instrument, state.changes.instruments);
   }
 }
+
+/** Of an instrument that was only met so far. */
+const NO_PRICE = 0n as Price;
+const UNPRICED: Omit<BatchPrice, 'symbol'> = {
+  sequence: 0,
+  eventId: '' as EventId,
+  feedTimestampMs: 0,
+  price: NO_PRICE,
+  bid: null,
+  bidSize: null,
+  ask: null,
+  askSize: null,
+  tradedSize: null,
+  low: NO_PRICE,
+  high: NO_PRICE,
+};
 
 /** The state that these entities describe, one of each key. */
 export function restoreState(partition: number, entities: Iterable<AccountStateEntity>): PartitionState {
   const restoring = new PartitionRestore(partition);
   for (const entity of entities) restoring.take(entityKey(entity), entity);
   return restoring.finish();
-}
-
-function restorePosition(state: PartitionState, entity: PositionEntity): void {
-  const account = state.accounts.get(entity.accountId);
-  const instrument = state.instruments.get(entity.symbol);
-  invariant(
-    account !== undefined && instrument !== undefined,
-    'a position in a snapshot has its account and price',
-  );
-  const position = positionOf(state, account, instrument);
-  position.quantity = entity.quantity;
-  position.reserved = entity.reserved;
-  position.costBasis = entity.costBasis;
-  position.realisedProfit = entity.realisedProfit;
-  position.liquiditySequence = entity.liquidityUsed.sequence;
-  position.liquidityBought = entity.liquidityUsed.bought;
-  position.liquiditySold = entity.liquidityUsed.sold;
 }
 
 function restoreOrder(state: PartitionState, entity: OpenOrderEntity): void {

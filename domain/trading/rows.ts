@@ -25,18 +25,16 @@ export class Rows {
     this.words = new Int32Array(buffer);
   }
 
+  get count(): number {
+    return this.#used / this.#width;
+  }
+
   /** The place of a new row's first cell. All its cells are zero. */
   add(): number {
     const place = this.#used;
     this.#used += this.#width;
     if (this.#used > this.cells.length) this.#grow(this.cells.length * 2);
     return place;
-  }
-
-  /** Makes room for so many more rows, and for no others: for many that come at once. */
-  reserve(rows: number): void {
-    const cells = this.#used + rows * this.#width;
-    if (cells > this.cells.length) this.#grow(cells);
   }
 
   #grow(length: number): void {

@@ -17,6 +17,7 @@ test('bytes come back as they were, with zeros in them, empty or absent, in page
     await under.log.ensureTopics([
       { name: 'states', partitions: 1, cleanup: { kind: 'compact', tombstoneMs: 1 }, sealed: false },
     ]);
+    let { log } = under;
     let written = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -25,12 +26,14 @@ test('bytes come back as they were, with zeros in them, empty or absent, in page
         async (values, pageRecords) => {
           const from = written;
           written += values.length;
-          await under.log.append(
+          await log.append(
             values.map((bytes, at) => ({ topic: 'states', partition: 0, key: `${from + at}`, value: bytes })),
           );
+          // Opened again, it holds nothing in memory and reads the file.
+          log = await under.reopen();
           const read: (Uint8Array | null)[] = [];
           for (let offset = from; offset < written; ) {
-            const page = await under.log.read({ topic: 'states', partition: 0, offset }, pageRecords);
+            const page = await log.read({ topic: 'states', partition: 0, offset }, pageRecords);
             assert.equal(page.length, Math.min(pageRecords, written - offset));
             for (const record of page) {
               assert.equal(record.offset, offset);
@@ -47,6 +50,35 @@ test('bytes come back as they were, with zeros in them, empty or absent, in page
       ),
       { numRuns: 60 },
     );
+  } finally {
+    await under.dispose();
+  }
+});
+
+test('values longer together than what is read at a stretch, and one longer by itself, come back as they were', async () => {
+  const under = await openSqliteLogUnderTest({ maxRecordBytes: 1_000_000 });
+  try {
+    await under.log.ensureTopics([
+      { name: 'states', partitions: 1, cleanup: { kind: 'compact', tombstoneMs: 1 }, sealed: false },
+    ]);
+    const lengths = [100_000, 100_000, null, 70_000, 0, 600_000, 1, null, 256 * 1024, 5, null];
+    const values = lengths.map((length, at) =>
+      length === null ? null : new Uint8Array(length).fill(at + 1),
+    );
+    await under.log.append(
+      values.map((value, at) => ({ topic: 'states', partition: 0, key: `${at}`, value })),
+    );
+    const log = await under.reopen();
+    for (const maxRecords of [100, 4, 1]) {
+      const read: (Uint8Array | null)[] = [];
+      while (read.length < values.length) {
+        const from = { topic: 'states', partition: 0, offset: read.length };
+        const page = await log.read(from, maxRecords);
+        assert.ok(page.length > 0);
+        for (const { value } of page) read.push(value === null ? null : new Uint8Array(value));
+      }
+      assert.deepEqual(read, values, `${maxRecords} at a time`);
+    }
   } finally {
     await under.dispose();
   }

@@ -16,10 +16,13 @@ function isRow(columns: unknown): columns is Row {
 }
 
 /**
- * Values are read as one stretch of bytes for so many records, and handed out as pieces of it: a stretch of its own for
- * each costs more than all else about reading it. Few, since whoever keeps one piece keeps them all.
+ * Values are read as one stretch of bytes for many records, and handed out as pieces of it: a stretch of its own for
+ * each costs more than all else about reading it. Not too long, since whoever keeps one piece keeps them all; but as
+ * long as what the C library gives back to the system at once (decision 15), where there is so much to read.
  */
-const RECORDS_PER_STRETCH = 128;
+const STRETCH_BYTES = 256 * 1024;
+/** Rows are gone through again for their values, while their pages are still at hand. */
+const ROWS_AT_ONCE = 1_024;
 
 interface PartitionStatements {
   readonly insert: StatementSync;
@@ -100,15 +103,27 @@ export class RecordStorage {
     if (held) return partition.topic.spec.cleanup.kind === 'compact' ? lastOfEachKey(held) : held;
     const records: LogRecord[] = [];
     for (let from = fromOffset; records.length < maxRecords; ) {
-      const wanted = Math.min(RECORDS_PER_STRETCH, maxRecords - records.length);
+      const wanted = Math.min(ROWS_AT_ONCE, maxRecords - records.length);
       const rows = this.#rows(partition, from, wanted);
       const last = rows.at(-1);
       if (last === undefined) break;
-      this.#withValues(partition, rows, last[0], records);
+      this.#inStretches(partition, rows, records);
       if (rows.length < wanted) break;
       from = last[0] + 1;
     }
     return records;
+  }
+
+  #inStretches(partition: PartitionState, rows: readonly Row[], into: LogRecord[]): void {
+    let first = 0;
+    let bytes = 0;
+    for (const [index, [, , length]] of rows.entries()) {
+      bytes += length ?? 0;
+      if (bytes < STRETCH_BYTES && index < rows.length - 1) continue;
+      this.#withValues(partition, rows.slice(first, index + 1), into);
+      first = index + 1;
+      bytes = 0;
+    }
   }
 
   #rows(partition: PartitionState, fromOffset: number, maxRecords: number): readonly Row[] {
@@ -123,9 +138,11 @@ export class RecordStorage {
     return rows;
   }
 
-  #withValues(partition: PartitionState, rows: readonly Row[], lastOffset: number, into: LogRecord[]): void {
+  #withValues(partition: PartitionState, rows: readonly Row[], into: LogRecord[]): void {
     const topic = partition.topic.spec.name;
-    const bytes = this.#of(partition).values.get(rows[0]?.[0] ?? lastOffset, lastOffset)?.['bytes'];
+    const [first, last] = [rows[0], rows.at(-1)];
+    assert(first !== undefined && last !== undefined);
+    const bytes = this.#of(partition).values.get(first[0], last[0])?.['bytes'];
     const stretch = bytes instanceof Uint8Array ? bytes : new Uint8Array();
     let at = 0;
     for (const [offset, key, length, appendedAtMs] of rows) {
