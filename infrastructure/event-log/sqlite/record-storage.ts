@@ -5,21 +5,25 @@
 import assert from 'node:assert/strict';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogRecord } from '../event-log.ts';
+import { contentCheck, recordCheck, type SealedRecord } from '../seal.ts';
+import { nextPack, pack, unpack } from './record-pack.ts';
 import { recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 
-/** Offset, key, length of the value, time. */
-type Row = readonly [number, string | null, number | null, number];
+/** Offset, key, length of the value, time, and how many records are packed in it. */
+type Row = readonly [number, string | null, number | null, number, number | null];
 
 function isRow(columns: unknown): columns is Row {
-  return Array.isArray(columns) && columns.length === 4;
+  return Array.isArray(columns) && columns.length === 5;
 }
 
 /**
  * Values are read as one stretch of bytes for so many records, and handed out as pieces of it: a stretch of its own for
  * each costs more than all else about reading it. Few, since whoever keeps one piece keeps them all.
  */
-const RECORDS_PER_STRETCH = 128;
+const ROWS_PER_STRETCH = 128;
+/** Where rows may be packed, one of them may be all that was wanted. */
+const ROWS_AHEAD = 16;
 
 interface PartitionStatements {
   readonly insert: StatementSync;
@@ -47,14 +51,20 @@ export class RecordStorage {
     let statements = this.#statements.get(partition);
     if (statements === undefined) {
       const table = recordsTable(partition.id);
+      const isCompacted = partition.topic.spec.cleanup.kind === 'compact';
       const insert = this.#db.prepare(
-        partition.topic.spec.cleanup.kind === 'compact'
+        isCompacted
           ? // The unique key makes this drop the key's former record.
             `INSERT OR REPLACE INTO ${table} (offset, key, value, appended_at) VALUES (?, ?, ?, ?)`
-          : `INSERT INTO ${table} (offset, key, value, appended_at, hash_check) VALUES (?, ?, ?, ?, ?)`,
+          : `INSERT INTO ${table} (offset, key, value, appended_at, record_check, packed) VALUES (?, ?, ?, ?, ?, ?)`,
       );
       const read = this.#db.prepare(
-        `SELECT offset, key, length(value), appended_at FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`,
+        isCompacted
+          ? `SELECT offset, key, length(value), appended_at, NULL FROM ${table}
+             WHERE offset >= ? ORDER BY offset LIMIT ?`
+          : // The row before may be packed, and hold the record at that offset.
+            `SELECT offset, key, length(value), appended_at, packed FROM ${table}
+             WHERE offset >= (SELECT coalesce(max(offset), 0) FROM ${table} WHERE offset <= ?) ORDER BY offset LIMIT ?`,
       );
       // Rows as arrays read about half as fast again as rows as objects.
       read.setReturnArrays(true);
@@ -68,15 +78,35 @@ export class RecordStorage {
     return statements;
   }
 
-  insert(
-    partition: PartitionState,
-    offset: number,
-    key: string | null,
-    value: Uint8Array | null,
-    appendedAtMs: number,
-    hashCheck: number | null,
-  ): void {
-    this.#of(partition).insert.run(offset, key, value, appendedAtMs, hashCheck);
+  /** Records that follow one another, appended at one time, in a partition that is not compacted. */
+  insert(partition: PartitionState, records: readonly SealedRecord[]): void {
+    const { insert } = this.#of(partition);
+    const { sealed } = partition.topic.spec;
+    for (let from = 0; from < records.length; ) {
+      const { end, isWorthIt } = nextPack(records, from);
+      const run = records.slice(from, end);
+      const [first] = run;
+      assert(first !== undefined, 'a pack holds at least one record');
+      if (sealed && isWorthIt) {
+        const { offset, appendedAtMs } = first;
+        const packed = pack(run);
+        const check = recordCheck(offset, appendedAtMs, packed.contentCheck);
+        insert.run(offset, null, packed.bytes, appendedAtMs, check, run.length);
+      } else {
+        for (const record of run) {
+          const { offset, key, value, appendedAtMs } = record;
+          const check = sealed ? recordCheck(offset, appendedAtMs, contentCheck(key, value)) : null;
+          this.insertOne(partition, record, check);
+        }
+      }
+      from = end;
+    }
+  }
+
+  /** With its check as it was when it was sealed. */
+  insertOne(partition: PartitionState, record: SealedRecord, check: number | null): void {
+    const { offset, key, value, appendedAtMs } = record;
+    this.#of(partition).insert.run(offset, key, value, appendedAtMs, check, null);
   }
 
   /** In a compacted partition. */
@@ -100,32 +130,51 @@ export class RecordStorage {
     if (held) return partition.topic.spec.cleanup.kind === 'compact' ? lastOfEachKey(held) : held;
     const records: LogRecord[] = [];
     for (let from = fromOffset; records.length < maxRecords; ) {
-      const wanted = Math.min(RECORDS_PER_STRETCH, maxRecords - records.length);
-      const rows = this.#rows(partition, from, wanted);
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      this.#withValues(partition, rows, last[0], records);
-      if (rows.length < wanted) break;
-      from = last[0] + 1;
+      const rows = this.#rows(partition, from, maxRecords - records.length);
+      this.#unfold(partition, rows, from, records);
+      const last = records.at(-1);
+      if (last === undefined || last.offset < from) break;
+      from = last.offset + 1;
     }
-    return records;
+    return records.length <= maxRecords ? records : records.slice(0, maxRecords);
   }
 
+  /** The rows with the records from `fromOffset` on: of so many records, or fewer. */
   #rows(partition: PartitionState, fromOffset: number, maxRecords: number): readonly Row[] {
     const rows: Row[] = [];
-    const found: readonly unknown[] = this.#of(partition).read.all(fromOffset, maxRecords);
+    const wanted = Math.min(maxRecords, rowsPerStretch(partition));
+    // The first may be of records before.
+    const found: readonly unknown[] = this.#of(partition).read.all(fromOffset, wanted + 1);
     for (const row of found) {
       if (!isRow(row)) throw new TypeError('node:sqlite returned a row of another shape');
       // Written, and not durable yet.
       if (row[0] >= partition.nextOffset) break;
-      rows.push(row);
+      if (row[0] + (row[4] ?? 1) > fromOffset) rows.push(row);
     }
     return rows;
   }
 
-  #withValues(partition: PartitionState, rows: readonly Row[], lastOffset: number, into: LogRecord[]): void {
+  /** Adds the records of the rows before the first that is packed, or those of that one. */
+  #unfold(partition: PartitionState, rows: readonly Row[], fromOffset: number, into: LogRecord[]): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    const [offset, , , appendedAtMs, count] = first;
+    if (count === null) {
+      const packedAt = rows.findIndex(([, , , , packed]) => packed !== null);
+      this.#withValues(partition, packedAt === -1 ? rows : rows.slice(0, packedAt), into);
+      return;
+    }
+    const place = { topic: partition.topic.spec.name, partition: partition.partition };
+    const bytes = this.#of(partition).values.get(offset, offset)?.['bytes'];
+    const packed = bytes instanceof Uint8Array ? bytes : new Uint8Array();
+    unpack(packed, count).forEach(({ key, value }, at) => {
+      if (offset + at >= fromOffset) into.push({ ...place, offset: offset + at, key, value, appendedAtMs });
+    });
+  }
+
+  #withValues(partition: PartitionState, rows: readonly Row[], into: LogRecord[]): void {
     const topic = partition.topic.spec.name;
-    const bytes = this.#of(partition).values.get(rows[0]?.[0] ?? lastOffset, lastOffset)?.['bytes'];
+    const bytes = this.#of(partition).values.get(rows[0]?.[0] ?? 0, rows.at(-1)?.[0] ?? 0)?.['bytes'];
     const stretch = bytes instanceof Uint8Array ? bytes : new Uint8Array();
     let at = 0;
     for (const [offset, key, length, appendedAtMs] of rows) {
@@ -135,4 +184,8 @@ export class RecordStorage {
     }
     assert.equal(at, stretch.length, 'the values are as long as they were said to be');
   }
+}
+
+function rowsPerStretch(partition: PartitionState): number {
+  return partition.topic.spec.cleanup.kind === 'compact' ? ROWS_PER_STRETCH : ROWS_AHEAD;
 }
