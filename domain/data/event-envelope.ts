@@ -14,14 +14,15 @@ import {
   beginRecord,
   endRecord,
   fieldName,
+  literal,
   MARK,
+  madeOnce,
   writeBytes,
   writeInteger,
   writeJson,
   writeMark,
   writeText,
   writeTimestamp,
-  writeWord,
 } from './record-writer.ts';
 
 export const SCHEMA_VERSION = '1.0';
@@ -53,15 +54,16 @@ export interface OpenedEnvelope extends EnvelopeFields {
   readonly payload: WireObject;
 }
 
-const FIRST_EVENT_TYPE = fieldName('eventType', '{');
-const EVENT_ID = fieldName('eventId');
 const CAUSE = fieldName('cause');
 const EVENT_TIMESTAMP = fieldName('eventTimestamp');
 const INGEST_TIMESTAMP = fieldName('ingestTimestamp');
-const SOURCE_SERVICE = fieldName('sourceService');
-const WRITTEN_VERSION = fieldName('schemaVersion');
+const NO_CAUSE = literal(',"cause":null');
 const SEQUENCE = fieldName('sequence');
 const PAYLOAD = fieldName('payload');
+const openingOf = madeOnce((eventType) => literal(`{"eventType":"${eventType}","eventId":`));
+const sourceOf = madeOnce((service) =>
+  literal(`,"sourceService":${quote(service)},"schemaVersion":"${SCHEMA_VERSION}"`),
+);
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
@@ -82,23 +84,21 @@ export function toBytes(json: string): Uint8Array {
 export function beginEnvelope(fields: EnvelopeFields, context: EventContext): void {
   const { cause, ingestTimeMs, sequence } = fields;
   beginRecord();
-  writeBytes(FIRST_EVENT_TYPE);
-  writeWord(fields.eventType);
-  writeBytes(EVENT_ID);
+  writeBytes(openingOf(fields.eventType));
   writeText(fields.eventId);
-  writeBytes(CAUSE);
-  if (cause === null) writeJson('null');
-  else writeText(cause);
+  if (cause === null) {
+    writeBytes(NO_CAUSE);
+  } else {
+    writeBytes(CAUSE);
+    writeText(cause);
+  }
   writeBytes(EVENT_TIMESTAMP);
   writeTimestamp(fields.timeMs);
   if (ingestTimeMs !== null) {
     writeBytes(INGEST_TIMESTAMP);
     writeTimestamp(ingestTimeMs);
   }
-  writeBytes(SOURCE_SERVICE);
-  writeText(context.sourceService);
-  writeBytes(WRITTEN_VERSION);
-  writeWord(SCHEMA_VERSION);
+  writeBytes(sourceOf(context.sourceService));
   if (sequence !== null) {
     writeBytes(SEQUENCE);
     writeInteger(sequence);
@@ -114,13 +114,6 @@ export function endEnvelope(context: EventContext): Uint8Array {
   }
   writeMark(MARK.closeObject);
   return endRecord();
-}
-
-/** `payload` is JSON already. */
-export function encodeEnvelope(fields: EnvelopeFields, payload: string, context: EventContext): Uint8Array {
-  beginEnvelope(fields, context);
-  writeJson(payload);
-  return endEnvelope(context);
 }
 
 /** The text of a record; `null` with an issue noted when it is too long or not UTF-8. */

@@ -10,10 +10,12 @@ import type { Decoded } from './decoded.ts';
 import { checkSchemaVersion, parseWireObject, quote, SCHEMA_VERSION, toBytes } from './event-envelope.ts';
 import { FieldReader } from './field-reader.ts';
 import type { MarketEvent } from './market-event.ts';
-import { marketEventToWire, readMarketEventFields } from './market-event-codec.ts';
+import { readMarketEventFields, writeMarketEvent } from './market-event-codec.ts';
+import { beginRecord, endRecord, literal, MARK, writeBytes, writeMark } from './record-writer.ts';
 
 const MAX_SOURCE_LENGTH = 1_000;
 const MAX_POSITION_LENGTH = 100_000;
+const SYMBOL_OPENING = literal(`{"kind":"symbol","schemaVersion":"${SCHEMA_VERSION}","lastEvent":`);
 
 export interface FeedSourcePosition {
   readonly kind: 'source';
@@ -46,8 +48,11 @@ export function feedPositionKey(position: FeedPosition): string {
 
 export function encodeFeedPosition(position: FeedPosition): Uint8Array {
   if (position.kind === 'symbol') {
-    const lastEvent = marketEventToWire(position.lastEvent);
-    return toBytes(`{"kind":"symbol","schemaVersion":"${SCHEMA_VERSION}","lastEvent":${lastEvent}}`);
+    beginRecord();
+    writeBytes(SYMBOL_OPENING);
+    writeMarketEvent(position.lastEvent);
+    writeMark(MARK.closeObject);
+    return endRecord();
   }
   return toBytes(
     `{"kind":"source","schemaVersion":"${SCHEMA_VERSION}","source":${quote(position.source)},` +

@@ -1,13 +1,12 @@
 /** Market events on the wire: records of `market_data`, and the last event per symbol in `feed_positions`. */
 
-import { formatDecimal } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import {
+  beginEnvelope,
   type EventContext,
-  encodeEnvelope,
+  endEnvelope,
   MAX_ID_LENGTH,
   openEnvelopeText,
-  quote,
   requirePresent,
   requireSameTime,
   toText,
@@ -15,27 +14,67 @@ import {
 import { FieldReader, type WireObject } from './field-reader.ts';
 import type { EventId } from './identifiers.ts';
 import type { MarketEvent } from './market-event.ts';
-import { formatTimestamp } from './timestamp.ts';
+import {
+  beginRecord,
+  endRecord,
+  fieldName,
+  MARK,
+  writeBytes,
+  writeDecimalField,
+  writeInteger,
+  writeMark,
+  writeText,
+  writeTimestamp,
+  writeWord,
+} from './record-writer.ts';
 
 const EVENT_TYPE = 'MarketDataUpdated';
+const decoder = new TextDecoder();
 
-function marketPayload(event: MarketEvent): string {
+const FIRST_EVENT_ID = fieldName('eventId', '{');
+const FIRST_SYMBOL = fieldName('symbol', '{');
+const SEQUENCE = fieldName('sequence');
+const SYMBOL = fieldName('symbol');
+const PRICE = fieldName('price');
+const FEED_TIMESTAMP = fieldName('feedTimestamp');
+const BID = fieldName('bid');
+const BID_SIZE = fieldName('bidSize');
+const ASK = fieldName('ask');
+const ASK_SIZE = fieldName('askSize');
+const SIZE = fieldName('size');
+const VOLUME = fieldName('volume');
+
+/** From the symbol to the end of the object. */
+function writeMarketFields(event: MarketEvent): void {
   const { bid, bidSize, ask, askSize, size, volume } = event;
-  return (
-    `"symbol":"${event.symbol}","price":"${formatDecimal(event.price)}",` +
-    `"feedTimestamp":"${formatTimestamp(event.feedTimestampMs)}"` +
-    (bid === null ? '' : `,"bid":"${formatDecimal(bid)}"`) +
-    (bidSize === null ? '' : `,"bidSize":"${formatDecimal(bidSize)}"`) +
-    (ask === null ? '' : `,"ask":"${formatDecimal(ask)}"`) +
-    (askSize === null ? '' : `,"askSize":"${formatDecimal(askSize)}"`) +
-    (size === null ? '' : `,"size":"${formatDecimal(size)}"`) +
-    (volume === null ? '' : `,"volume":"${formatDecimal(volume)}"`)
-  );
+  writeWord(event.symbol);
+  writeDecimalField(PRICE, event.price);
+  writeBytes(FEED_TIMESTAMP);
+  writeTimestamp(event.feedTimestampMs);
+  if (bid !== null) writeDecimalField(BID, bid);
+  if (bidSize !== null) writeDecimalField(BID_SIZE, bidSize);
+  if (ask !== null) writeDecimalField(ASK, ask);
+  if (askSize !== null) writeDecimalField(ASK_SIZE, askSize);
+  if (size !== null) writeDecimalField(SIZE, size);
+  if (volume !== null) writeDecimalField(VOLUME, volume);
+  writeMark(MARK.closeObject);
 }
 
-/** An event without its envelope, as `feed_positions` keeps it: the payload with its id and sequence. JSON. */
+/** An event without its envelope, as `feed_positions` keeps it: the payload with its id and sequence. */
+export function writeMarketEvent(event: MarketEvent): void {
+  writeBytes(FIRST_EVENT_ID);
+  writeText(event.eventId);
+  writeBytes(SEQUENCE);
+  writeInteger(event.sequence);
+  writeBytes(SYMBOL);
+  writeMarketFields(event);
+}
+
+/** The same as text, as sockets send it. */
 export function marketEventToWire(event: MarketEvent): string {
-  return `{"eventId":${quote(event.eventId)},"sequence":${event.sequence},${marketPayload(event)}}`;
+  beginRecord();
+  writeMarketEvent(event);
+  return decoder.decode(endRecord());
 }
 
 function readPayload(
@@ -96,7 +135,7 @@ function decodeCanonical(text: string): MarketEvent | null {
   return reader.failed ? null : value;
 }
 
-/** Reads what `marketEventToWire` wrote, once parsed; issues go to `reader`. */
+/** Reads what `writeMarketEvent` wrote, once parsed; issues go to `reader`. */
 export function readMarketEventFields(fields: WireObject, reader: FieldReader): MarketEvent {
   return readPayload(
     fields,
@@ -108,7 +147,7 @@ export function readMarketEventFields(fields: WireObject, reader: FieldReader): 
 }
 
 export function encodeMarketEvent(event: MarketEvent, context: EventContext): Uint8Array {
-  return encodeEnvelope(
+  beginEnvelope(
     {
       eventType: EVENT_TYPE,
       eventId: event.eventId,
@@ -117,9 +156,11 @@ export function encodeMarketEvent(event: MarketEvent, context: EventContext): Ui
       ingestTimeMs: null,
       sequence: event.sequence,
     },
-    `{${marketPayload(event)}}`,
     context,
   );
+  writeBytes(FIRST_SYMBOL);
+  writeMarketFields(event);
+  return endEnvelope(context);
 }
 
 export function decodeMarketEvent(bytes: Uint8Array): Decoded<MarketEvent> {

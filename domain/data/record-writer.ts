@@ -13,6 +13,7 @@ const SLAB_BYTES = 65_536;
 const BYTES_PER_UNIT = 3;
 /** Longer words cost less by way of the encoder, which is called from outside of what V8 compiles. */
 const LONGEST_BY_HAND = 10;
+const WORDS_KEPT = 100;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const FIRST_PRINTED = 32;
@@ -64,6 +65,24 @@ function reserve(bytes: number): void {
 /** What comes before a value, made once for each name: `,"name":`, or `{"name":` for an object's first. */
 export function fieldName(name: string, mark: ',' | '{' = ','): Uint8Array {
   return encoder.encode(`${mark}${JSON.stringify(name)}:`);
+}
+
+/** Any stretch of JSON that is made once. */
+export function literal(json: string): Uint8Array {
+  return encoder.encode(json);
+}
+
+/** Of our own few words, such as the names of event types: what is made of each is kept. */
+export function madeOnce(make: (word: string) => Uint8Array): (word: string) => Uint8Array {
+  const made = new Map<string, Uint8Array>();
+  return (word) => {
+    let bytes = made.get(word);
+    if (bytes === undefined) {
+      bytes = make(word);
+      if (made.size < WORDS_KEPT) made.set(word, bytes);
+    }
+    return bytes;
+  };
 }
 
 /** Bytes that were made once. */
@@ -147,6 +166,12 @@ export function writeDecimal(value: bigint): void {
     writeDigits(fraction, places);
   }
   bytes[end++] = QUOTE;
+}
+
+/** The same after its name. */
+export function writeDecimalField(name: Uint8Array, value: bigint): void {
+  writeBytes(name);
+  writeDecimal(value);
 }
 
 /** A whole number. */

@@ -3,8 +3,9 @@
 import { formatDecimal } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import {
+  beginEnvelope,
   type EventContext,
-  encodeEnvelope,
+  endEnvelope,
   MAX_ID_LENGTH,
   openEnvelope,
   quote,
@@ -13,12 +14,26 @@ import {
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
 import type { CommandId, EventId, ExecutionId } from './identifiers.ts';
+import {
+  fieldName,
+  literal,
+  MARK,
+  writeBytes,
+  writeDecimalField,
+  writeInteger,
+  writeJson,
+  writeMark,
+  writeText,
+  writeTimestamp,
+  writeWord,
+} from './record-writer.ts';
 import { formatTimestamp } from './timestamp.ts';
 import type {
   BatchPrice,
   ControlChange,
   FeeSchedule,
   OrderTerms,
+  PriceBatch,
   SubmitOrder,
   TradingInput,
   TradingLimits,
@@ -67,18 +82,51 @@ function submitToWire(input: SubmitOrder): string {
   );
 }
 
-function batchPriceToWire(item: BatchPrice): string {
+const FIRST_PRICES = literal('{"prices":[');
+const CLOSE_PRICES = literal(']}');
+const FIRST_SYMBOL = fieldName('symbol', '{');
+const SEQUENCE = fieldName('sequence');
+const EVENT_ID = fieldName('eventId');
+const FEED_TIMESTAMP = fieldName('feedTimestamp');
+const PRICE = fieldName('price');
+const BID = fieldName('bid');
+const BID_SIZE = fieldName('bidSize');
+const ASK = fieldName('ask');
+const ASK_SIZE = fieldName('askSize');
+const TRADED_SIZE = fieldName('tradedSize');
+const LOW = fieldName('low');
+const HIGH = fieldName('high');
+
+function writePriceBatch({ prices }: PriceBatch): void {
+  writeBytes(FIRST_PRICES);
+  let isFirst = true;
+  for (const price of prices) {
+    if (!isFirst) writeMark(MARK.comma);
+    isFirst = false;
+    writeBatchPrice(price);
+  }
+  writeBytes(CLOSE_PRICES);
+}
+
+function writeBatchPrice(item: BatchPrice): void {
   const { bid, bidSize, ask, askSize, tradedSize } = item;
-  return (
-    `{"symbol":"${item.symbol}","sequence":${item.sequence},"eventId":${quote(item.eventId)},` +
-    `"feedTimestamp":"${formatTimestamp(item.feedTimestampMs)}","price":"${formatDecimal(item.price)}",` +
-    (bid === null ? '' : `"bid":"${formatDecimal(bid)}",`) +
-    (bidSize === null ? '' : `"bidSize":"${formatDecimal(bidSize)}",`) +
-    (ask === null ? '' : `"ask":"${formatDecimal(ask)}",`) +
-    (askSize === null ? '' : `"askSize":"${formatDecimal(askSize)}",`) +
-    (tradedSize === null ? '' : `"tradedSize":"${formatDecimal(tradedSize)}",`) +
-    `"low":"${formatDecimal(item.low)}","high":"${formatDecimal(item.high)}"}`
-  );
+  writeBytes(FIRST_SYMBOL);
+  writeWord(item.symbol);
+  writeBytes(SEQUENCE);
+  writeInteger(item.sequence);
+  writeBytes(EVENT_ID);
+  writeText(item.eventId);
+  writeBytes(FEED_TIMESTAMP);
+  writeTimestamp(item.feedTimestampMs);
+  writeDecimalField(PRICE, item.price);
+  if (bid !== null) writeDecimalField(BID, bid);
+  if (bidSize !== null) writeDecimalField(BID_SIZE, bidSize);
+  if (ask !== null) writeDecimalField(ASK, ask);
+  if (askSize !== null) writeDecimalField(ASK_SIZE, askSize);
+  if (tradedSize !== null) writeDecimalField(TRADED_SIZE, tradedSize);
+  writeDecimalField(LOW, item.low);
+  writeDecimalField(HIGH, item.high);
+  writeMark(MARK.closeObject);
 }
 
 function feesToWire(fees: FeeSchedule): string {
@@ -129,7 +177,7 @@ function decisionToWire(decision: VenueDecision): string {
   }
 }
 
-function payloadToWire(input: TradingInput): string {
+function payloadToWire(input: Exclude<TradingInput, PriceBatch>): string {
   switch (input.type) {
     case 'SubmitOrder':
       return submitToWire(input);
@@ -140,8 +188,6 @@ function payloadToWire(input: TradingInput): string {
     case 'Deposit':
     case 'Withdraw':
       return `{"userId":"${input.accountId}","amount":"${formatDecimal(input.amount)}"}`;
-    case 'PriceBatch':
-      return `{"prices":[${input.prices.map(batchPriceToWire).join(',')}]}`;
     case 'Control':
       return `{"change":${changeToWire(input.change)}}`;
     case 'VenueEvent':
@@ -153,7 +199,7 @@ function payloadToWire(input: TradingInput): string {
 }
 
 export function encodeTradingInput(input: TradingInput, context: EventContext): Uint8Array {
-  return encodeEnvelope(
+  beginEnvelope(
     {
       eventType: input.type,
       eventId: input.commandId,
@@ -162,9 +208,12 @@ export function encodeTradingInput(input: TradingInput, context: EventContext): 
       ingestTimeMs: input.ingestTimeMs,
       sequence: null,
     },
-    payloadToWire(input),
     context,
   );
+  // Of prices there are a hundred times as many as of all else together.
+  if (input.type === 'PriceBatch') writePriceBatch(input);
+  else writeJson(payloadToWire(input));
+  return endEnvelope(context);
 }
 
 function readTerms(payload: WireObject, reader: FieldReader): OrderTerms {

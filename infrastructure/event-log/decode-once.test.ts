@@ -9,7 +9,7 @@ function counting() {
   const { read, remember } = decodeOnce<string>((bytes) => {
     calls += 1;
     return { kind: 'decoded', value: Buffer.from(bytes).toString('hex') };
-  }, 7);
+  });
   return { read, remember, calls: () => calls };
 }
 
@@ -28,6 +28,15 @@ test('bytes that were encoded here are not decoded; equal ones of another origin
   assert.equal(calls(), 0);
   assert.deepEqual(read(Uint8Array.of(1, 2, 3)), { kind: 'decoded', value: '010203' });
   assert.equal(calls(), 1);
+});
+
+test('what one decoder has read of bytes is not what another one reads', () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const hex = counting();
+  assert.deepEqual(hex.read(bytes), { kind: 'decoded', value: '010203' });
+  const other = decodeOnce<string>(() => ({ kind: 'unreadable', reason: 'another', errors: [] }));
+  assert.equal(other.read(bytes).kind, 'unreadable');
+  assert.deepEqual(hex.read(bytes), { kind: 'decoded', value: '010203' });
 });
 
 test('any sequence of bytes is answered as by the decoder itself', () => {

@@ -1,8 +1,8 @@
 /**
  * In one process several readers get the same record, as the very same bytes, within moments: the log hands out the
  * last ones from memory. What one of them has decoded the others take over, and where the process has written the bytes
- * itself, what it encoded is remembered with them. A memory of decoded bytes and nothing else: bytes that are not the
- * same object are decoded again, so a reader far behind or in another process is as well off as without.
+ * itself, what it encoded is remembered with them: on the bytes, so it goes when nobody holds them any more. Bytes that
+ * are not the same object are decoded again, so a reader far behind or in another process is as well off as without.
  */
 import type { AccountStateEntity } from '#domain/data/account-state.ts';
 import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
@@ -25,40 +25,33 @@ export interface DecodedOnce<Value> {
   remember(bytes: Uint8Array, value: Value): void;
 }
 
-/** `decode`, remembering its last `limit` answers by the identity of the bytes. */
-export function decodeOnce<Value>(decode: Decode<Value>, limit: number): DecodedOnce<Value> {
-  const remembered = new Map<Uint8Array, Decoded<Value>>();
-  const order: (Uint8Array | undefined)[] = new Array(limit).fill(undefined);
-  let next = 0;
-
-  function keep(bytes: Uint8Array, decoded: Decoded<Value>): void {
-    const oldest = order[next];
-    if (oldest !== undefined) remembered.delete(oldest);
-    order[next] = bytes;
-    next = (next + 1) % limit;
-    remembered.set(bytes, decoded);
-  }
+/** `decode`, remembering its answers with the bytes. */
+export function decodeOnce<Value>(decode: Decode<Value>): DecodedOnce<Value> {
+  const known = Symbol('decoded');
+  type Remembering = Uint8Array & { [known]?: Decoded<Value> };
 
   return {
-    read(bytes) {
-      const known = remembered.get(bytes);
-      if (known !== undefined) return known;
+    read(bytes: Remembering) {
+      const remembered = bytes[known];
+      if (remembered !== undefined) return remembered;
       const decoded = decode(bytes);
-      keep(bytes, decoded);
+      bytes[known] = decoded;
       return decoded;
     },
-    remember: (bytes, value) => keep(bytes, { kind: 'decoded', value }),
+    remember(bytes: Remembering, value) {
+      bytes[known] = { kind: 'decoded', value };
+    },
   };
 }
 
-const inputs = decodeOnce(decodeTradingInput, 2_048);
-const updates = decodeOnce(decodeOrderUpdate, 2_048);
-const trades = decodeOnce(decodeTradeExecuted, 2_048);
-const entries = decodeOnce(decodeLedgerEntry, 2_048);
-const states = decodeOnce(decodeAccountStateEntity, 2_048);
+const inputs = decodeOnce(decodeTradingInput);
+const updates = decodeOnce(decodeOrderUpdate);
+const trades = decodeOnce(decodeTradeExecuted);
+const entries = decodeOnce(decodeLedgerEntry);
+const states = decodeOnce(decodeAccountStateEntity);
 
 /** For the price cache and the price sequencer. */
-export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
+export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent);
 /** For the owners of all partitions, which get the same price batches, and the order index. */
 export const { read: readTradingInput, remember: rememberTradingInput } = inputs;
 /** For the order index and account channels. */

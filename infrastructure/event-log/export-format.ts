@@ -57,7 +57,7 @@ const line = {
       key: Type.Union([Type.String(), Type.Null()]),
       value: Type.Union([Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }), Type.Null()]),
       appendedAtMs: Offset,
-      hashCheck: Type.Union([Offset, Type.Null()]),
+      check: Type.Union([Offset, Type.Null()]),
     },
     closed,
   ),

@@ -3,8 +3,8 @@ import type { LogRecord, PartitionExtent, Position, TopicPartition, TopicSpec } 
 import type { Hash } from './seal.ts';
 
 export interface ArchivedRecord extends LogRecord {
-  /** 48 bits of the record's hash as stored beside it (seal.ts); `null` where the topic is not sealed. */
-  readonly hashCheck: number | null;
+  /** As stored beside the record (`recordCheck` in seal.ts); `null` where the topic is not sealed. */
+  readonly check: number | null;
 }
 
 export interface ArchivedPartition extends PartitionExtent {

@@ -1,64 +1,101 @@
 /**
  * Seals: what makes a changed, removed or reordered record show. Pure; shared by writers and verifiers.
  *
- *   record hash = SHA-256(0x00 ‖ offset ‖ appendedAtMs ‖ length of key ‖ length of value ‖ key ‖ value)
- *   root        = the Merkle tree of RFC 6962 over the record hashes of one committed batch of one partition
+ *   record      = offset ‖ appendedAtMs ‖ length of key ‖ length of value ‖ key ‖ value
+ *   leaf        = SHA-256(0x00 ‖ records that follow one another: 128 of them, or those that first make 64 KiB)
+ *   root        = the Merkle tree of RFC 6962 over the leaves of one committed batch of one partition
  *   chain hash  = SHA-256(0x02 ‖ the bytes of the entry as written in log_seals)
  *
- * Offsets and times are unsigned 64-bit, lengths signed 32-bit (-1: null), all big-endian. Each entry of a
- * partition's chain names the chain hash of the entry before it, the first one 32 zero bytes.
+ * Offsets and times are unsigned 64-bit, lengths signed 32-bit (-1: null), all big-endian. A leaf's bytes are those of
+ * keys and values. Each entry of a partition's chain names the chain hash of the entry before it, the first one 32
+ * zero bytes.
  *
  * Hashes travel inside the program as "binary" strings of 32 characters, one a byte: of all forms that is by far
  * the cheapest to get out of `crypto.hash`. On wires they are base64url.
  */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { LogRecord } from './event-log.ts';
 
 /** 32 bytes as 32 characters below 256. */
 export type Hash = string;
 
+/** What a seal covers of a record: its topic and partition are the entry's. */
+export type SealedRecord = Omit<LogRecord, 'topic' | 'partition'>;
+
 export const NO_HASH: Hash = '\0'.repeat(32);
 
-const HEADER_BYTES = 25;
+const LEAF_RECORDS = 128;
+const LEAF_BYTES = 65_536;
+const HEADER_BYTES = 24;
+const BYTES_PER_UNIT = 3;
 const TWO_TO_32 = 0x1_0000_0000;
-let scratch = Buffer.alloc(64 * 1024);
-/** The part of it hashed last: records that follow one another are often of one length. */
-let hashed = scratch.subarray(0, 0);
 
-export function recordHash(
-  offset: number,
-  appendedAtMs: number,
-  key: string | null,
-  value: Uint8Array | null,
-): Hash {
+/** A leaf as it is put together. */
+let scratch = Buffer.alloc(4 * LEAF_BYTES);
+
+/** `end` bytes are in use; returns how many are with the record behind them. */
+function writeRecord(end: number, { offset, appendedAtMs, key, value }: SealedRecord): number {
   const valueLength = value === null ? 0 : value.length;
-  const needed = HEADER_BYTES + (key === null ? 0 : key.length * 3) + valueLength;
+  const needed = end + HEADER_BYTES + (key === null ? 0 : key.length * BYTES_PER_UNIT) + valueLength;
   if (scratch.length < needed) {
-    scratch = Buffer.alloc(needed * 2);
-    hashed = scratch.subarray(0, 0);
+    const wider = Buffer.alloc(needed * 2);
+    wider.set(scratch.subarray(0, end));
+    scratch = wider;
   }
-  scratch[0] = 0;
-  scratch.writeUInt32BE(Math.floor(offset / TWO_TO_32), 1);
-  scratch.writeUInt32BE(offset % TWO_TO_32, 5);
-  scratch.writeUInt32BE(Math.floor(appendedAtMs / TWO_TO_32), 9);
-  scratch.writeUInt32BE(appendedAtMs % TWO_TO_32, 13);
-  const keyLength = key === null ? -1 : scratch.write(key, HEADER_BYTES, 'utf8');
-  scratch.writeInt32BE(keyLength, 17);
-  scratch.writeInt32BE(value === null ? -1 : valueLength, 21);
-  let end = HEADER_BYTES + Math.max(keyLength, 0);
-  if (value !== null) {
-    scratch.set(value, end);
-    end += valueLength;
-  }
-  if (hashed.length !== end) hashed = scratch.subarray(0, end);
-  return hash('sha256', hashed, 'latin1');
+  const bytes = scratch;
+  bytes.writeUInt32BE(Math.floor(offset / TWO_TO_32), end);
+  bytes.writeUInt32BE(offset % TWO_TO_32, end + 4);
+  bytes.writeUInt32BE(Math.floor(appendedAtMs / TWO_TO_32), end + 8);
+  bytes.writeUInt32BE(appendedAtMs % TWO_TO_32, end + 12);
+  const keyAt = end + HEADER_BYTES;
+  const keyLength = key === null ? -1 : bytes.write(key, keyAt, 'utf8');
+  bytes.writeInt32BE(keyLength, end + 16);
+  bytes.writeInt32BE(value === null ? -1 : valueLength, end + 20);
+  const valueAt = keyAt + Math.max(keyLength, 0);
+  if (value !== null) bytes.set(value, valueAt);
+  return valueAt + valueLength;
 }
 
-/** 48 bits of a record's hash, stored beside the record: they secure nothing, they let `verify` name the record. */
-export function recordCheck(recordHashed: Hash): number {
-  let check = 0;
-  for (let at = 0; at < 6; at += 1) check = check * 256 + recordHashed.charCodeAt(at);
-  return check;
+/** The root over records of one partition, in their order; 32 zero bytes over none. */
+export function sealRoot(records: Iterable<SealedRecord>): Hash {
+  const leaves: Hash[] = [];
+  let count = 0;
+  let end = 1;
+  scratch[0] = 0;
+  for (const record of records) {
+    end = writeRecord(end, record);
+    count += 1;
+    if (count < LEAF_RECORDS && end - 1 - count * HEADER_BYTES < LEAF_BYTES) continue;
+    leaves.push(hash('sha256', scratch.subarray(0, end), 'latin1'));
+    count = 0;
+    end = 1;
+  }
+  if (count > 0) leaves.push(hash('sha256', scratch.subarray(0, end), 'latin1'));
+  return leaves.length === 0 ? NO_HASH : merkleRoot(leaves);
+}
+
+/** 32 bits over a record's key and value, part of its check. */
+export function contentCheck(key: string | null, value: Uint8Array | null): number {
+  let seed = key === null ? 1 : 2;
+  if (key !== null) {
+    for (let at = 0; at < key.length; at += 1) seed = Math.imul(seed ^ key.charCodeAt(at), 0x0100_0193);
+  }
+  return value === null ? ~seed >>> 0 : crc32(value, seed >>> 0);
+}
+
+/**
+ * 32 bits over a record, stored beside it: they secure nothing, they let `verify` name the record in a leaf that is not
+ * the one sealed.
+ */
+export function recordCheck(offset: number, appendedAtMs: number, content: number): number {
+  let check = content;
+  for (const word of [offset % TWO_TO_32, Math.floor(appendedAtMs / TWO_TO_32), appendedAtMs % TWO_TO_32]) {
+    check = Math.imul(check ^ word, 0x0100_0193);
+    check ^= check >>> 15;
+  }
+  return check >>> 0;
 }
 
 const pair = Buffer.alloc(65);
@@ -73,7 +110,7 @@ function parent(left: Hash, right: Hash): Hash {
 }
 
 /**
- * The root over at least one record hash. Joining neighbours level by level and carrying an odd last one up gives
+ * The root over at least one leaf. Joining neighbours level by level and carrying an odd last one up gives
  * the tree of RFC 6962, whose left side is the largest power of two.
  */
 export function merkleRoot(leaves: readonly Hash[]): Hash {

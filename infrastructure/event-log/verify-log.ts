@@ -13,11 +13,11 @@ import type { ChainEntry, Hash } from './seal.ts';
 import {
   chainHash,
   chainKey,
+  contentCheck,
   decodeChainEntry,
-  merkleRoot,
   NO_HASH,
   recordCheck,
-  recordHash,
+  sealRoot,
 } from './seal.ts';
 
 export type LogProblemReason =
@@ -132,18 +132,29 @@ class PartitionCheck {
     else this.#compareSparse(entry);
   }
 
+  /** The records up to `last`, for as long as `see` says so of each. */
+  *#covered(last: number, see: (record: ArchivedRecord) => boolean): Generator<ArchivedRecord> {
+    for (let record = this.#peek(); record !== null && record.offset <= last; record = this.#peek()) {
+      if (!see(record)) return;
+      this.#next();
+      yield record;
+    }
+  }
+
   /** A seal of offsets with holes (Kafka's): it says how many records there are, and its root where each is. */
   #compareSparse(seal: ChainEntry & { readonly kind: 'seal' }): void {
-    const hashes: Hash[] = [];
-    for (let record = this.#peek(); record !== null && record.offset <= seal.last; record = this.#peek()) {
-      this.#next();
-      hashes.push(recordHash(record.offset, record.appendedAtMs, record.key, record.value));
-    }
     const { first, last, count } = seal;
-    if (hashes.length === count && merkleRoot(hashes) === seal.root) return;
+    let found = 0;
+    const root = sealRoot(
+      this.#covered(last, () => {
+        found += 1;
+        return true;
+      }),
+    );
+    if (found === count && root === seal.root) return;
     const what = `the records from ${first} to ${last}`;
-    if (hashes.length < count) {
-      const missing = count - hashes.length;
+    if (found < count) {
+      const missing = count - found;
       this.fail(first, 'removed', `of ${what}, ${count} when they were sealed, ${missing} are missing`);
     } else {
       this.fail(first, 'changed', `${what} are not the ${count} that were sealed`);
@@ -151,34 +162,28 @@ class PartitionCheck {
   }
 
   #compare(seal: ChainEntry & { readonly kind: 'seal' }): void {
-    const hashes: Hash[] = [];
+    const { first, last } = seal;
+    let next = first;
     let suspect: number | null = null;
-    for (let offset = seal.first; offset <= seal.last; offset += 1) {
-      const record = this.#next();
-      if (record === null || record.offset !== offset) {
-        // A record before it that no longer fits its own check is the first bad one.
-        if (suspect !== null) {
-          this.fail(suspect, 'changed', 'the record is not the one that was sealed');
-          return;
-        }
-        const reason = record === null && offset > seal.first ? 'cut-tail' : 'removed';
-        this.fail(offset, reason, 'a seal covers this record, but it is missing');
-        return;
-      }
-      const hashed = recordHash(offset, record.appendedAtMs, record.key, record.value);
-      if (suspect === null && record.hashCheck !== recordCheck(hashed)) suspect = offset;
-      hashes.push(hashed);
-    }
-    if (merkleRoot(hashes) === seal.root) return;
+    const root = sealRoot(
+      this.#covered(last, ({ offset, appendedAtMs, key, value, check }) => {
+        if (offset !== next) return false;
+        next += 1;
+        const intact = check === recordCheck(offset, appendedAtMs, contentCheck(key, value));
+        if (suspect === null && !intact) suspect = offset;
+        return true;
+      }),
+    );
+    if (next > last && root === seal.root) return;
+    // A record before one that is missing, and that no longer fits its own check, is the first bad one.
     if (suspect !== null) {
       this.fail(suspect, 'changed', 'the record is not the one that was sealed');
-      return;
+    } else if (next <= last) {
+      const reason = this.#peek() === null && next > first ? 'cut-tail' : 'removed';
+      this.fail(next, reason, 'a seal covers this record, but it is missing');
+    } else {
+      this.fail(first, 'changed', `the records ${first} to ${last} are not those that were sealed`);
     }
-    this.fail(
-      seal.first,
-      'changed',
-      `the records ${seal.first} to ${seal.last} are not those that were sealed`,
-    );
   }
 
   /** After the last seal. */

@@ -60,15 +60,16 @@ export function createReplayFeed(files: MarketFiles, path: string, clock: Clock,
     const barMs = await intervalOf(source);
     const batch = createBatch(source.digest, last);
     const latestMs = clock.nowMs() + AHEAD_OF_CLOCK_MS;
-    for await (const item of replayItems(source, last, { intervalMs: barMs, latestMs, admit })) {
-      // What has no time is given at once: only ticks wait for their time.
-      const dueMs = item.kind === 'tick' ? item.tick.timeMs : null;
-      if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || (dueMs !== null && !pacer.isDue(dueMs)))) {
-        yield batch.take(false);
+    for await (const items of replayItems(source, last, { intervalMs: barMs, latestMs, admit })) {
+      for (const item of items) {
+        // What has no time is given at once: only ticks wait for their time.
+        const isDue = item.kind === 'bad' || pacer.isDue(item.tick.timeMs);
+        if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || !isDue)) yield batch.take(false);
+        if (item.kind === 'tick' && !pacer.isDue(item.tick.timeMs))
+          await pacer.until(item.tick.timeMs, signal);
+        if (signal.aborted) return;
+        batch.add(item);
       }
-      if (dueMs !== null && !pacer.isDue(dueMs)) await pacer.until(dueMs, signal);
-      if (signal.aborted) return;
-      batch.add(item);
     }
     yield batch.take(true);
   }
@@ -90,16 +91,17 @@ export function createReplayFeed(files: MarketFiles, path: string, clock: Clock,
 function createBatch(digest: string, last: ItemKey | null) {
   let ticks: FeedTick[] = [];
   let badRows: BadRow[] = [];
-  let lastKeyGiven = last;
+  let lastGiven = last;
   return {
     size: () => ticks.length + badRows.length,
     add(item: ReplayItem) {
       if (item.kind === 'tick') ticks.push(item.tick);
       else badRows.push(item.row);
-      lastKeyGiven = { timeMs: item.timeMs, line: item.line, step: item.step };
+      lastGiven = item;
     },
     take(finished: boolean): FeedBatch {
-      const position: ReplayPosition = { digest, last: lastKeyGiven };
+      const key = lastGiven && { timeMs: lastGiven.timeMs, line: lastGiven.line, step: lastGiven.step };
+      const position: ReplayPosition = { digest, last: key };
       const batch = { ticks, badRows, position: JSON.stringify(position), finished };
       ticks = [];
       badRows = [];
@@ -116,23 +118,27 @@ interface RowRules {
   readonly admit: AdmitSymbol;
 }
 
-/** What the file gives after `last`, in the order of keys. */
+/** What the file gives after `last`, in the order of keys, as many at a time as there are: a promise for each would cost more than it. */
 async function* replayItems(
   file: MarketFile,
   last: ItemKey | null,
   rules: RowRules,
-): AsyncGenerator<ReplayItem> {
+): AsyncGenerator<readonly ReplayItem[]> {
   const merge = createReplayMerge();
   const isNew = (item: ItemKey) => last === null || compareKeys(item, last) > 0;
   const fromMs = last === null || last.timeMs === null ? null : last.timeMs - rules.intervalMs;
   for await (const rows of file.read(fromMs)) {
+    const items: ReplayItem[] = [];
     for (const row of rows) {
       for (const item of itemsOf(row, file, rules)) if (isNew(item)) merge.add(item);
       const limit = { timeMs: row.timeMs, line: row.line, step: 0 };
-      for (let item = merge.take(limit); item !== undefined; item = merge.take(limit)) yield item;
+      for (let item = merge.take(limit); item !== undefined; item = merge.take(limit)) items.push(item);
     }
+    yield items;
   }
-  for (let item = merge.take(null); item !== undefined; item = merge.take(null)) yield item;
+  const rest: ReplayItem[] = [];
+  for (let item = merge.take(null); item !== undefined; item = merge.take(null)) rest.push(item);
+  yield rest;
 }
 
 function itemsOf(

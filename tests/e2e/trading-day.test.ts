@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { connect, member } from './api.ts';
 import { eventually } from './eventually.ts';
@@ -41,6 +42,18 @@ test('an exported log verifies, and an imported one is the same', async () => {
   }
 });
 
+/** The first record from there on that has a row of its own, and the one after it too. */
+function unpackedFrom(database: DatabaseSync, table: string, least: number): number {
+  const row = database
+    .prepare(
+      `SELECT min(one.offset) AS offset FROM ${table} AS one JOIN ${table} AS next ON next.offset = one.offset + 1
+       WHERE one.offset >= ? AND one.packed IS NULL AND next.packed IS NULL`,
+    )
+    .get(least);
+  assert(typeof row?.['offset'] === 'number', 'not all records are packed');
+  return row['offset'];
+}
+
 const DAMAGES: readonly (readonly [
   what: string,
   damage: (log: LogOnDisk, table: string, records: number) => number,
@@ -48,7 +61,7 @@ const DAMAGES: readonly (readonly [
   [
     'one byte of a record is changed',
     ({ database }, table, records) => {
-      const offset = Math.floor(records / 2);
+      const offset = unpackedFrom(database, table, records / 2);
       const row = database.prepare(`SELECT value FROM ${table} WHERE offset = ?`).get(offset);
       const value = Buffer.from(row?.['value'] as Uint8Array);
       value.writeUInt8((value.readUInt8(40) ^ 1) & 0xff, 40);
@@ -59,7 +72,7 @@ const DAMAGES: readonly (readonly [
   [
     'a record is removed',
     ({ database }, table, records) => {
-      const offset = Math.floor(records / 3);
+      const offset = unpackedFrom(database, table, records / 3);
       database.prepare(`DELETE FROM ${table} WHERE offset = ?`).run(offset);
       return offset;
     },
@@ -67,7 +80,7 @@ const DAMAGES: readonly (readonly [
   [
     'two records are swapped',
     ({ database }, table, records) => {
-      const offset = Math.floor(records / 4);
+      const offset = unpackedFrom(database, table, records / 4);
       database.exec(
         `UPDATE ${table} SET offset = -1 WHERE offset = ${offset};
          UPDATE ${table} SET offset = ${offset} WHERE offset = ${offset + 1};

@@ -55,7 +55,7 @@ async function* lines(log: KafkaEventLog): AsyncGenerator<ExportLine> {
   for (const extent of extents) {
     for await (const { value, ...rest } of recordsOf(log, extent)) {
       const text = value === null ? null : Buffer.from(value).toString('base64');
-      yield { kind: 'record', body: { ...rest, value: text, hashCheck: null } };
+      yield { kind: 'record', body: { ...rest, value: text, check: null } };
     }
   }
 }

@@ -162,7 +162,7 @@ describe('a log that moves', () => {
             key: null,
             value: text,
             appendedAtMs: under.nowMs() + offset,
-            hashCheck: null,
+            check: null,
           };
         }),
       close() {},

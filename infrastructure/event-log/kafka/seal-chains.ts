@@ -7,9 +7,8 @@ import {
   chainKey,
   encodeChainEntry,
   type Hash,
-  merkleRoot,
   NO_HASH,
-  recordHash,
+  sealRoot,
 } from '../seal.ts';
 
 /** Records of one seal were appended within this time, so that none holds up expiry for long. */
@@ -69,11 +68,7 @@ export class SealChains {
           first: chain.next,
           last: last.offset,
           count: together.length,
-          root: merkleRoot(
-            together.map(({ offset, appendedAtMs, key, value }) =>
-              recordHash(offset, appendedAtMs, key, value),
-            ),
-          ),
+          root: sealRoot(together),
           previous: chain.hash,
         };
         entries.push(entry);

@@ -12,9 +12,11 @@ import type {
   LogHead,
   ProducerEpoch,
 } from '../log-archive.ts';
+import { recordCheck } from '../seal.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import { openFileForReading } from './file-for-reading.ts';
 import { readHeads } from './log-heads.ts';
+import { type UnpackedRecord, unpack } from './record-pack.ts';
 import { HEADS_FILE, openLogFileReadOnly, recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
@@ -103,8 +105,10 @@ class DirectoryArchive implements LogArchive {
   }
 
   count(place: TopicPartition): number {
-    const { id } = this.#registry.partition(place);
-    const sql = `SELECT count(*) AS records FROM ${recordsTable(id)}`;
+    const { id, topic } = this.#registry.partition(place);
+    const records =
+      topic.spec.cleanup.kind === 'compact' ? 'count(*)' : 'coalesce(sum(coalesce(packed, 1)), 0)';
+    const sql = `SELECT ${records} AS records FROM ${recordsTable(id)}`;
     return Number(translating(() => this.#db.prepare(sql).get())?.['records']);
   }
 
@@ -114,21 +118,22 @@ class DirectoryArchive implements LogArchive {
     try {
       const rows = this.#db
         .prepare(
-          `SELECT offset, key, value, appended_at, ${compacted ? 'NULL AS hash_check' : 'hash_check'}
+          `SELECT offset, key, value, appended_at, ${compacted ? 'NULL AS record_check, NULL AS packed' : 'record_check, packed'}
            FROM ${recordsTable(id)} ORDER BY offset`,
         )
         .iterate();
       for (const row of rows) {
         const { key, value } = row;
-        yield {
-          topic: topic.spec.name,
-          partition,
-          offset: Number(row['offset']),
-          key: typeof key === 'string' ? key : null,
-          value: value instanceof Uint8Array ? value : null,
-          appendedAtMs: Number(row['appended_at']),
-          hashCheck: row['hash_check'] === null ? null : Number(row['hash_check']),
-        };
+        const bytes = value instanceof Uint8Array ? value : null;
+        const offset = Number(row['offset']);
+        const appendedAtMs = Number(row['appended_at']);
+        const check = row['record_check'] === null ? null : Number(row['record_check']);
+        const at = { topic: topic.spec.name, partition, appendedAtMs };
+        if (row['packed'] === null) {
+          yield { ...at, offset, key: typeof key === 'string' ? key : null, value: bytes, check };
+        } else {
+          yield* unfolded({ ...at, offset, check }, unpack(bytes ?? new Uint8Array(), Number(row['packed'])));
+        }
       }
     } catch (error) {
       throw operatingErrorOf(error, false) ?? error;
@@ -137,5 +142,17 @@ class DirectoryArchive implements LogArchive {
 
   close(): void {
     this.#db.close();
+  }
+}
+
+/** The check beside a row is of its first record, the others carry their own of key and value. */
+function* unfolded(
+  first: Omit<ArchivedRecord, 'key' | 'value'>,
+  records: readonly UnpackedRecord[],
+): Generator<ArchivedRecord> {
+  for (const [at, { key, value, contentCheck }] of records.entries()) {
+    const offset = first.offset + at;
+    const check = at === 0 ? first.check : recordCheck(offset, first.appendedAtMs, contentCheck);
+    yield { ...first, offset, key, value, check };
   }
 }

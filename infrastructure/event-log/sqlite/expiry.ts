@@ -84,12 +84,15 @@ export class Expiry {
   /** The end of the first records that are older than `beforeMs`, at most one step of them. */
   #dueEnd(partition: PartitionState, beforeMs: number): number {
     const rows = this.#parts.db
-      .prepare(`SELECT offset, appended_at FROM ${recordsTable(partition.id)} ORDER BY offset LIMIT ?`)
+      .prepare(
+        `SELECT offset + coalesce(packed, 1) AS ends, appended_at FROM ${recordsTable(partition.id)} ORDER BY offset LIMIT ?`,
+      )
       .all(RECORDS_PER_STEP);
     let end = partition.firstOffset;
     for (const row of rows) {
       if (Number(row['appended_at']) >= beforeMs) break;
-      end = Number(row['offset']) + 1;
+      end = Number(row['ends']);
+      if (end - partition.firstOffset >= RECORDS_PER_STEP) break;
     }
     return end;
   }
@@ -130,10 +133,13 @@ export class Expiry {
     let chain = partition.chainHash;
     try {
       writer.inTransaction(() => {
-        const { changes } = this.#parts.db
-          .prepare(`DELETE FROM ${recordsTable(partition.id)} WHERE offset < ?`)
-          .run(before);
-        removed = Number(changes);
+        const table = recordsTable(partition.id);
+        // No row holds records of two seals.
+        const going = this.#parts.db.prepare(
+          `SELECT coalesce(sum(coalesce(packed, 1)), 0) AS records FROM ${table} WHERE offset < ?`,
+        );
+        removed = Number(going.get(before)?.['records']);
+        this.#parts.db.prepare(`DELETE FROM ${table} WHERE offset < ?`).run(before);
         this.#setFirst.run(before, partition.id);
         if (!sealed) return;
         const entry: ChainEntry = {

@@ -88,7 +88,7 @@ class Importer {
     const partition = this.#registry.partition(body);
     const value = body.value === null ? null : Buffer.from(body.value, 'base64');
     if (partition.topic.spec.cleanup.kind === 'retain') {
-      this.#storage.insert(partition, body.offset, body.key, value, body.appendedAtMs, body.hashCheck);
+      this.#storage.insertOne(partition, { ...body, value }, body.check);
     } else if (body.key !== null) {
       this.#storage.replace(partition, body.offset, body.key, value, body.appendedAtMs);
     } else {

@@ -14,15 +14,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { LogHead } from '../log-archive.ts';
 import type { ChainEntry, Hash } from '../seal.ts';
-import {
-  chainHash,
-  chainKey,
-  encodeChainEntry,
-  hashToText,
-  merkleRoot,
-  recordCheck,
-  recordHash,
-} from '../seal.ts';
+import { chainHash, chainKey, encodeChainEntry, hashToText, sealRoot } from '../seal.ts';
 import type { Durability } from './durability.ts';
 import { operatingErrorOf } from './failures.ts';
 import type { LogHeads } from './log-heads.ts';
@@ -166,14 +158,8 @@ export class LogWriter {
     const bytes = encodeChainEntry(entry);
     const offset = seals.pendingNextOffset;
     seals.pendingNextOffset += 1;
-    this.#options.storage.insert(
-      seals,
-      offset,
-      chainKey(entry.topic, entry.partition),
-      bytes,
-      appendedAtMs,
-      null,
-    );
+    const key = chainKey(entry.topic, entry.partition);
+    this.#options.storage.insert(seals, [{ offset, key, value: bytes, appendedAtMs }]);
     const hash = chainHash(bytes);
     this.#options.storage.advance(partition, partition.pendingNextOffset, hashToText(hash));
     return hash;
@@ -268,7 +254,7 @@ export class LogWriter {
         answers.push(() => queued.resolve({ kind: 'written', offsets }));
       }
       if (begun) {
-        chainHashes = this.#seal(touched, nowMs);
+        chainHashes = this.#store(touched, nowMs);
         atCommit = true;
         this.#options.db.exec('COMMIT; PRAGMA synchronous = FULL');
       }
@@ -291,7 +277,6 @@ export class LogWriter {
     for (const partition of touched) {
       partition.nextOffset = partition.pendingNextOffset;
       partition.chainHash = chainHashes.get(partition) ?? partition.chainHash;
-      partition.pendingHashes = [];
       partition.tail?.push(partition.pendingRecords);
       partition.pendingRecords = [];
     }
@@ -308,7 +293,6 @@ export class LogWriter {
   ): void {
     for (const partition of touched) {
       partition.pendingNextOffset = partition.nextOffset;
-      partition.pendingHashes = [];
       partition.pendingRecords = [];
     }
     let reason = operatingErrorOf(error, atCommit) ?? error;
@@ -341,21 +325,13 @@ export class LogWriter {
       touched.add(partition);
       partition.pendingNextOffset = offset + 1;
       const { spec } = partition.topic;
+      const topic = spec.name;
       if (spec.cleanup.kind === 'compact') {
-        if (key === null) throw new TypeError(`${spec.name} is compacted: its records need a key`);
+        if (key === null) throw new TypeError(`${topic} is compacted: its records need a key`);
         storage.replace(partition, offset, key, value, nowMs);
-      } else if (spec.sealed) {
-        const hashed = recordHash(offset, nowMs, key, value);
-        partition.pendingHashes.push(hashed);
-        storage.insert(partition, offset, key, value, nowMs, recordCheck(hashed));
-      } else {
-        storage.insert(partition, offset, key, value, nowMs, null);
       }
-      if (partition.tail !== null) {
-        const topic = spec.name;
-        const record = { topic, partition: partition.partition, offset, key, value, appendedAtMs: nowMs };
-        partition.pendingRecords.push(record);
-      }
+      const record = { topic, partition: partition.partition, offset, key, value, appendedAtMs: nowMs };
+      partition.pendingRecords.push(record);
       offsets.push(offset);
     }
     if (write.consumed !== null) {
@@ -367,16 +343,20 @@ export class LogWriter {
     return offsets;
   }
 
-  #seal(touched: Set<PartitionState>, nowMs: number): Map<PartitionState, Hash> {
+  /** What the transaction adds to each partition that keeps all, and its seal. */
+  #store(touched: Set<PartitionState>, nowMs: number): Map<PartitionState, Hash> {
     const { storage } = this.#options;
     const chainHashes = new Map<PartitionState, Hash>();
-    let sealed = false;
+    let hasSealed = false;
     for (const partition of touched) {
-      if (partition.pendingHashes.length === 0) {
+      const { pendingRecords } = partition;
+      const { cleanup, sealed } = partition.topic.spec;
+      if (cleanup.kind === 'retain') storage.insert(partition, pendingRecords);
+      if (!sealed) {
         storage.advance(partition, partition.pendingNextOffset, hashToText(partition.chainHash));
         continue;
       }
-      sealed = true;
+      hasSealed = true;
       const last = partition.pendingNextOffset - 1;
       const entry: ChainEntry = {
         kind: 'seal',
@@ -384,13 +364,13 @@ export class LogWriter {
         partition: partition.partition,
         first: partition.nextOffset,
         last,
-        count: partition.pendingHashes.length,
-        root: merkleRoot(partition.pendingHashes),
+        count: pendingRecords.length,
+        root: sealRoot(pendingRecords),
         previous: partition.chainHash,
       };
       chainHashes.set(partition, this.writeChainEntry(partition, entry, nowMs));
     }
-    if (sealed) {
+    if (hasSealed) {
       const seals = this.#options.sealsPartition();
       touched.add(seals);
       storage.advance(seals, seals.pendingNextOffset, hashToText(seals.chainHash));

@@ -46,7 +46,8 @@ export class RecordPlacement {
       topic.spec.cleanup.kind === 'retain' || key !== null,
       `${record.topic} is compacted: its records need a key`,
     );
-    return { partition: this.#registry.partition({ topic: record.topic, partition }), key, value };
+    const state = topic.partitions[partition] ?? this.#registry.partition({ topic: record.topic, partition });
+    return { partition: state, key, value };
   }
 
   position(position: Position): PlacedPosition {

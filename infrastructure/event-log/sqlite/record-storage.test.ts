@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { openSqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 const value = fc.option(
@@ -78,6 +79,37 @@ test('values longer together than what is read at a stretch, and one longer by i
         for (const { value } of page) read.push(value === null ? null : new Uint8Array(value));
       }
       assert.deepEqual(read, values, `${maxRecords} at a time`);
+    }
+  } finally {
+    await under.dispose();
+  }
+});
+
+test('records that were packed are read from the file from any offset, in pages of any size', async () => {
+  const under = await openSqliteLogUnderTest();
+  try {
+    await under.log.ensureTopics([RETAINED]);
+    // Runs of one record and of many, small and large: rows of both kinds beside one another.
+    const runs = [300, 1, 3, 40, 129, 7, 200, 1, 260];
+    const written: string[] = [];
+    for (const [number, run] of runs.entries()) {
+      const texts = Array.from({ length: run }, (_, at) => `${number}/${at} `.repeat(number === 3 ? 1 : 60));
+      await under.log.append(
+        texts.map((text, at) => record('orders', 1, text, at % 3 === 0 ? null : `k${at}`)),
+      );
+      written.push(...texts);
+    }
+    const log = await under.reopen();
+    for (const pageRecords of [1, 2, 64, 127, 500, 2_000]) {
+      for (let offset = 0; offset < written.length; ) {
+        const page = await log.read({ topic: 'orders', partition: 1, offset }, pageRecords);
+        assert.equal(page.length, Math.min(pageRecords, written.length - offset));
+        for (const read of page) {
+          assert.equal(read.offset, offset);
+          assert.equal(textOf(read), written[offset]);
+          offset += 1;
+        }
+      }
     }
   } finally {
     await under.dispose();

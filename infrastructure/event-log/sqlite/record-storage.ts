@@ -5,14 +5,16 @@
 import assert from 'node:assert/strict';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogRecord } from '../event-log.ts';
+import { contentCheck, recordCheck, type SealedRecord } from '../seal.ts';
+import { nextPack, pack, unpack } from './record-pack.ts';
 import { recordsTable } from './schema.ts';
 import type { PartitionState } from './topic-registry.ts';
 
-/** Offset, key, length of the value, time. */
-type Row = readonly [number, string | null, number | null, number];
+/** Offset, key, length of the value, time, and how many records are packed in it. */
+type Row = readonly [number, string | null, number | null, number, number | null];
 
 function isRow(columns: unknown): columns is Row {
-  return Array.isArray(columns) && columns.length === 4;
+  return Array.isArray(columns) && columns.length === 5;
 }
 
 /**
@@ -23,6 +25,8 @@ function isRow(columns: unknown): columns is Row {
 const STRETCH_BYTES = 256 * 1024;
 /** Rows are gone through again for their values, while their pages are still at hand. */
 const ROWS_AT_ONCE = 1_024;
+/** Where rows may be packed, one of them may be all that was wanted. */
+const ROWS_AHEAD = 16;
 
 interface PartitionStatements {
   readonly insert: StatementSync;
@@ -50,14 +54,20 @@ export class RecordStorage {
     let statements = this.#statements.get(partition);
     if (statements === undefined) {
       const table = recordsTable(partition.id);
+      const isCompacted = partition.topic.spec.cleanup.kind === 'compact';
       const insert = this.#db.prepare(
-        partition.topic.spec.cleanup.kind === 'compact'
+        isCompacted
           ? // The unique key makes this drop the key's former record.
             `INSERT OR REPLACE INTO ${table} (offset, key, value, appended_at) VALUES (?, ?, ?, ?)`
-          : `INSERT INTO ${table} (offset, key, value, appended_at, hash_check) VALUES (?, ?, ?, ?, ?)`,
+          : `INSERT INTO ${table} (offset, key, value, appended_at, record_check, packed) VALUES (?, ?, ?, ?, ?, ?)`,
       );
       const read = this.#db.prepare(
-        `SELECT offset, key, length(value), appended_at FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`,
+        isCompacted
+          ? `SELECT offset, key, length(value), appended_at, NULL FROM ${table}
+             WHERE offset >= ? ORDER BY offset LIMIT ?`
+          : // The row before may be packed, and hold the record at that offset.
+            `SELECT offset, key, length(value), appended_at, packed FROM ${table}
+             WHERE offset >= (SELECT coalesce(max(offset), 0) FROM ${table} WHERE offset <= ?) ORDER BY offset LIMIT ?`,
       );
       // Rows as arrays read about half as fast again as rows as objects.
       read.setReturnArrays(true);
@@ -71,15 +81,35 @@ export class RecordStorage {
     return statements;
   }
 
-  insert(
-    partition: PartitionState,
-    offset: number,
-    key: string | null,
-    value: Uint8Array | null,
-    appendedAtMs: number,
-    hashCheck: number | null,
-  ): void {
-    this.#of(partition).insert.run(offset, key, value, appendedAtMs, hashCheck);
+  /** Records that follow one another, appended at one time, in a partition that is not compacted. */
+  insert(partition: PartitionState, records: readonly SealedRecord[]): void {
+    const { insert } = this.#of(partition);
+    const { sealed } = partition.topic.spec;
+    for (let from = 0; from < records.length; ) {
+      const { end, isWorthIt } = nextPack(records, from);
+      const run = records.slice(from, end);
+      const [first] = run;
+      assert(first !== undefined, 'a pack holds at least one record');
+      if (sealed && isWorthIt) {
+        const { offset, appendedAtMs } = first;
+        const packed = pack(run);
+        const check = recordCheck(offset, appendedAtMs, packed.contentCheck);
+        insert.run(offset, null, packed.bytes, appendedAtMs, check, run.length);
+      } else {
+        for (const record of run) {
+          const { offset, key, value, appendedAtMs } = record;
+          const check = sealed ? recordCheck(offset, appendedAtMs, contentCheck(key, value)) : null;
+          this.insertOne(partition, record, check);
+        }
+      }
+      from = end;
+    }
+  }
+
+  /** With its check as it was when it was sealed. */
+  insertOne(partition: PartitionState, record: SealedRecord, check: number | null): void {
+    const { offset, key, value, appendedAtMs } = record;
+    this.#of(partition).insert.run(offset, key, value, appendedAtMs, check, null);
   }
 
   /** In a compacted partition. */
@@ -103,15 +133,13 @@ export class RecordStorage {
     if (held) return partition.topic.spec.cleanup.kind === 'compact' ? lastOfEachKey(held) : held;
     const records: LogRecord[] = [];
     for (let from = fromOffset; records.length < maxRecords; ) {
-      const wanted = Math.min(ROWS_AT_ONCE, maxRecords - records.length);
-      const rows = this.#rows(partition, from, wanted);
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      this.#inStretches(partition, rows, records);
-      if (rows.length < wanted) break;
-      from = last[0] + 1;
+      const rows = this.#rows(partition, from, maxRecords - records.length);
+      this.#unfold(partition, rows, from, records);
+      const last = records.at(-1);
+      if (last === undefined || last.offset < from) break;
+      from = last.offset + 1;
     }
-    return records;
+    return records.length <= maxRecords ? records : records.slice(0, maxRecords);
   }
 
   #inStretches(partition: PartitionState, rows: readonly Row[], into: LogRecord[]): void {
@@ -126,16 +154,37 @@ export class RecordStorage {
     }
   }
 
+  /** The rows with the records from `fromOffset` on: of so many records, or fewer. */
   #rows(partition: PartitionState, fromOffset: number, maxRecords: number): readonly Row[] {
     const rows: Row[] = [];
-    const found: readonly unknown[] = this.#of(partition).read.all(fromOffset, maxRecords);
+    const wanted = Math.min(maxRecords, rowsAtOnce(partition));
+    // The first may be of records before.
+    const found: readonly unknown[] = this.#of(partition).read.all(fromOffset, wanted + 1);
     for (const row of found) {
       if (!isRow(row)) throw new TypeError('node:sqlite returned a row of another shape');
       // Written, and not durable yet.
       if (row[0] >= partition.nextOffset) break;
-      rows.push(row);
+      if (row[0] + (row[4] ?? 1) > fromOffset) rows.push(row);
     }
     return rows;
+  }
+
+  /** Adds the records of the rows before the first that is packed, or those of that one. */
+  #unfold(partition: PartitionState, rows: readonly Row[], fromOffset: number, into: LogRecord[]): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    const [offset, , , appendedAtMs, count] = first;
+    if (count === null) {
+      const packedAt = rows.findIndex(([, , , , packed]) => packed !== null);
+      this.#inStretches(partition, packedAt === -1 ? rows : rows.slice(0, packedAt), into);
+      return;
+    }
+    const place = { topic: partition.topic.spec.name, partition: partition.partition };
+    const bytes = this.#of(partition).values.get(offset, offset)?.['bytes'];
+    const packed = bytes instanceof Uint8Array ? bytes : new Uint8Array();
+    unpack(packed, count).forEach(({ key, value }, at) => {
+      if (offset + at >= fromOffset) into.push({ ...place, offset: offset + at, key, value, appendedAtMs });
+    });
   }
 
   #withValues(partition: PartitionState, rows: readonly Row[], into: LogRecord[]): void {
@@ -152,4 +201,8 @@ export class RecordStorage {
     }
     assert.equal(at, stretch.length, 'the values are as long as they were said to be');
   }
+}
+
+function rowsAtOnce(partition: PartitionState): number {
+  return partition.topic.spec.cleanup.kind === 'compact' ? ROWS_AT_ONCE : ROWS_AHEAD;
 }

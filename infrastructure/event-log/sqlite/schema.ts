@@ -27,9 +27,13 @@ export function recordsTable(partitionId: number): string {
   return `records_${partitionId}`;
 }
 
-/** Records of a topic that keeps all until they expire. `hash_check`: 48 bits of the record's hash, where sealed. */
+/**
+ * Records of a topic that keeps all until they expire. `record_check`: of the record, where sealed (seal.ts). `packed`: how
+ * many records the row holds, its value being their pack (record-pack.ts), and its offset and check those of the first;
+ * NULL where the row is one record.
+ */
 export const RETAINED_COLUMNS =
-  '(offset INTEGER PRIMARY KEY, key TEXT, value BLOB, appended_at INTEGER NOT NULL, hash_check INTEGER) STRICT';
+  '(offset INTEGER PRIMARY KEY, key TEXT, value BLOB, appended_at INTEGER NOT NULL, record_check INTEGER, packed INTEGER) STRICT';
 /** Records of a topic that keeps the last of each key. */
 export const COMPACTED_COLUMNS =
   '(offset INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB, appended_at INTEGER NOT NULL) STRICT';

@@ -18,9 +18,8 @@ export interface PartitionState {
   /** Of the next record, as committed. */
   nextOffset: number;
   chainHash: Hash;
-  /** Within the transaction being written: the next offset, the record hashes to seal, the records for the tail. */
+  /** Within the transaction being written: the next offset, the records to store, seal and put into the tail. */
   pendingNextOffset: number;
-  pendingHashes: Hash[];
   pendingRecords: LogRecord[];
   /** `null` where records do not stay as they were written (compacted topics) and where nobody follows (seals). */
   readonly tail: RecordTail | null;
@@ -122,7 +121,6 @@ export class TopicRegistry {
         nextOffset: row.nextOffset,
         chainHash: row.chainHash,
         pendingNextOffset: row.nextOffset,
-        pendingHashes: [],
         pendingRecords: [],
         tail: keepsTail ? new RecordTail(topic.spec.partitions) : null,
       });

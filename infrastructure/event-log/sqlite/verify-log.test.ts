@@ -4,9 +4,13 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { EXPIRING, RETAINED, record } from '../event-log.testing.ts';
+import { exportLog } from '../export-log.ts';
+import { contentCheck } from '../seal.ts';
 import { type LogVerdict, verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
+import { importLog } from './import-log.ts';
 import { HEADS_FILE, LOG_FILE } from './schema.ts';
 import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite-log.testing.ts';
 
@@ -102,7 +106,7 @@ describe('verify', () => {
     ));
   test('a record added after the last seal', () =>
     finds(
-      "INSERT INTO ORDERS (offset, key, value, appended_at, hash_check) VALUES (20, 'k', x'00', 1, 1)",
+      "INSERT INTO ORDERS (offset, key, value, appended_at, record_check) VALUES (20, 'k', x'00', 1, 1)",
       20,
       'unsealed',
     ));
@@ -183,6 +187,143 @@ describe('verify', () => {
       DELETE FROM ${pricesTable(under.directory)} WHERE offset = 10`,
     );
     assert.equal(verify(under.directory).problems[0]?.offset, 10);
+  });
+});
+
+describe('verify of records that were packed', () => {
+  let under: SqliteLogUnderTest;
+
+  beforeEach(async () => {
+    under = await openSqliteLogUnderTest();
+    await under.log.ensureTopics([RETAINED, EXPIRING]);
+    for (let batch = 0; batch < 3; batch += 1) {
+      const text = `batch ${batch} `.repeat(20);
+      await under.log.append(
+        Array.from({ length: 200 }, (_, at) => record('prices', 0, `${text}${at}`, 'S')),
+      );
+      under.pass(1_000);
+    }
+  });
+  afterEach(() => under.dispose());
+
+  /** The rows are 0 to 127 and 128 to 199 of each batch. */
+  async function findsAfter(
+    damage: (db: DatabaseSync, table: string) => void,
+    offset: number,
+    reason: string,
+  ): Promise<void> {
+    await under.log.close();
+    const table = pricesTable(under.directory);
+    const db = new DatabaseSync(join(under.directory, LOG_FILE));
+    try {
+      const rows = db.prepare(`SELECT offset, packed FROM ${table}`).all();
+      assert.deepEqual(
+        rows.map((row) => [row['offset'], row['packed']]),
+        [0, 200, 400].flatMap((first) => [
+          [first, 128],
+          [first + 128, 72],
+        ]),
+      );
+      damage(db, table);
+    } finally {
+      db.close();
+    }
+    const [first] = verify(under.directory).problems;
+    assert.deepEqual(
+      { topic: first?.topic, offset: first?.offset, reason: first?.reason },
+      { topic: 'prices', offset, reason },
+      JSON.stringify(verify(under.directory).problems),
+    );
+  }
+
+  function repack(change: (body: Buffer) => void): (db: DatabaseSync, table: string) => void {
+    return (db, table) => {
+      const row = db.prepare(`SELECT value FROM ${table} WHERE offset = 200`).get();
+      const body = zstdDecompressSync(row?.['value'] as Uint8Array);
+      change(body);
+      db.prepare(`UPDATE ${table} SET value = ? WHERE offset = 200`).run(zstdCompressSync(body));
+    };
+  }
+
+  test('untouched they are sound, and all are counted', async () => {
+    await under.log.close();
+    const { problems, records } = verify(under.directory);
+    assert.deepEqual(problems, []);
+    assert.equal(records, 603);
+  });
+  test('a changed byte of a value', () =>
+    findsAfter(
+      repack((body) => {
+        const at = body.indexOf(`batch 1 37`);
+        body[at] = 66;
+      }),
+      237,
+      'changed',
+    ));
+  test('a changed value with the check beside it', () =>
+    findsAfter(
+      repack((body) => {
+        const at = body.indexOf(`batch 1 37`);
+        body[at] = 66;
+        const length = body.readInt32BE(37 * 12 + 4);
+        const end = at + 'batch 1 37'.length;
+        body.writeUInt32BE(contentCheck('S', body.subarray(end - length, end)), 37 * 12 + 8);
+      }),
+      200,
+      'changed',
+    ));
+  test('a changed time', () =>
+    findsAfter(
+      (db, table) => db.exec(`UPDATE ${table} SET appended_at = appended_at + 1 WHERE offset = 328`),
+      328,
+      'changed',
+    ));
+  test('a row removed', () =>
+    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 328`), 328, 'removed'));
+  test('the last row cut off', () =>
+    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 528`), 528, 'cut-tail'));
+  test('two rows swapped', () =>
+    findsAfter(
+      (db, table) =>
+        db.exec(`UPDATE ${table} SET offset = -1 WHERE offset = 0;
+          UPDATE ${table} SET offset = 0 WHERE offset = 200; UPDATE ${table} SET offset = 200 WHERE offset = -1`),
+      0,
+      'changed',
+    ));
+  test('a pack that cannot be read is named by its first record', () =>
+    findsAfter(
+      (db, table) =>
+        db.exec(`UPDATE ${table} SET value = CAST(x'00' || substr(value, 2) AS BLOB) WHERE offset = 328`),
+      328,
+      'damaged-file',
+    ));
+
+  test('retention takes whole seals of them, and what is left is sound', async () => {
+    under.pass(-1_500);
+    assert.equal(await under.log.expire(under.nowMs()), 200);
+    assert.equal((await under.log.extents('prices'))[0]?.firstOffset, 200);
+    const log = await under.reopen();
+    const [first] = await log.read({ topic: 'prices', partition: 0, offset: 0 }, 1);
+    assert.equal(first?.offset, 200);
+    await log.close();
+    assert.deepEqual(verify(under.directory).problems, []);
+  });
+
+  test('they are exported one by one, and the import is the same log', async () => {
+    await under.log.close();
+    const target = join(under.directory, 'imported');
+    const archive = openLogArchiveFromDirectory(under.directory);
+    await exportLog(archive, join(under.directory, 'log.ndjson'));
+    archive.close();
+    assert.equal((await importLog(join(under.directory, 'log.ndjson'), target)).kind, 'imported');
+    const before = openLogArchiveFromDirectory(under.directory);
+    const after = openLogArchiveFromDirectory(target);
+    const place = { topic: 'prices', partition: 0 };
+    const texts = (of: typeof before) =>
+      [...of.records(place)].map(({ offset, value, check }) => `${offset} ${value?.length} ${check}`);
+    assert.deepEqual(texts(after), texts(before));
+    before.close();
+    after.close();
   });
 });
 
