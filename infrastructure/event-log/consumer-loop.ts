@@ -104,12 +104,12 @@ class PositionCommits {
 /** The positions after `records`: what to commit when all of them are stored. */
 export function positionsAfter(records: readonly LogRecord[]): readonly Position[] {
   const last = new Map<string, Position>();
-  for (const [at, { topic, partition, offset }] of records.entries()) {
+  records.forEach(({ topic, partition, offset }, at) => {
     const next = records[at + 1];
     // Records of a partition mostly come together: of each run of them the last one counts.
-    if (next !== undefined && next.partition === partition && next.topic === topic) continue;
+    if (next !== undefined && next.partition === partition && next.topic === topic) return;
     last.set(`${topic}/${partition}`, { topic, partition, offset: offset + 1 });
-  }
+  });
   return [...last.values()];
 }
 
