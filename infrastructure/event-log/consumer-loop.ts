@@ -68,26 +68,17 @@ export interface ConsumerLoop {
 const CATCH_UP_MS = 2_000;
 const CATCH_UP_LOOK_MS = 2;
 
-/** Commits one after the other, each begun and not waited for until the next. */
+/** Commits positions one after the other, without anybody waiting: those that come meanwhile are the next commit. */
 class PositionCommits {
   readonly #consumer: Pick<Consumer, 'commit'>;
   readonly #failed = new AbortController();
-  #outcome: Promise<{ readonly failure: unknown } | null> = Promise.resolve(null);
+  readonly #due = new Map<string, Position>();
+  #running: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #failure: { readonly cause: unknown } | null = null;
 
   constructor(consumer: Pick<Consumer, 'commit'>) {
     this.#consumer = consumer;
-  }
-
-  async begin(positions: readonly Position[]): Promise<void> {
-    await this.settled();
-    if (positions.length === 0) return;
-    this.#outcome = this.#consumer.commit(positions).then(
-      () => null,
-      (failure: unknown) => {
-        this.#failed.abort();
-        return { failure };
-      },
-    );
   }
 
   /** Aborted once a commit has failed; `settled` throws what it failed with. */
@@ -95,9 +86,30 @@ class PositionCommits {
     return this.#failed.signal;
   }
 
+  begin(positions: readonly Position[]): void {
+    for (const position of positions) this.#due.set(`${position.topic}/${position.partition}`, position);
+    if (!this.#isRunning && this.#failure === null) this.#running = this.#run();
+  }
+
   async settled(): Promise<void> {
-    const failed = await this.#outcome;
-    if (failed !== null) throw failed.failure;
+    await this.#running;
+    if (this.#failure !== null) throw this.#failure.cause;
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      while (this.#due.size > 0) {
+        const positions = [...this.#due.values()];
+        this.#due.clear();
+        await this.#consumer.commit(positions);
+      }
+    } catch (cause) {
+      this.#failure = { cause };
+      this.#failed.abort();
+    } finally {
+      this.#isRunning = false;
+    }
   }
 }
 
@@ -199,7 +211,7 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
       },
     });
     if (outcome.kind === 'aborted') return false;
-    await commits.begin(outcome.value);
+    commits.begin(outcome.value);
     for (const { topic, partition, offset } of positionsAfter(records)) {
       positions.set(`${topic}/${partition}`, offset);
     }

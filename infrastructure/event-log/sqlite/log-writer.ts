@@ -78,7 +78,10 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
-    this.#gathering = new WriteGathering(options.runtime);
+    this.#gathering = new WriteGathering(options.runtime, () => ({
+      records: this.#queuedRecords,
+      onlyPositions: this.#queue.every(({ write }) => write.records.length === 0 && write.epoch === null),
+    }));
     this.#putPosition = options.db.prepare(
       `INSERT INTO positions VALUES (?, ?, ?)
        ON CONFLICT (consumer_group, partition_id) DO UPDATE SET next_offset = excluded.next_offset`,
@@ -113,7 +116,7 @@ export class LogWriter {
     this.#queuedBytes += bytes;
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, bytes, resolve, reject });
-      this.#gathering.arrived(this.#queuedRecords);
+      this.#gathering.arrived();
       if (!this.#running) {
         this.#running = true;
         void this.#run();
@@ -185,7 +188,7 @@ export class LogWriter {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
-      await this.#gathering.gathered(this.#queuedRecords);
+      await this.#gathering.gathered();
       await this.#held;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
