@@ -119,3 +119,48 @@ test('a stop while the store is down ends at once and commits nothing', async ()
   await loop.stop();
   assert.equal(state.committed, 0);
 });
+
+test('records are handled while the position before them is being committed; when that fails they are read again', async () => {
+  const { log, state } = smallLog(2, {});
+  const disk = Promise.withResolvers<void>();
+  let failing = true;
+  const slow: typeof log = {
+    ...log,
+    async openConsumer() {
+      const consumer = await log.openConsumer();
+      return {
+        ...consumer,
+        async commit(positions) {
+          await disk.promise;
+          if (failing) {
+            failing = false;
+            throw new OperatingError('LOG_UNAVAILABLE', 'test', { retry: 'retry' });
+          }
+          await consumer.commit(positions);
+        },
+      };
+    },
+  };
+  const handled: number[] = [];
+  const { loop, crashes, until } = loopOn(slow, async (records) => {
+    handled.push(...records.map(({ offset }) => offset));
+    return positionsAfter(records);
+  });
+  loop.start();
+  await until(() => handled.length === 2);
+  assert.equal(state.committed, 0);
+  disk.resolve();
+  await until(() => state.committed === 2);
+  assert.deepEqual([handled, state.opened], [[0, 1, 0, 1], 2]);
+  await loop.stop();
+  assert.deepEqual(crashes, []);
+});
+
+test('a commit that fails after the last record is not left behind until the next one comes', async () => {
+  const { log, state } = smallLog(1, { commit: 1 });
+  const { loop, until } = loopOn(log, async (records) => positionsAfter(records));
+  loop.start();
+  await until(() => state.committed === 1);
+  await loop.stop();
+  assert.equal(state.opened, 2);
+});

@@ -11,10 +11,11 @@ export function assertPossible(portfolio: Portfolio): void {
   );
   assert(portfolio.cashBalance >= 0n, `${userId}: no execution may make cash negative`);
   assert(portfolio.cashReserved >= 0n, `${userId}: reserved cash is never negative`);
-  for (const [symbol, holding] of portfolio.holdings) {
-    assert(holding.quantity >= 0n, `${userId}: no execution may make the holding of ${symbol} negative`);
-  }
-  for (const [symbol, quantity] of portfolio.sharesReserved) {
-    assert(quantity >= 0n, `${userId}: reserved shares of ${symbol} are never negative`);
-  }
+  // Every order comes by here: a sentence is made only for what is wrong.
+  portfolio.holdings.forEach(({ quantity }, symbol) => {
+    if (quantity < 0n) assert.fail(`${userId}: no execution may make the holding of ${symbol} negative`);
+  });
+  portfolio.sharesReserved.forEach((quantity, symbol) => {
+    if (quantity < 0n) assert.fail(`${userId}: reserved shares of ${symbol} are never negative`);
+  });
 }

@@ -325,14 +325,16 @@ export function registerRelationalContract(
         assert.deepEqual(await list({ afterSequence: 10, limit: 4 }), []);
       });
 
-      test('a reference finds the first line of that account', async () => {
+      test('a transfer is found by its command, in its account only, and the lines of an order are not', async () => {
         await subject.store.statements.append([
-          statementLine(3, { reference: 'order', kind: 'FEE' }),
-          statementLine(2, { reference: 'order' }),
-          statementLine(1, { reference: 'order', accountId: BOB }),
+          statementLine(4, { reference: 'command', kind: 'DEPOSIT' }),
+          statementLine(3, { reference: 'command', kind: 'WITHDRAWAL_DENIED' }),
+          statementLine(2, { reference: 'order', kind: 'FILL' }),
+          statementLine(1, { reference: 'command', kind: 'DEPOSIT', accountId: BOB }),
         ]);
-        assert.equal((await subject.store.statements.findByReference(ADA, 'order'))?.sequence, 2);
-        assert.equal(await subject.store.statements.findByReference(ADA, 'none'), null);
+        assert.equal((await subject.store.statements.findTransfer(ADA, 'command'))?.sequence, 3);
+        assert.equal(await subject.store.statements.findTransfer(ADA, 'order'), null);
+        assert.equal(await subject.store.statements.findTransfer(ADA, 'none'), null);
       });
     });
 

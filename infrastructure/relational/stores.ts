@@ -111,8 +111,8 @@ export interface StatementLine {
 export interface StatementStore {
   /** A repeat by `entryId` changes nothing. */
   append(lines: readonly StatementLine[]): Promise<void>;
-  /** The first line, by sequence, that names this command or order. */
-  findByReference(accountId: AccountId, reference: string): Promise<StatementLine | null>;
+  /** The first line, by sequence, that names this command; never that of a fill or a fee. */
+  findTransfer(accountId: AccountId, commandId: string): Promise<StatementLine | null>;
   /** In sequence order; `from` inclusive, `to` exclusive, ms; `afterSequence` pages. */
   list(query: {
     readonly accountId: AccountId;

@@ -1,8 +1,9 @@
-/** Broken patterns are told in words: a regular expression helps nobody who types an order. */
+/** Broken patterns are told in words: a regular expression helps nobody who types an order. No name passes unseen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Type } from 'typebox';
 import { SYMBOL_PATTERN, UUID_PATTERN } from '#domain/data/identifiers.ts';
-import { describeErrors } from './validation.ts';
+import { describeErrors, textValidator } from './validation.ts';
 
 function told(pattern: string): string | undefined {
   const error = { keyword: 'pattern', instancePath: '/field', params: { pattern }, message: 'must match' };
@@ -14,4 +15,14 @@ test('the patterns of the API are told in words', () => {
   assert.equal(told(UUID_PATTERN), 'must be a UUID in lower case');
   assert.equal(told('^[\\x20-\\x7e]+$'), 'must be printable ASCII');
   assert.equal(told('^none of those$'), 'must match');
+});
+
+test('the name __proto__ in a query is an unknown field like any other', () => {
+  const input: unknown = JSON.parse('{"limit":"1","__proto__":"x"}');
+  const read = textValidator(Type.Object({ limit: Type.Integer() }), false)(input);
+  assert.ok(read.kind === 'invalid');
+  assert.deepEqual(
+    read.errors.map(({ field, rule }) => [field, rule]),
+    [['__proto__', 'additionalProperties']],
+  );
 });

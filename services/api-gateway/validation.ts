@@ -168,6 +168,8 @@ function fromText(text: unknown, types: readonly string[]): unknown {
   return text;
 }
 
+const NO_TYPES: readonly string[] = [];
+
 function hasDefaults(schema: unknown): boolean {
   return JSON.stringify(schema).includes('"default":');
 }
@@ -206,16 +208,16 @@ export function textValidator(schema: TSchema, open: boolean): PartValidator {
   return (input) => {
     const given: Record<string, unknown> = {};
     const repeated: FieldError[] = [];
-    for (const [name, raw] of Object.entries(input as Record<string, unknown>)) {
-      const wanted = types.get(name) ?? [];
+    const texts = input as Record<string, unknown>;
+    for (const name in texts) {
+      const raw = texts[name];
+      const wanted = types.get(name) ?? NO_TYPES;
       if (Array.isArray(raw) && !wanted.includes('array')) {
         repeated.push({ field: name.slice(0, 128), rule: 'single', message: 'must be given once' });
-      } else {
-        Object.defineProperty(given, name, {
-          value: fromText(raw, wanted),
-          enumerable: true,
-          writable: true,
-        });
+      } else if (name === '__proto__') {
+        Object.defineProperty(given, name, { value: raw, enumerable: true });
+      } else if (!open || types.has(name)) {
+        given[name] = fromText(raw, wanted);
       }
     }
     if (repeated.length > 0) return { kind: 'invalid', errors: repeated.slice(0, MOST_ERRORS) };

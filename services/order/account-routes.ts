@@ -206,7 +206,7 @@ async function transfer(
     const detail = `Whether the idempotency key was used before cannot be told: ${trouble}.`;
     return problemResult('DEPENDENCY_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
   }
-  const former = key === null ? null : await parts.statements.findByReference(accountId, commandId);
+  const former = key === null ? null : await parts.statements.findTransfer(accountId, commandId);
   if (former === null) {
     const command: TradingInput = { type, commandId, ...(await stampOf(parts)), accountId, amount };
     const refused = refusalOf(await append(parts, [command], accountId), accountId);
@@ -290,7 +290,7 @@ async function outcomeOf(
   accountId: AccountId,
   commandId: CommandId,
 ): Promise<StatementLine | null> {
-  return until(parts, () => parts.statements.findByReference(accountId, commandId));
+  return until(parts, () => parts.statements.findTransfer(accountId, commandId));
 }
 
 async function isVisible(parts: AccountRouteParts, accountId: AccountId, version: number): Promise<boolean> {

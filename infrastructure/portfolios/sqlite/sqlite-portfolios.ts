@@ -198,12 +198,26 @@ function toOutcome(
 
 type StoredHolding = readonly [quantity: string, costBasis: string, realisedProfit: string];
 
-function writeHoldings(holdings: ReadonlyMap<Symbol, Holding>): string {
-  const stored: Record<string, StoredHolding> = {};
-  for (const [symbol, holding] of holdings) {
-    stored[symbol] = [String(holding.quantity), String(holding.costBasis), String(holding.realisedProfit)];
+/** Holdings are never changed, and of a portfolio that is written again most are the same objects as before. */
+const written = new WeakMap<Holding, string>();
+
+function writeHolding(holding: Holding): string {
+  let text = written.get(holding);
+  if (text === undefined) {
+    const { quantity, costBasis, realisedProfit } = holding;
+    const stored: StoredHolding = [String(quantity), String(costBasis), String(realisedProfit)];
+    text = JSON.stringify(stored);
+    written.set(holding, text);
   }
-  return JSON.stringify(stored);
+  return text;
+}
+
+function writeHoldings(holdings: ReadonlyMap<Symbol, Holding>): string {
+  let members = '';
+  holdings.forEach((holding, symbol) => {
+    members += `${members === '' ? '' : ','}${JSON.stringify(symbol)}:${writeHolding(holding)}`;
+  });
+  return `{${members}}`;
 }
 
 function writeQuantities(quantities: ReadonlyMap<Symbol, Quantity>): string {

@@ -1,5 +1,5 @@
 /** Account statements: every ledger entry of an account, as its lines. */
-import type { Insertable, Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { StatementLine, StatementStore } from '../stores.ts';
@@ -23,6 +23,9 @@ const COLUMNS = [
   'note',
 ] as const;
 
+/** Word for word the condition of the index over references (migration 0003): else it is not used. */
+const OF_TRANSFERS = sql<boolean>`kind not in ('FILL', 'FEE')`;
+
 export function createStatementStore({ tables, write }: RelationalDatabase): StatementStore {
   const insertion = rowStatement(COLUMNS, (row: Insertable<StatementLinesTable>) =>
     tables
@@ -37,12 +40,13 @@ export function createStatementStore({ tables, write }: RelationalDatabase): Sta
       await write(lines.map((line) => insertion(toRow(line))));
     },
 
-    async findByReference(accountId, reference) {
+    async findTransfer(accountId, commandId) {
       const row = await tables
         .selectFrom('statement_lines')
         .selectAll()
         .where('account_id', '=', accountId)
-        .where('reference', '=', reference)
+        .where('reference', '=', commandId)
+        .where(OF_TRANSFERS)
         .orderBy('sequence')
         .limit(1)
         .executeTakeFirst();

@@ -210,11 +210,9 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
   }
 
   async #appendStaged(trades: readonly AnalyticsTrade[]): Promise<void> {
-    for (const trade of trades) {
-      assert(
-        trade.quantity > 0n && trade.executionPrice >= 0n,
-        `${trade.eventId}: a trade has a quantity and a price`,
-      );
+    for (const { eventId, quantity, executionPrice } of trades) {
+      if (quantity <= 0n || executionPrice < 0n)
+        assert.fail(`${eventId}: a trade has a quantity and a price`);
     }
     if (this.#mayBeStaged) await this.#writer.run('TRUNCATE staged_trades');
     this.#mayBeStaged = true;
@@ -252,10 +250,6 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
 type Row = Record<string, DuckDBValue>;
 
 function appendTrade(appender: DuckDBAppender, trade: AnalyticsTrade): void {
-  assert(
-    trade.quantity > 0n && trade.executionPrice >= 0n,
-    `${trade.eventId}: a trade has a quantity and a price`,
-  );
   appender.appendVarchar(trade.eventId);
   appender.appendVarchar(trade.userId);
   appender.appendVarchar(trade.symbol);
