@@ -21,6 +21,7 @@ import type {
 } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
+import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
@@ -30,7 +31,7 @@ import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import { closedError } from './kafka-failures.ts';
-import { type GroupPositions, loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
+import { loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
 import {
   appendingSettings,
   CALL_TIMEOUT_MS,
@@ -45,6 +46,7 @@ import { LogEnds } from './log-ends.ts';
 import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
+import { committedPositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 
 export interface KafkaEventLogOptions {
@@ -288,33 +290,16 @@ export class KafkaEventLog implements EventLog {
     return named.filter((_group, at) => (positions[at]?.length ?? 0) > 0).sort();
   }
 
+  /** By a client that has the group's name: the admin client ends the process when an answer comes too late. */
   async committedPositions(group: string): Promise<readonly Position[]> {
     this.#assertOpen();
-    const groupId = this.#prefix + group;
-    const results = await this.#connection.read('committed_positions', async () => {
-      const found = await this.#connection.ask<readonly GroupPositions[]>((admin, callback) =>
-        admin.listConsumerGroupOffsets(
-          [{ groupId }],
-          { timeout: CALL_TIMEOUT_MS, requireStableOffsets: true },
-          callback,
-        ),
-      );
-      // A broker that has just started does not know yet, and says so here: that is not "none".
-      for (const { error, partitions } of found) {
-        if (error) throw error;
-        for (const { error: ofPartition } of partitions) if (ofPartition) throw ofPartition;
-      }
-      return found;
+    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    const parts = { connection: this.#connection, prefix: this.#prefix };
+    const committed = await committedPositions(parts, await this.#groupName(group), places);
+    return places.flatMap((place) => {
+      const offset = committed.get(chainKey(place.topic, place.partition));
+      return offset === undefined ? [] : [{ ...place, offset }];
     });
-    const ours = new Set(this.#catalogue.names());
-    return results
-      .flatMap(({ partitions }) => partitions)
-      .flatMap(({ topic, partition, offset }) =>
-        typeof offset === 'number' && offset >= 0 && topic.startsWith(this.#prefix)
-          ? [{ topic: topic.slice(this.#prefix.length), partition, offset }]
-          : [],
-      )
-      .filter(({ topic }) => ours.has(topic));
   }
 
   /**
