@@ -22,7 +22,7 @@ export interface RetryOptions {
   readonly what: string;
   /** The first ceiling, doubled with each failure. Default 50. */
   readonly initialDelayMs?: number;
-  /** The last ceiling. Default 10,000. */
+  /** The last ceiling. Default 5,000. */
   readonly maxDelayMs?: number;
   /** Whether an error of unknown outcome may be repeated: only when the task is idempotent. Default false. */
   readonly retryUnknown?: boolean;
@@ -36,7 +36,8 @@ export type RetryOutcome<Value> =
   | { readonly kind: 'aborted' };
 
 const DEFAULT_INITIAL_DELAY_MS = 50;
-const DEFAULT_MAX_DELAY_MS = 10_000;
+/** With the breaker's (server-calls.ts), so that what waits for a server is at work again well within 30 s of its return. */
+const DEFAULT_MAX_DELAY_MS = 5_000;
 
 /** `attempt` counts from 1. A task that succeeded and is run again begins with a fresh back-off. */
 export async function retryForever<Value>(

@@ -74,7 +74,7 @@ export interface ServerCalls {
 const DEFAULT_ATTEMPTS = 3;
 const FAILURES_TO_OPEN = 5;
 const PROBE_AFTER_MS = 500;
-const PROBE_AFTER_MAX_MS = 10_000;
+const PROBE_AFTER_MAX_MS = 5_000;
 const RETRY_INITIAL_MS = 50;
 const RETRY_MAX_MS = 1_000;
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

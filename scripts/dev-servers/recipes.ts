@@ -35,6 +35,8 @@ export interface Place {
   readonly port: number;
   /** For what the server needs besides. */
   readonly otherPort: number;
+  /** Where clients are told to come, by those servers that tell them. */
+  readonly advertisedPort: number;
   readonly password: string;
 }
 
@@ -311,16 +313,17 @@ function layOutElasticsearch(folder: string): void {
   writeFileSync(join(plugin, 'plugin-descriptor.properties'), lines.join(''));
 }
 
-function kafkaProperties({ folder, port, otherPort }: Place): string {
-  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${otherPort}`;
+function kafkaProperties({ folder, port, otherPort, advertisedPort }: Place): string {
+  // What the broker says to itself does not go by the way of its clients, which may be cut.
+  const others = `INTERNAL://127.0.0.1:0,CONTROLLER://127.0.0.1:${otherPort}`;
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:${otherPort}
-listeners=${listeners}
-advertised.listeners=${listeners}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${port},${others}
+advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort},${others}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name=INTERNAL
 log.dirs=${join(folder, 'data')}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1

@@ -13,6 +13,7 @@ export interface ServerProcess {
   readonly name: ServerName;
   /** As Tradehall's option takes it. */
   readonly url: string;
+  readonly port: number;
   readonly processId: number;
   /** The signal that ends it in order. */
   readonly endSignal: NodeJS.Signals;
@@ -39,13 +40,22 @@ export function testUrlVariable(name: ServerName): string {
   return `TEST_${name.toUpperCase()}_URL`;
 }
 
-/** Installs it first where needed. One that does not become ready rejects with the end of its log. */
-export async function startServerProcess(name: ServerName, say: Say): Promise<ServerProcess> {
+/**
+ * Installs it first where needed. One that does not become ready rejects with the end of its log. `advertisedPort`: where
+ * its clients come, when something stands between.
+ */
+export async function startServerProcess(
+  name: ServerName,
+  say: Say,
+  advertisedPort?: number,
+): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
+  const port = await freePort();
   const place: Place = {
     folder: mkdtempSync(join(tmpdir(), `tradehall-${name}-`)),
-    port: await freePort(),
+    port,
     otherPort: await freePort(),
+    advertisedPort: advertisedPort ?? port,
     password: randomBytes(12).toString('hex'),
   };
   const launch = launchIn(place);
@@ -55,6 +65,7 @@ export async function startServerProcess(name: ServerName, say: Say): Promise<Se
     return {
       name,
       url: launch.url,
+      port,
       endSignal: launch.endSignal ?? 'SIGTERM',
       folder: place.folder,
       get processId() {

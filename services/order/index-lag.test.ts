@@ -35,7 +35,7 @@ test('an index that is being built again says so until it has what was there at 
       maxLag: 10,
       onIndexed() {},
     });
-    assert.match(lag.trouble() ?? '', /not known/);
+    assert.match(lag.trouble() ?? '', /not known: the event log does not answer/);
     await lag.look();
     assert.match(lag.trouble() ?? '', /the index is catching up after the start/);
     const consumer = await log.openConsumer({

@@ -106,7 +106,8 @@ export class IndexLag {
   trouble(): string | null {
     const sinceMs = this.#options.runtime.clock.monotonicMs() - this.#lookedAtMs;
     const { name, maxLag } = this.#options;
-    if (sinceMs > STALE_AFTER_MS) return `how far ${name} is behind is not known`;
+    if (sinceMs > STALE_AFTER_MS)
+      return `how far ${name} is behind is not known: the event log does not answer`;
     if (!this.#caughtUp) return `${name} is catching up after the start`;
     if (this.#worstLag > maxLag) return `${name} is ${this.#worstLag} records behind`;
     return null;

@@ -8,23 +8,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { type Api, connect, connectToAll, listMember, member, textMember } from '../e2e/api.ts';
+import { type Api, connect, connectToAll, member } from '../e2e/api.ts';
 import { BARS, HAS_DAYS } from '../e2e/bars.ts';
-import { foldTrades, portfolioOf, tradesOf } from '../e2e/books.ts';
 import { eventually } from '../e2e/eventually.ts';
-import { nano } from '../e2e/nano.ts';
 import { openAccounts, totalLag } from '../e2e/operator.ts';
 import { runJsonWith, temporaryFolder } from '../e2e/program.ts';
-import {
-  type Account,
-  cancel,
-  carryOutAll,
-  type Diary,
-  type Intent,
-  planDay,
-  seeded,
-  TERMINAL,
-} from '../e2e/workload.ts';
+import { everyOrderEnds, portfoliosAreTheirTrades, sharesCounted } from '../e2e/settled.ts';
+import { type Account, carryOutAll, type Diary, type Intent, planDay, seeded } from '../e2e/workload.ts';
 import { type Cluster, type Servers, startCluster, startServers } from './cluster.ts';
 import { FIFTEEN } from './layout.ts';
 
@@ -207,27 +197,7 @@ describe('a cluster', () => {
     assert.ok(ingestion !== undefined && gateways[0] !== undefined);
     const { dataFolder, url } = gateways[0];
     const api = kept(connect(url));
-    const left = new Map(diary.accepted);
-    await eventually(
-      'every accepted order has ended',
-      async () => {
-        for (const { orderId, account } of left.values()) {
-          const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
-            credential: account.credential,
-          });
-          if (status >= 500) continue;
-          assert.equal(
-            status,
-            200,
-            `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`,
-          );
-          if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
-          else await cancel(api, account, orderId);
-        }
-        return left.size === 0 ? true : null;
-      },
-      CAUGHT_UP_MS,
-    );
+    await everyOrderEnds(api, diary, CAUGHT_UP_MS);
     await end(ingestion);
     await eventually(
       'every consumer has read everything',
@@ -241,30 +211,9 @@ describe('a cluster', () => {
     assert.ok(gateways[1] !== undefined && accounts[0] !== undefined && servers !== null);
     const api = kept(connect(gateways[1].url));
     await servers.refreshSearch();
-    const traded = new Map<string, bigint>();
-    for (const account of accounts) {
-      const trades = await tradesOf(api, account);
-      assert.deepEqual(
-        await portfolioOf(api, account),
-        foldTrades(account, trades),
-        `portfolio of ${account.accountId}`,
-      );
-      assert.equal(
-        new Set(trades.map(({ eventId }) => eventId)).size,
-        trades.length,
-        'no trade is listed twice',
-      );
-      for (const { symbol, quantity, price } of trades) {
-        if (price !== null) traded.set(symbol, (traded.get(symbol) ?? 0n) + quantity);
-      }
-    }
-    const { body } = await api.request('GET', '/v1/analytics/volume?timeWindow=7d', {
-      credential: accounts[0].credential,
-    });
-    const volumes = listMember(body, 'data').map(
-      (row) => [textMember(row, 'symbol'), nano(textMember(row, 'volume'))] as const,
-    );
-    assert.deepEqual([...volumes].sort(), [...traded].sort());
+    const traded = await portfoliosAreTheirTrades(api, accounts);
+    const counted = await sharesCounted(api, accounts[0]);
+    assert.deepEqual([...counted].sort(), [...traded].sort());
   });
 
   test('all end in order, and the log on Kafka verifies: seals, sequences, books, replay', async () => {

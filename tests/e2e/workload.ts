@@ -178,7 +178,7 @@ function bodyOf(kind: Kind, symbol: string, random: () => number): unknown {
       };
     case 'lack-funds':
       // More than the richest account has, and less than an order may be worth.
-      return { symbol: 'AAPL', side: 'BUY', quantity: '50000' };
+      return { symbol: 'AAPL', side: 'BUY', quantity: '30000' };
     case 'lack-shares':
       return { symbol: NEVER_HELD, side: 'SELL', quantity: '1' };
     default:

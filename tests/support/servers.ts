@@ -23,10 +23,10 @@ export async function sharedServer(name: ServerName): Promise<string> {
 
 /**
  * One of the test's own, to kill and pause. It ends with the test file at the latest, which is when nothing is open any
- * more: close connections in hooks of a `describe`, not of the file.
+ * more: close connections in hooks of a `describe`, not of the file. `advertisedPort`: of a proxy in front of it.
  */
-export async function startServer(name: ServerName): Promise<ServerProcess> {
-  const server = await startServerProcess(name, say);
+export async function startServer(name: ServerName, advertisedPort?: number): Promise<ServerProcess> {
+  const server = await startServerProcess(name, say, advertisedPort);
   running.add(server);
   return server;
 }

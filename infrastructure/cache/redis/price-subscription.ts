@@ -34,9 +34,11 @@ export class PriceSubscription {
     this.#options = options;
     const { subscriber } = options;
     subscriber.on('message', (_channel, message) => this.#hear(decodePrices(message)));
-    // The client subscribes again by itself, before it says that it is ready.
-    afterEachConnection(subscriber, 'read the prices that were missed', options.connection, async () => {
-      if (this.#subscribed !== null) this.#hear(await options.all());
+    afterEachConnection(subscriber, 'hear of prices again', options.connection, async () => {
+      if (this.#subscribed === null) return;
+      await this.#subscribe();
+      // What was missed before that.
+      this.#hear(await options.all());
     });
   }
 

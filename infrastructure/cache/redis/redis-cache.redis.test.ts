@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import type { Symbol } from '#domain/data/identifiers.ts';
@@ -233,6 +233,54 @@ describe('a Redis that fails', { timeout: 60_000 }, () => {
       await cache.close();
       await server.stop();
     }
+  });
+});
+
+test('a connection that is lost while it subscribes again harms nothing, and the next one hears', {
+  timeout: 60_000,
+}, async (context) => {
+  const { port } = new URL(sharedUrl);
+  const sockets = new Set<Socket>();
+  let listening: Socket | null = null;
+  let subscriptions = 0;
+  const between = createServer((client) => {
+    const server = connect(Number(port), '127.0.0.1');
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+    }
+    client.on('close', () => server.destroy());
+    server.on('close', () => client.destroy());
+    server.on('data', (answer) => client.write(answer));
+    client.on('data', (request) => {
+      if (/\bsubscribe\b/i.test(request.toString('latin1'))) {
+        subscriptions += 1;
+        listening = client;
+        if (subscriptions === 2) client.destroy();
+      }
+      if (!client.destroyed) server.write(request);
+    });
+  });
+  between.listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  const prefix = `listener-${randomUUID()}:`;
+  const url = sharedUrl.replace(`:${port}/`, `:${(between.address() as AddressInfo).port}/`);
+  const [listener, writer] = [await openOn(url, { prefix }), await openOn(sharedUrl, { prefix })];
+  context.after(async () => {
+    await Promise.all([listener.close(), writer.close()]);
+    for (const socket of sockets) socket.destroy();
+    between.close();
+    await removeKeys(prefix);
+  });
+  const heard: number[] = [];
+  await listener.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => sequence)));
+  (listening as Socket | null)?.destroy();
+  await eventually(async () => assert.equal(subscriptions, 3));
+  let sequence = 0;
+  await eventually(async () => {
+    sequence += 1;
+    await writer.prices.put([cachedPrice('AAPL', sequence)]);
+    assert.ok(heard.length > 0, 'it hears');
   });
 });
 

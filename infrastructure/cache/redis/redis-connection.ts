@@ -41,6 +41,8 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: true,
+    // It would not look at how that ends, and a connection lost at that moment would end the process.
+    autoResubscribe: false,
     // A first connection that fails is not tried again behind the back of the start, which it ends.
     retryStrategy: (attempt: number) =>
       established
@@ -89,7 +91,10 @@ export interface ConnectionContext {
   readonly signal: AbortSignal;
 }
 
-/** Runs `task` whenever the connection is there again, until it works: the breaker may hold the first tries back. */
+/**
+ * Runs `task` whenever the connection is there again, until it works: the breaker may hold the first tries back. Once more
+ * for a connection that came while it ran, since what it did before was done on one that is gone.
+ */
 export function afterEachConnection(
   redis: Redis,
   what: string,
@@ -98,10 +103,15 @@ export function afterEachConnection(
 ): void {
   const { timers, randomness } = runtime;
   let running = false;
+  let due = false;
   redis.on('ready', async () => {
+    due = true;
     if (running) return;
     running = true;
-    await retryForever(task, { timers, randomness, signal, logger, what, retryUnknown: true });
+    while (due && !signal.aborted) {
+      due = false;
+      await retryForever(task, { timers, randomness, signal, logger, what, retryUnknown: true });
+    }
     running = false;
   });
 }

@@ -99,7 +99,7 @@ describe('a group whose owner commits all the time', () => {
       assert(seen.length > 0);
       const asked = (await metrics.expose()).text
         .split('\n')
-        .filter((line) => line.includes('committed_positions'));
+        .filter((line) => line.includes('call="committed"'));
       assert.deepEqual(
         asked.filter((line) => line.includes('outcome="failed"')),
         [],

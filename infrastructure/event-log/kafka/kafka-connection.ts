@@ -32,7 +32,11 @@ const GRACE_MS = 1_000;
 /** Errors of a connection that say more than "no broker answers". */
 const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
 
-const LEADER_MOVED = new Set<number>([
+/** What an administrative client goes on answering once it has heard it. */
+const LEADER_MISSED = new Set<number>([
+  CODE.unknownTopicOrPartition,
+  CODE.unknownTopic,
+  CODE.unknownPartition,
   CODE.leaderNotAvailable,
   CODE.notLeader,
   CODE.fencedLeaderEpoch,
@@ -111,12 +115,12 @@ export class KafkaConnection {
     return this.#admin.call(start);
   }
 
-  /** That client asks who leads a partition once and for all: after an election it is replaced. */
+  /** That client asks who leads a partition once and for all: after an election it is replaced, and for a new topic. */
   async #withFreshLeaders<Value>(task: () => Promise<Value>): Promise<Value> {
     try {
       return await task();
     } catch (error) {
-      if (LEADER_MOVED.has(codeOf(error) ?? 0) && !this.#admin.isClosing) {
+      if (LEADER_MISSED.has(codeOf(error) ?? 0) && !this.#admin.isClosing) {
         void this.#admin.close();
         this.#admin = this.#openAdmin();
       }

@@ -21,6 +21,7 @@ import type {
 } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
+import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
@@ -45,7 +46,7 @@ import { LogEnds } from './log-ends.ts';
 import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
-import { stablePositions } from './stable-positions.ts';
+import { committedPositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 
 export interface KafkaEventLogOptions {
@@ -165,7 +166,8 @@ export class KafkaEventLog implements EventLog {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
     const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    await this.#catalogue.ensure([...others, SEALS_TOPIC]);
+    const made = await this.#catalogue.ensure([...others, SEALS_TOPIC]);
+    await this.#ends.led(made.flatMap((name) => this.#catalogue.places(name)));
     this.#sealer.start();
   }
 
@@ -289,20 +291,16 @@ export class KafkaEventLog implements EventLog {
     return named.filter((_group, at) => (positions[at]?.length ?? 0) > 0).sort();
   }
 
+  /** By a client that has the group's name: the admin client ends the process when an answer comes too late. */
   async committedPositions(group: string): Promise<readonly Position[]> {
     this.#assertOpen();
-    const groupId = this.#prefix + group;
-    const positions = await this.#connection.read('committed_positions', () =>
-      stablePositions(this.#connection, groupId),
-    );
-    const ours = new Set(this.#catalogue.names());
-    return positions
-      .flatMap(({ topic, partition, offset }) =>
-        typeof offset === 'number' && offset >= 0 && topic.startsWith(this.#prefix)
-          ? [{ topic: topic.slice(this.#prefix.length), partition, offset }]
-          : [],
-      )
-      .filter(({ topic }) => ours.has(topic));
+    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    const parts = { connection: this.#connection, prefix: this.#prefix };
+    const committed = await committedPositions(parts, await this.#groupName(group), places);
+    return places.flatMap((place) => {
+      const offset = committed.get(chainKey(place.topic, place.partition));
+      return offset === undefined ? [] : [{ ...place, offset }];
+    });
   }
 
   /**

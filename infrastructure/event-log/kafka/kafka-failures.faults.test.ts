@@ -137,6 +137,20 @@ describe('a broker that fails', () => {
     assert.equal(there.filter((text) => text === 'while paused').length, 1);
   });
 
+  test('away for longer than a call waits: a question for a position fails in words, and is answered when it is back', async () => {
+    await broker.kill();
+    await assert.rejects(
+      under.log.committedPositions('copier'),
+      (error) => error instanceof OperatingError && error.code === 'LOG_UNAVAILABLE',
+    );
+    await broker.startAgain();
+    const positions = await patiently(() => under.log.committedPositions('copier'), true);
+    assert.deepEqual(
+      positions.map(({ topic, partition }) => ({ topic, partition })),
+      [{ topic: 'orders', partition: 1 }],
+    );
+  });
+
   test('a member goes on by itself when a broker that was away is back', async () => {
     const consumer = await under.log.openConsumer({
       group: 'followers',

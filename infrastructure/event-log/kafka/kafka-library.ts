@@ -24,11 +24,6 @@ export interface NativePosition extends NativePartition {
   readonly offset?: number | null;
 }
 
-export interface GroupPositions {
-  readonly error?: KafkaFailure;
-  readonly partitions: readonly (NativePosition & { readonly error?: KafkaFailure })[];
-}
-
 export interface NativeMessage extends NativePartition {
   readonly offset: number;
   readonly key?: Buffer | string | null;
@@ -125,11 +120,6 @@ export interface NativeAdmin {
   listGroups(
     options: { readonly timeout: number },
     callback: (error: Failed, result: { readonly groups: readonly { readonly groupId: string }[] }) => void,
-  ): void;
-  listConsumerGroupOffsets(
-    groups: readonly { readonly groupId: string }[],
-    options: { readonly timeout: number; readonly requireStableOffsets: boolean },
-    callback: (error: Failed, result: readonly GroupPositions[]) => void,
   ): void;
   deleteRecords(
     before: readonly NativePosition[],

@@ -17,6 +17,7 @@ const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 /** How far before the broker's end the last record is looked for first; four times as far each time after. */
 const STEP_BACK = 8;
+const ASK_AGAIN_MS = 100;
 
 interface OffsetFound extends TopicPartition {
   readonly offset: number;
@@ -97,6 +98,23 @@ export class LogEnds {
   /** The first offset whose record was appended at `timeMs` or later; -1 where there is none. */
   firstSince(places: readonly TopicPartition[], timeMs: number): Promise<ReadonlyMap<string, number>> {
     return this.#offsets(places, new this.#connection.library.OffsetSpec(Math.max(0, timeMs)));
+  }
+
+  /** Resolves when every one of `places` has a leader: a topic that was just made is not known to all brokers. */
+  async led(places: readonly TopicPartition[]): Promise<void> {
+    if (places.length === 0) return;
+    const { clock, timers } = this.#connection.runtime;
+    const endMs = clock.monotonicMs() + CALL_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.stableEnds(places);
+        return;
+      } catch (error) {
+        const isUnknown = error instanceof OperatingError && error.code === 'LOG_UNKNOWN_TOPIC';
+        if (!isUnknown || clock.monotonicMs() >= endMs) throw error;
+        await timers.sleep(ASK_AGAIN_MS);
+      }
+    }
   }
 
   async extents(places: readonly TopicPartition[]): Promise<readonly PartitionExtent[]> {

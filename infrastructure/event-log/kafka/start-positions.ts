@@ -21,7 +21,7 @@ export interface ReadingParts {
 
 /** By `topic:partition`; missing where the group has none. */
 export async function committedPositions(
-  { connection, prefix }: ReadingParts,
+  { connection, prefix }: Pick<ReadingParts, 'connection' | 'prefix'>,
   client: HeldClient<NativeConsumer>,
   places: readonly TopicPartition[],
 ): Promise<ReadonlyMap<string, number>> {

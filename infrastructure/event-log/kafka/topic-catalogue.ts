@@ -109,7 +109,8 @@ export class TopicCatalogue {
     return { topic, partition, key, value };
   }
 
-  async ensure(specs: readonly TopicSpec[]): Promise<void> {
+  /** Answers the topics that it made. */
+  async ensure(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
       if (existing !== undefined && existing !== spec.partitions) {
@@ -128,13 +129,13 @@ export class TopicCatalogue {
         );
       }
     }
-    await Promise.all(
-      specs.filter(({ name }) => !this.#partitions.has(name)).map((spec) => this.#create(spec)),
-    );
+    const missing = specs.filter(({ name }) => !this.#partitions.has(name));
+    await Promise.all(missing.map((spec) => this.#create(spec)));
     for (const spec of specs) {
       this.#partitions.set(spec.name, spec.partitions);
       this.#declared.set(spec.name, spec);
     }
+    return missing.map(({ name }) => name);
   }
 
   async #create(spec: TopicSpec): Promise<void> {

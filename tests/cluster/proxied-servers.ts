@@ -1,0 +1,22 @@
+/** Servers of the test's own, each behind a proxy that fails on demand. */
+import type { ServerName } from '../../scripts/dev-servers/recipes.ts';
+import type { ServerProcess } from '../../scripts/dev-servers/server-process.ts';
+import { startServer } from '../support/servers.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+export interface ProxiedServer {
+  readonly name: ServerName;
+  readonly process: ServerProcess;
+  readonly proxy: TcpProxy;
+  /** By way of the proxy, as Tradehall's option takes it. */
+  readonly url: string;
+}
+
+export async function startProxiedServer(name: ServerName): Promise<ProxiedServer> {
+  let port = 0;
+  const proxy = await startTcpProxy(() => port);
+  const server = await startServer(name, proxy.port);
+  port = server.port;
+  const url = server.url.replace(`127.0.0.1:${port}`, `127.0.0.1:${proxy.port}`);
+  return { name, process: server, proxy, url };
+}
