@@ -6,8 +6,9 @@ import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics
 import type { Timers } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
+import type { InstanceRequest } from './instance.ts';
 import { cleanUp, cleanUpWith, gatewayTo, instances, openDoor, post, tell } from './proxy.testing.ts';
-import { Upstream } from './upstream.ts';
+import { Upstream, type UpstreamOutcome } from './upstream.ts';
 
 afterEach(cleanUp);
 
@@ -125,21 +126,54 @@ test('what an instance says that it did not take goes to the next, also a comman
   assert.equal(commands.length, 2);
 });
 
+/** Started. */
+async function upstreamTo(addresses: readonly string[], patienceMs: number): Promise<Upstream> {
+  const upstream = new Upstream({
+    name: 'order',
+    urls: addresses.map((address) => new URL(address)),
+    runtime: createSystemRuntime(),
+    logger: SILENT,
+    metrics: createPrometheusMetrics({ processFigures: false }),
+    resolve: async () => [],
+    limits: { connections: 1, answerTimeoutMs: 60_000 },
+    patienceMs,
+  });
+  cleanUpWith(() => upstream.close());
+  await upstream.start();
+  return upstream;
+}
+
+function sendMany(upstream: Upstream, count: number): readonly Promise<UpstreamOutcome>[] {
+  const make = (): InstanceRequest => ({ method: 'POST', target: '/', headers: {}, body: null });
+  return Array.from({ length: count }, () => upstream.send({ make, repeatable: false, affinity: 'one' }));
+}
+
+test('no more requests are on their way than 10,000: the next is told at once', async () => {
+  const { addresses } = await instances(1, () => undefined);
+  const upstream = await upstreamTo(addresses, 0);
+  const outcomes = sendMany(upstream, 10_001);
+  assert.deepEqual(await Promise.race(outcomes), { kind: 'overloaded' });
+  await upstream.close();
+  const rest = (await Promise.all(outcomes)).slice(0, -1);
+  assert.deepEqual([...new Set(rest.map(({ kind }) => kind))], ['unknown']);
+});
+
+test('no more requests wait for a service than 2,000: the next is told at once', async () => {
+  const { door } = await openDoor([]);
+  const upstream = await upstreamTo([door.address()], 60_000);
+  await door.stop();
+  const outcomes = sendMany(upstream, 2_001);
+  assert.deepEqual(await Promise.race(outcomes), { kind: 'overloaded' });
+  await upstream.close();
+  const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'overloaded').length, 1);
+  assert.equal(kinds.filter((kind) => kind === 'unreachable').length, 2_000);
+});
+
 test('accounts are shared out over the instances, and when one goes only its accounts move', async () => {
   const { addresses } = await instances(3, () => undefined);
   const picks = async (among: readonly string[]): Promise<readonly (string | undefined)[]> => {
-    const upstream = new Upstream({
-      name: 'order',
-      urls: among.map((address) => new URL(address)),
-      runtime: createSystemRuntime(),
-      logger: SILENT,
-      metrics: createPrometheusMetrics({ processFigures: false }),
-      resolve: async () => [],
-      limits: { connections: 1, answerTimeoutMs: 1_000 },
-      patienceMs: 0,
-    });
-    cleanUpWith(() => upstream.close());
-    await upstream.start();
+    const upstream = await upstreamTo(among, 0);
     const accounts = Array.from({ length: 60 }, (_, account) => `account ${account}`);
     return Promise.all(accounts.map(async (account) => (await upstream.pick(account))?.address.origin));
   };
