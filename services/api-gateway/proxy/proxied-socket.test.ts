@@ -24,13 +24,17 @@ async function openDoor(route: SocketRoute): Promise<ServiceDoor> {
   return door;
 }
 
-async function gatewayTo(doors: readonly ServiceDoor[], route: SocketRoute): Promise<string> {
+async function gatewayTo(
+  doors: readonly ServiceDoor[],
+  route: SocketRoute,
+  upstreamPatienceMs = 0,
+): Promise<string> {
   const gateway = await startGateway({
     remote: [{ name: 'market-data', routes: [], sockets: [route] }],
     config: {
       serviceKeys: KEYS,
       marketDataUrl: doors.map((door) => new URL(door.address())),
-      upstreamPatienceMs: 0,
+      upstreamPatienceMs,
     },
   });
   cleanUps.push(() => gateway.stop());
@@ -130,6 +134,28 @@ test('a socket around the gateway is refused, with an API key or without', async
     assert.equal(answer.statusCode, 401);
     socket.terminate();
   }
+});
+
+test('a client that says more than 256 things before its service is reached is closed with 1013', async () => {
+  const route = echoing();
+  const door = await openDoor(route);
+  const address = await gatewayTo([door], route, 60_000);
+  await door.stop();
+  const socket = connect(address);
+  await once(socket, 'open');
+  for (let count = 0; count <= 256; count += 1) socket.send('hello');
+  const [code, reason] = await once(socket, 'close');
+  assert.deepEqual([code, String(reason)], [1013, 'the market-data service is not reached yet']);
+});
+
+test('a service without service_keys has no socket', async () => {
+  const door = await openServiceDoor([], [echoing()], { serviceKeys: [] });
+  cleanUps.push(() => door.stop());
+  const socket = new WebSocket(`${door.address().replace('http', 'ws')}/v1/talk`, ['phoenix']);
+  socket.on('error', () => undefined);
+  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+  assert.equal(answer.statusCode, 404);
+  socket.terminate();
 });
 
 test('a client that does not read slows its instance down, and gets everything once it reads', async () => {

@@ -106,6 +106,8 @@ test('a service that is reached around the gateway believes nothing', async () =
     'an API key',
   );
   assert.equal(taken, 1);
+  const figures = await (await fetch(`${own}/metrics`)).text();
+  assert.match(figures, /^tradehall_callers_refused_total 2$/m, 'besides the one at the other instance');
 });
 
 test('a gateway signs for whom it asks, and a service checks that the route is for such a caller', async () => {

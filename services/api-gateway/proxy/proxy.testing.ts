@@ -11,6 +11,7 @@ import {
   type GatewayChoices,
   startGateway,
 } from '../gateway.testing.ts';
+import { INSTANCE_HEADER } from './caller-signature.ts';
 import { KEYS, openServiceDoor } from './door.testing.ts';
 import type { ServiceDoor } from './service-door.ts';
 
@@ -96,20 +97,30 @@ export function post(address: string, target: string, body: unknown, headers: Re
   });
 }
 
-/** Instances whose health is well; all commands to them, counted from 1 on, are answered by `answer`. */
-export async function instances(count: number, answer: (command: number, response: ServerResponse) => void) {
+export interface Health {
+  readonly status: number;
+  readonly instanceId: string;
+}
+
+/** Instances by number, from 1 on. All commands to them, counted from 1 on, are answered by `answer`. */
+export async function instances(
+  count: number,
+  answer: (command: number, response: ServerResponse, instance: number) => void,
+  health: (instance: number) => Health = (instance) => ({ status: 200, instanceId: `instance ${instance}` }),
+) {
   const commands: IncomingHttpHeaders[] = [];
   const addresses: string[] = [];
-  for (let number = 1; number <= count; number += 1) {
+  for (let instance = 1; instance <= count; instance += 1) {
     const server = createServer((request, response) => {
       if (request.url === '/readyz') {
-        response.writeHead(200, { 'x-tradehall-instance': `instance ${number}` });
+        const { status, instanceId } = health(instance);
+        response.writeHead(status, { [INSTANCE_HEADER]: instanceId });
         response.end('{}');
         return;
       }
       request.resume();
       request.on('end', () => {
-        answer(commands.push(request.headers), response);
+        answer(commands.push(request.headers), response, instance);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

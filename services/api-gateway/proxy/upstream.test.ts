@@ -6,8 +6,10 @@ import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics
 import type { Timers } from '#infrastructure/core/runtime.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
+import { CREDENTIALS } from '../gateway.testing.ts';
+import type { InstanceRequest } from './instance.ts';
 import { cleanUp, cleanUpWith, gatewayTo, instances, openDoor, post, tell } from './proxy.testing.ts';
-import { Upstream } from './upstream.ts';
+import { Upstream, type UpstreamOutcome } from './upstream.ts';
 
 afterEach(cleanUp);
 
@@ -73,7 +75,7 @@ test('a request waits for a service that was ready a moment ago', async () => {
 
 test('a service that is away answers 503 with Retry-After', async () => {
   const { door } = await openDoor([tell('far')]);
-  const { address } = await gatewayTo([door.address()], [tell('far')]);
+  const { address } = await gatewayTo([door.address()], [withoutKey(tell('far'))]);
   await door.stop();
   const answer = await post(address, '/v1/tell/1', {});
   assert.equal(answer.status, 503);
@@ -125,21 +127,119 @@ test('what an instance says that it did not take goes to the next, also a comman
   assert.equal(commands.length, 2);
 });
 
+test('a request that changes nothing is repeated without a key', async () => {
+  const { commands, addresses } = await cutters();
+  const { body: _body, headers: _headers, ...schema } = tell('far').schema;
+  const { address } = await gatewayTo(addresses, [{ ...tell('far'), method: 'GET', schema }]);
+  assert.equal((await fetch(`${address}/v1/tell/1`, { headers: CREDENTIALS })).status, 200);
+  assert.equal(commands.length, 2);
+});
+
+test('a command that is not answered in time is not sent to another: it may be slow, and so would that one be', async () => {
+  const { commands, addresses } = await instances(2, () => undefined);
+  const { address } = await gatewayTo(addresses, [tell('far')], { config: { upstreamTimeoutMs: 100 } });
+  const answer = await post(address, '/v1/tell/1', {});
+  assert.equal(((await answer.json()) as { code: string }).code, 'OUTCOME_UNKNOWN');
+  assert.equal(commands.length, 1);
+});
+
+test('an instance that started anew is asked again under its new id when it does not believe the old one', async () => {
+  let instanceId = 'before';
+  const { commands, addresses } = await instances(
+    1,
+    (command, response) => {
+      instanceId = 'after';
+      if (command === 1) response.writeHead(401).end('{"code":"CALLER_NOT_BELIEVED"}');
+      else response.end('{}');
+    },
+    () => ({ status: 200, instanceId }),
+  );
+  const { address } = await gatewayTo(addresses, [withoutKey(tell('far'))]);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  assert.equal(commands.length, 2);
+});
+
+test('only a refusal says that a command was not taken, not an answer that reads like one', async () => {
+  const { commands, addresses } = await instances(2, (_command, response) => {
+    response.writeHead(200).end('{"code":"SHUTTING_DOWN"}');
+  });
+  const { address } = await gatewayTo(addresses, [tell('far')]);
+  assert.deepEqual(await (await post(address, '/v1/tell/1', {})).json(), { code: 'SHUTTING_DOWN' });
+  assert.equal(commands.length, 1);
+});
+
+test('an instance that drains gets nothing more, once it has said so', async () => {
+  let draining = 0;
+  const { commands, addresses } = await instances(
+    2,
+    (_command, response, instance) => {
+      if (draining === 0) draining = instance;
+      if (instance === draining) response.writeHead(503).end('{"code":"SHUTTING_DOWN"}');
+      else response.end('{}');
+    },
+    (instance) => ({ status: instance === draining ? 503 : 200, instanceId: `instance ${instance}` }),
+  );
+  const { address } = await gatewayTo(addresses, [tell('far')]);
+  for (let count = 0; count < 3; count += 1)
+    assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+  assert.equal(commands.length, 4);
+});
+
+test('an instance that is alive and not ready answers for itself, when none is ready', async () => {
+  const unready = () => ({ status: 503, instanceId: 'unready' });
+  const { addresses } = await instances(1, (_command, response) => response.end('{}'), unready);
+  const { address } = await gatewayTo(addresses, [tell('far')]);
+  assert.equal((await post(address, '/v1/tell/1', {})).status, 200);
+});
+
+/** Started. */
+async function upstreamTo(addresses: readonly string[], patienceMs: number): Promise<Upstream> {
+  const upstream = new Upstream({
+    name: 'order',
+    urls: addresses.map((address) => new URL(address)),
+    runtime: createSystemRuntime(),
+    logger: SILENT,
+    metrics: createPrometheusMetrics({ processFigures: false }),
+    resolve: async () => [],
+    limits: { connections: 1, answerTimeoutMs: 60_000 },
+    patienceMs,
+  });
+  cleanUpWith(() => upstream.close());
+  await upstream.start();
+  return upstream;
+}
+
+function sendMany(upstream: Upstream, count: number): readonly Promise<UpstreamOutcome>[] {
+  const make = (): InstanceRequest => ({ method: 'POST', target: '/', headers: {}, body: null });
+  return Array.from({ length: count }, () => upstream.send({ make, repeatable: false, affinity: 'one' }));
+}
+
+test('no more requests are on their way than 10,000: the next is told at once', async () => {
+  const { addresses } = await instances(1, () => undefined);
+  const upstream = await upstreamTo(addresses, 0);
+  const outcomes = sendMany(upstream, 10_001);
+  assert.deepEqual(await Promise.race(outcomes), { kind: 'overloaded' });
+  await upstream.close();
+  const rest = (await Promise.all(outcomes)).slice(0, -1);
+  assert.deepEqual([...new Set(rest.map(({ kind }) => kind))], ['unknown']);
+});
+
+test('no more requests wait for a service than 2,000: the next is told at once', async () => {
+  const { door } = await openDoor([]);
+  const upstream = await upstreamTo([door.address()], 60_000);
+  await door.stop();
+  const outcomes = sendMany(upstream, 2_001);
+  assert.deepEqual(await Promise.race(outcomes), { kind: 'overloaded' });
+  await upstream.close();
+  const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === 'overloaded').length, 1);
+  assert.equal(kinds.filter((kind) => kind === 'unreachable').length, 2_000);
+});
+
 test('accounts are shared out over the instances, and when one goes only its accounts move', async () => {
   const { addresses } = await instances(3, () => undefined);
   const picks = async (among: readonly string[]): Promise<readonly (string | undefined)[]> => {
-    const upstream = new Upstream({
-      name: 'order',
-      urls: among.map((address) => new URL(address)),
-      runtime: createSystemRuntime(),
-      logger: SILENT,
-      metrics: createPrometheusMetrics({ processFigures: false }),
-      resolve: async () => [],
-      limits: { connections: 1, answerTimeoutMs: 1_000 },
-      patienceMs: 0,
-    });
-    cleanUpWith(() => upstream.close());
-    await upstream.start();
+    const upstream = await upstreamTo(among, 0);
     const accounts = Array.from({ length: 60 }, (_, account) => `account ${account}`);
     return Promise.all(accounts.map(async (account) => (await upstream.pick(account))?.address.origin));
   };
@@ -151,4 +251,15 @@ test('accounts are shared out over the instances, and when one goes only its acc
   before.forEach((origin, account) => {
     if (origin !== gone) assert.equal(after[account], origin);
   });
+});
+
+test('an instance that is not ready gets no accounts while another is', async () => {
+  const { addresses } = await instances(
+    2,
+    () => undefined,
+    (instance) => ({ status: instance === 1 ? 200 : 503, instanceId: `instance ${instance}` }),
+  );
+  const upstream = await upstreamTo(addresses, 0);
+  for (let account = 0; account < 20; account += 1)
+    assert.equal((await upstream.pick(`account ${account}`))?.address.origin, addresses[0]);
 });
