@@ -5,6 +5,7 @@
  *
  * It changes nothing and decides nothing: what is not there yet, or was never announced, is found when it is needed.
  */
+import type { OrderId } from '#domain/data/identifiers.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
@@ -18,15 +19,18 @@ const LINE_WORDS = 16;
 export function prefetch(state: PartitionState, inputs: readonly TradingInput[]): void {
   const accounts: Account[] = [];
   const instruments: Instrument[] = [];
+  const orderIds: OrderId[] = [];
   for (const input of inputs) {
+    if (input.type === 'CancelOrder') orderIds.push(input.orderId);
     if (input.type !== 'SubmitOrder') continue;
+    orderIds.push(input.orderId);
     const account = state.accounts.get(input.accountId);
     const instrument = state.instruments.get(input.symbol);
     if (account === undefined || instrument === undefined) continue;
     accounts.push(account);
     instruments.push(instrument);
   }
-  let seen = state.closedOrders.prefetchNext(accounts.length);
+  let seen = state.orderIds.readAhead(orderIds) ^ state.closedOrders.prefetchNext(accounts.length);
   const accountWords = state.accountRows.words;
   for (const { place, sum, openOrders } of accounts) {
     const word = place * 2;
