@@ -1,7 +1,7 @@
 /**
  * Brings near what inputs that are about to be applied will read. Most of what an order needs has not been read for
- * long, and waiting for memory takes as long as all its arithmetic. Met one after the other, each place is waited for by
- * itself; read in a short loop for many orders, since none depends on another, they are waited for together.
+ * long, and waiting for memory is a good part of its time. Met one after the other, each place is waited for by itself;
+ * read in a short loop for many orders, since none depends on another, they are waited for together.
  *
  * It changes nothing and decides nothing: what is not there yet, or was never announced, is found when it is needed.
  */
