@@ -39,12 +39,50 @@ export class OrderIds {
   readonly words = new Int32Array(UUID_WORDS);
   hash = 0;
   readonly #cells = new HashCells();
+  /** Ids that have been read ahead, in order, with their words and hashes; those before `#next` have been asked for. */
+  #ahead: readonly OrderId[] = [];
+  #aheadWords = new Int32Array(0);
+  #aheadHashes = new Int32Array(0);
+  #next = 0;
 
   /** Reads an id into `words` and `hash`. */
   read(orderId: OrderId): void {
     const { words } = this;
+    const at = this.#next;
+    if (this.#ahead[at] === orderId) {
+      this.#next = at + 1;
+      const from = this.#aheadWords;
+      words[0] = from[at * UUID_WORDS] as number;
+      words[1] = from[at * UUID_WORDS + 1] as number;
+      words[2] = from[at * UUID_WORDS + 2] as number;
+      words[3] = from[at * UUID_WORDS + 3] as number;
+      this.hash = this.#aheadHashes[at] as number;
+      return;
+    }
     invariant(packUuid(orderId, words, 0), 'an order id is a UUID');
-    this.hash = hashOfWords(words);
+    this.hash = hashOfWords(words, 0);
+  }
+
+  /**
+   * Reads ids that will be asked for next, and where they lie; what is given means nothing (`prefetch.ts`). Asked for in
+   * this order they need not be read again; in any other they are.
+   */
+  readAhead(orderIds: readonly OrderId[]): number {
+    const { length } = orderIds;
+    if (this.#aheadHashes.length < length) {
+      this.#aheadWords = new Int32Array(length * UUID_WORDS);
+      this.#aheadHashes = new Int32Array(length);
+    }
+    const words = this.#aheadWords;
+    const hashes = this.#aheadHashes;
+    this.#ahead = [];
+    for (let at = 0; at < length; at += 1) {
+      invariant(packUuid(orderIds[at] as OrderId, words, at * UUID_WORDS), 'an order id is a UUID');
+      hashes[at] = hashOfWords(words, at * UUID_WORDS);
+    }
+    this.#ahead = orderIds;
+    this.#next = 0;
+    return this.#cells.prefetch(hashes, length);
   }
 
   /** Reads an id and says what it stands for. */
@@ -78,10 +116,10 @@ export class OrderIds {
 }
 
 /** Ids are drawn or derived by the door, so that mixing their words is enough. */
-function hashOfWords(words: Int32Array): number {
-  let hash = Math.imul(words[0] as number, 0xcc9e2d51) ^ (words[1] as number);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x1b873593) ^ (words[2] as number);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (words[3] as number);
+function hashOfWords(words: Int32Array, at: number): number {
+  let hash = Math.imul(words[at] as number, 0xcc9e2d51) ^ (words[at + 1] as number);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x1b873593) ^ (words[at + 2] as number);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (words[at + 3] as number);
   hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
   return hash ^ (hash >>> 13);
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
+import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { applyInput, assertInvariants, createPartition, prefetchInputs, stateHash } from './engine.ts';
 import { createInputs, limit, market } from './fixtures/inputs.ts';
 import { createTraffic } from './fixtures/traffic.testing.ts';
@@ -12,8 +13,22 @@ test('inputs lead to the same whether they were prefetched or not', () => {
   const fetched = createPartition(0);
   const expected: TradingOutput[] = [];
   const outputs: TradingOutput[] = [];
-  for (const inputs of [traffic.opening(), traffic.next(64), traffic.next(500), traffic.next(1)]) {
-    prefetchInputs(fetched, inputs);
+  const group = (count: number, announce = (inputs: readonly TradingInput[]) => inputs) => {
+    const inputs = traffic.next(count);
+    return { announced: announce(inputs), inputs };
+  };
+  const opening = traffic.opening();
+  for (const { announced, inputs } of [
+    { announced: opening, inputs: opening },
+    group(64),
+    group(500),
+    group(1),
+    // In another order than they are applied in; not all of them; none.
+    group(64, (inputs) => inputs.toReversed()),
+    group(64, (inputs) => inputs.slice(7, 31)),
+    group(64, () => []),
+  ]) {
+    prefetchInputs(fetched, announced);
     for (const input of inputs) applyInput(fetched, input, outputs);
     for (const input of inputs) applyInput(plain, input, expected);
   }

@@ -1,10 +1,11 @@
 /**
  * Brings near what inputs that are about to be applied will read. Most of what an order needs has not been read for
- * long, and waiting for memory takes as long as all its arithmetic. Met one after the other, each place is waited for by
- * itself; read in a short loop for many orders, since none depends on another, they are waited for together.
+ * long, and waiting for memory is a good part of its time. Met one after the other, each place is waited for by itself;
+ * read in a short loop for many orders, since none depends on another, they are waited for together.
  *
  * It changes nothing and decides nothing: what is not there yet, or was never announced, is found when it is needed.
  */
+import type { OrderId } from '#domain/data/identifiers.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
@@ -18,15 +19,18 @@ const LINE_WORDS = 16;
 export function prefetch(state: PartitionState, inputs: readonly TradingInput[]): void {
   const accounts: Account[] = [];
   const instruments: Instrument[] = [];
+  const orderIds: OrderId[] = [];
   for (const input of inputs) {
+    if (input.type === 'CancelOrder') orderIds.push(input.orderId);
     if (input.type !== 'SubmitOrder') continue;
+    orderIds.push(input.orderId);
     const account = state.accounts.get(input.accountId);
     const instrument = state.instruments.get(input.symbol);
     if (account === undefined || instrument === undefined) continue;
     accounts.push(account);
     instruments.push(instrument);
   }
-  let seen = state.closedOrders.prefetchNext(accounts.length);
+  let seen = state.orderIds.readAhead(orderIds) ^ state.closedOrders.prefetchNext(accounts.length);
   const accountWords = state.accountRows.words;
   for (const { place, sum, openOrders } of accounts) {
     const word = place * 2;
