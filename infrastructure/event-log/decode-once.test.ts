@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeOnce } from './decode-once.ts';
+import { rememberLast } from './decode-once.ts';
 
 function counting() {
   let calls = 0;
-  const { read, remember } = decodeOnce<string>((bytes) => {
+  const { read, remember } = rememberLast(7)<string>((bytes) => {
     calls += 1;
     return { kind: 'decoded', value: Buffer.from(bytes).toString('hex') };
-  }, 7);
+  });
   return { read, remember, calls: () => calls };
 }
 
@@ -53,4 +53,22 @@ test('any sequence of bytes is answered as by the decoder itself', () => {
       },
     ),
   );
+});
+
+test('what one decoder remembers makes another forget what is older', () => {
+  const decodeOnce = rememberLast(2);
+  let calls = 0;
+  const counted = () =>
+    decodeOnce<number>(() => {
+      calls += 1;
+      return { kind: 'decoded', value: calls };
+    });
+  const [quiet, busy] = [counted(), counted()];
+  const [old, ...others] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
+  quiet.read(old);
+  quiet.read(old);
+  assert.equal(calls, 1);
+  for (const bytes of others) busy.read(bytes);
+  quiet.read(old);
+  assert.equal(calls, 4, 'it was forgotten');
 });

@@ -25,40 +25,51 @@ export interface DecodedOnce<Value> {
   remember(bytes: Uint8Array, value: Value): void;
 }
 
-/** `decode`, remembering its last `limit` answers by the identity of the bytes. */
-export function decodeOnce<Value>(decode: Decode<Value>, limit: number): DecodedOnce<Value> {
-  const remembered = new Map<Uint8Array, Decoded<Value>>();
+/**
+ * Makes decoders that remember together their last `limit` answers, by the identity of the bytes. Together, since bytes
+ * of all kinds share stretches of memory (record-writer.ts): what is remembered of a quiet kind would keep all that was
+ * written since.
+ */
+export function rememberLast(limit: number): <Value>(decode: Decode<Value>) => DecodedOnce<Value> {
   const order: (Uint8Array | undefined)[] = new Array(limit).fill(undefined);
+  const places: ({ delete(bytes: Uint8Array): boolean } | undefined)[] = new Array(limit).fill(undefined);
   let next = 0;
 
-  function keep(bytes: Uint8Array, decoded: Decoded<Value>): void {
-    const oldest = order[next];
-    if (oldest !== undefined) remembered.delete(oldest);
-    order[next] = bytes;
-    next = (next + 1) % limit;
-    remembered.set(bytes, decoded);
-  }
+  return <Value>(decode: Decode<Value>): DecodedOnce<Value> => {
+    const remembered = new Map<Uint8Array, Decoded<Value>>();
 
-  return {
-    read(bytes) {
-      const known = remembered.get(bytes);
-      if (known !== undefined) return known;
-      const decoded = decode(bytes);
-      keep(bytes, decoded);
-      return decoded;
-    },
-    remember: (bytes, value) => keep(bytes, { kind: 'decoded', value }),
+    function keep(bytes: Uint8Array, decoded: Decoded<Value>): void {
+      const oldest = order[next];
+      if (oldest !== undefined) places[next]?.delete(oldest);
+      order[next] = bytes;
+      places[next] = remembered;
+      next = (next + 1) % limit;
+      remembered.set(bytes, decoded);
+    }
+
+    return {
+      read(bytes) {
+        const known = remembered.get(bytes);
+        if (known !== undefined) return known;
+        const decoded = decode(bytes);
+        keep(bytes, decoded);
+        return decoded;
+      },
+      remember: (bytes, value) => keep(bytes, { kind: 'decoded', value }),
+    };
   };
 }
 
-const inputs = decodeOnce(decodeTradingInput, 2_048);
-const updates = decodeOnce(decodeOrderUpdate, 2_048);
-const trades = decodeOnce(decodeTradeExecuted, 2_048);
-const entries = decodeOnce(decodeLedgerEntry, 2_048);
-const states = decodeOnce(decodeAccountStateEntity, 2_048);
+const decodeOnce = rememberLast(8_192);
+const marketEvents = decodeOnce(decodeMarketEvent);
+const inputs = decodeOnce(decodeTradingInput);
+const updates = decodeOnce(decodeOrderUpdate);
+const trades = decodeOnce(decodeTradeExecuted);
+const entries = decodeOnce(decodeLedgerEntry);
+const states = decodeOnce(decodeAccountStateEntity);
 
 /** For the price cache and the price sequencer. */
-export const { read: readMarketEvent, remember: rememberMarketEvent } = decodeOnce(decodeMarketEvent, 8_192);
+export const { read: readMarketEvent, remember: rememberMarketEvent } = marketEvents;
 /** For the owners of all partitions, which get the same price batches, and the order index. */
 export const { read: readTradingInput, remember: rememberTradingInput } = inputs;
 /** For the order index and account channels. */
