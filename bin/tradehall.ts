@@ -10,7 +10,7 @@ const found = Number(process.versions.node.split('.')[0]);
 
 // Of a long-running start, docs/decisions/0015: what V8 and the C library read before any code runs.
 const allocator = { MALLOC_MMAP_THRESHOLD_: '131072' };
-const heap = ['--max-semi-space-size=8', '--expose-gc'];
+const heap = ['--max-semi-space-size=16', '--expose-gc'];
 const onAnotherHeap = process.argv[2] === 'start' && heap.some((flag) => !process.execArgv.includes(flag));
 
 if (found < needed) {

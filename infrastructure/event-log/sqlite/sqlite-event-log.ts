@@ -239,6 +239,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
   async openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     this.#assertOpen();
     const topics = [...new Set(spec.topics)].map((name) => this.#registry.topic(name));
+    for (const topic of topics) this.#registry.follow(topic);
     const given = new Map<PartitionState, number>();
     if (typeof spec.start !== 'string') {
       assert(spec.group === null, 'a list of positions is for readers without a group');

@@ -1,12 +1,11 @@
 /** The topics and partitions of the log as held in memory; the tables `topics` and `partitions` are their durable form. */
 import assert from 'node:assert/strict';
 import type { DatabaseSync } from 'node:sqlite';
-import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Cleanup, LogRecord, TopicPartition, TopicSpec } from '../event-log.ts';
 import type { Hash } from '../seal.ts';
 import { hashFromText, hashToText, NO_HASH } from '../seal.ts';
-import { RecordTail } from './record-tail.ts';
+import { RecordTail, TailMemory } from './record-tail.ts';
 import { COMPACTED_COLUMNS, MAX_PARTITIONS, RETAINED_COLUMNS, recordsTable } from './schema.ts';
 
 export interface PartitionState {
@@ -21,8 +20,8 @@ export interface PartitionState {
   /** Within the transaction being written: the next offset, the records to store, seal and put into the tail. */
   pendingNextOffset: number;
   pendingRecords: LogRecord[];
-  /** `null` where records do not stay as they were written (compacted topics) and where nobody follows (seals). */
-  readonly tail: RecordTail | null;
+  /** `null` until somebody follows. */
+  tail: RecordTail | null;
 }
 
 export interface TopicState {
@@ -70,8 +69,12 @@ function mismatch(spec: TopicSpec, what: string): OperatingError {
   );
 }
 
+/** Of records in memory. At 1,000 orders a second they are those of some two seconds. */
+const TAIL_BYTES = 12 * 1024 * 1024;
+
 export class TopicRegistry {
   readonly #db: DatabaseSync;
+  readonly #tailMemory = new TailMemory(TAIL_BYTES);
   readonly #byName = new Map<string, TopicState>();
   #partitionCount = 0;
 
@@ -111,7 +114,6 @@ export class TopicRegistry {
   ): void {
     const partitions: PartitionState[] = [];
     const state: TopicState = { id: topic.id, spec: topic.spec, partitions };
-    const keepsTail = topic.spec.name !== TOPIC.logSeals;
     for (const row of rows) {
       partitions.push({
         topic: state,
@@ -122,7 +124,7 @@ export class TopicRegistry {
         chainHash: row.chainHash,
         pendingNextOffset: row.nextOffset,
         pendingRecords: [],
-        tail: keepsTail ? new RecordTail(topic.spec.partitions) : null,
+        tail: null,
       });
     }
     this.#partitionCount += rows.length;
@@ -139,6 +141,11 @@ export class TopicRegistry {
       throw new OperatingError('LOG_UNKNOWN_TOPIC', `There is no topic ${name}.`, { retry: 'never' });
     }
     return topic;
+  }
+
+  /** From here on the topic's last records are kept in memory. */
+  follow(topic: TopicState): void {
+    for (const partition of topic.partitions) partition.tail ??= new RecordTail(this.#tailMemory);
   }
 
   partition(place: TopicPartition): PartitionState {
