@@ -14,6 +14,7 @@ const SLAB_BYTES = 131_072;
 const BYTES_PER_UNIT = 3;
 /** Longer words cost less by way of the encoder, which is called from outside of what V8 compiles. */
 const LONGEST_BY_HAND = 10;
+const LONGEST_COPIED_BY_HAND = 24;
 const WORDS_KEPT = 100;
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -88,9 +89,15 @@ export function madeOnce(make: (word: string) => Uint8Array): (word: string) => 
 
 /** Bytes that were made once. */
 export function writeBytes(bytes: Uint8Array): void {
-  reserve(bytes.length);
-  slab.set(bytes, end);
-  end += bytes.length;
+  const { length } = bytes;
+  reserve(length);
+  if (length > LONGEST_COPIED_BY_HAND) {
+    slab.set(bytes, end);
+  } else {
+    const target = slab;
+    for (let at = 0; at < length; at += 1) target[end + at] = bytes[at] as number;
+  }
+  end += length;
 }
 
 /** A word of ours, or an id whose form was checked at the door, as a JSON string: ASCII with nothing to escape. */
@@ -128,12 +135,11 @@ export function writeText(text: string): void {
   const bytes = slab;
   const first = end + 1;
   const last = first + length;
-  const { written } = encoder.encodeInto(text, bytes.subarray(first));
-  // Nearly every text is ASCII with nothing to escape, and that is as quick to see in its bytes as anywhere.
-  let plain = written === length;
-  for (let at = first; plain && at < last; at += 1) {
-    const code = bytes[at] as number;
-    plain = code >= FIRST_PRINTED && code !== QUOTE && code !== BACKSLASH;
+  let plain = true;
+  for (let at = 0; plain && at < length; at += 1) {
+    const code = text.charCodeAt(at);
+    plain = code >= FIRST_PRINTED && code !== QUOTE && code !== BACKSLASH && code < 127;
+    bytes[first + at] = code;
   }
   if (!plain) {
     writeJson(JSON.stringify(text));

@@ -14,19 +14,8 @@ import {
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
 import type { CommandId, EventId, ExecutionId } from './identifiers.ts';
-import {
-  fieldName,
-  literal,
-  MARK,
-  writeBytes,
-  writeDecimalField,
-  writeInteger,
-  writeJson,
-  writeMark,
-  writeText,
-  writeTimestamp,
-  writeWord,
-} from './record-writer.ts';
+import { writePriceBatch } from './price-batch-writer.ts';
+import { writeJson } from './record-writer.ts';
 import { formatTimestamp } from './timestamp.ts';
 import type {
   BatchPrice,
@@ -80,53 +69,6 @@ function submitToWire(input: SubmitOrder): string {
     (input.clientOrderId === null ? '' : `"clientOrderId":${quote(input.clientOrderId)},`) +
     `"bodyDigest":${quote(input.bodyDigest)}}`
   );
-}
-
-const FIRST_PRICES = literal('{"prices":[');
-const CLOSE_PRICES = literal(']}');
-const FIRST_SYMBOL = fieldName('symbol', '{');
-const SEQUENCE = fieldName('sequence');
-const EVENT_ID = fieldName('eventId');
-const FEED_TIMESTAMP = fieldName('feedTimestamp');
-const PRICE = fieldName('price');
-const BID = fieldName('bid');
-const BID_SIZE = fieldName('bidSize');
-const ASK = fieldName('ask');
-const ASK_SIZE = fieldName('askSize');
-const TRADED_SIZE = fieldName('tradedSize');
-const LOW = fieldName('low');
-const HIGH = fieldName('high');
-
-function writePriceBatch({ prices }: PriceBatch): void {
-  writeBytes(FIRST_PRICES);
-  let isFirst = true;
-  for (const price of prices) {
-    if (!isFirst) writeMark(MARK.comma);
-    isFirst = false;
-    writeBatchPrice(price);
-  }
-  writeBytes(CLOSE_PRICES);
-}
-
-function writeBatchPrice(item: BatchPrice): void {
-  const { bid, bidSize, ask, askSize, tradedSize } = item;
-  writeBytes(FIRST_SYMBOL);
-  writeWord(item.symbol);
-  writeBytes(SEQUENCE);
-  writeInteger(item.sequence);
-  writeBytes(EVENT_ID);
-  writeText(item.eventId);
-  writeBytes(FEED_TIMESTAMP);
-  writeTimestamp(item.feedTimestampMs);
-  writeDecimalField(PRICE, item.price);
-  if (bid !== null) writeDecimalField(BID, bid);
-  if (bidSize !== null) writeDecimalField(BID_SIZE, bidSize);
-  if (ask !== null) writeDecimalField(ASK, ask);
-  if (askSize !== null) writeDecimalField(ASK_SIZE, askSize);
-  if (tradedSize !== null) writeDecimalField(TRADED_SIZE, tradedSize);
-  writeDecimalField(LOW, item.low);
-  writeDecimalField(HIGH, item.high);
-  writeMark(MARK.closeObject);
 }
 
 function feesToWire(fees: FeeSchedule): string {
