@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type {
   Consumer,
@@ -16,6 +17,7 @@ import type {
   NewRecord,
   PartitionExtent,
   Position,
+  TopicPartition,
   TopicSpec,
   TransactionalProducer,
 } from '../event-log.ts';
@@ -166,8 +168,26 @@ export class KafkaEventLog implements EventLog {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
     const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    await this.#catalogue.ensure([...others, SEALS_TOPIC]);
+    const all = [...others, SEALS_TOPIC];
+    await this.#catalogue.ensure(all);
+    await this.#untilServed(all.flatMap(({ name }) => this.#catalogue.places(name)));
     this.#sealer.start();
+  }
+
+  /** The controller has a new topic before the brokers do, and until then they deny it. */
+  async #untilServed(places: readonly TopicPartition[]): Promise<void> {
+    const { clock, timers } = this.#options.runtime;
+    const endMs = clock.monotonicMs() + CALL_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.#ends.firstOffsets(places);
+        return;
+      } catch (error) {
+        const isDenied = error instanceof OperatingError && error.code === 'LOG_UNKNOWN_TOPIC';
+        if (!isDenied || clock.monotonicMs() >= endMs) throw error;
+        await timers.sleep(SETTLING_MS);
+      }
+    }
   }
 
   async topics(): Promise<readonly TopicSpec[]> {
