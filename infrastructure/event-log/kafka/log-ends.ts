@@ -126,7 +126,9 @@ export class LogEnds {
         offset: Math.max(firstOffset, nextOffset - stepBack),
       }),
     );
-    const last = await this.#readers.use(null, (reader) => reader.lastRecords(starts));
+    const last = await this.#connection.read('last_records', () =>
+      this.#readers.use(null, (reader) => reader.lastRecords(starts)),
+    );
     const further: PartitionExtent[] = [];
     for (const extent of extents) {
       const { topic, partition, firstOffset, nextOffset: stableEnd } = extent;
