@@ -73,8 +73,16 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [ProblemCode, string]>>
   FST_ERR_MAX_PARAM_LENGTH: ['URI_TOO_LONG', 'A part of the address is too long.'],
 };
 
+/** Codes of servers that let this program in no more. Its operator has to act; for clients they are away. */
+const SHUT_OUT: ReadonlySet<string> = new Set([
+  'STORE_REFUSED',
+  'CACHE_REFUSED',
+  'LOG_UNAUTHENTICATED',
+  'LOG_FORBIDDEN',
+]);
+
 function fromOperatingError(error: OperatingError): Problem {
-  switch (error.retry) {
+  switch (SHUT_OUT.has(error.code) ? 'retry' : error.retry) {
     case 'retry':
       return problem(
         'DEPENDENCY_UNAVAILABLE',

@@ -1,6 +1,6 @@
 /** One server taken away from a program under load, and given back: what the program says meanwhile, and how soon all of it works again. */
-// house: allow no-sleeping — an outage has a length
 import assert from 'node:assert/strict';
+// house: allow no-sleeping — an outage has a length
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Api, listMember, member, textMember } from '../e2e/api.ts';
 import { eventually } from '../e2e/eventually.ts';

@@ -1,6 +1,6 @@
 /** Clients that go on placing orders, at a steady pace, and try again under the same key what they were not told. */
-// house: allow no-sleeping — clients that come at a pace
 import assert from 'node:assert/strict';
+// house: allow no-sleeping — clients that come at a pace
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Api, connect, member } from '../e2e/api.ts';
 import { type Account, carryOut, type Diary, type Intent, planDay } from '../e2e/workload.ts';

@@ -4,9 +4,9 @@
  * `silent` loses nothing: what was sent meanwhile arrives when it ends, as after a cable is plugged in again, so a
  * server may get to work on a request whose caller has given up.
  */
-// house: allow no-sleeping — a slow network is what this is about
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+// house: allow no-sleeping — a slow network is what this is about
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../scripts/dev-servers/free-port.ts';
 

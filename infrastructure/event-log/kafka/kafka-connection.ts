@@ -32,11 +32,11 @@ const GRACE_MS = 1_000;
 /** Errors of a connection that say more than "no broker answers". */
 const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
 
-/** What an administrative client goes on answering once it has heard it. */
-const LEADER_MISSED = new Set<number>([
+/** A topic just made that was asked for too early stays unknown to that client as well. */
+const STALE_METADATA = new Set<number>([
   CODE.unknownTopicOrPartition,
-  CODE.unknownTopic,
   CODE.unknownPartition,
+  CODE.unknownTopic,
   CODE.leaderNotAvailable,
   CODE.notLeader,
   CODE.fencedLeaderEpoch,
@@ -102,7 +102,7 @@ export class KafkaConnection {
 
   /** A call that changes nothing, or may be made again. */
   read<Value>(what: string, task: () => Promise<Value>): Promise<Value> {
-    return this.#calls.call(what, () => this.#withFreshLeaders(task), { repeatable: true });
+    return this.#calls.call(what, () => this.#withFreshMetadata(task), { repeatable: true });
   }
 
   /** Of the administrative client, within `read`. */
@@ -115,12 +115,12 @@ export class KafkaConnection {
     return this.#admin.call(start);
   }
 
-  /** That client asks who leads a partition once and for all: after an election it is replaced, and for a new topic. */
-  async #withFreshLeaders<Value>(task: () => Promise<Value>): Promise<Value> {
+  /** That client asks who leads a partition once and for all: when that was wrong it is replaced. */
+  async #withFreshMetadata<Value>(task: () => Promise<Value>): Promise<Value> {
     try {
       return await task();
     } catch (error) {
-      if (LEADER_MISSED.has(codeOf(error) ?? 0) && !this.#admin.isClosing) {
+      if (STALE_METADATA.has(codeOf(error) ?? 0) && !this.#admin.isClosing) {
         void this.#admin.close();
         this.#admin = this.#openAdmin();
       }

@@ -166,8 +166,9 @@ export class KafkaEventLog implements EventLog {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
     const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    const made = await this.#catalogue.ensure([...others, SEALS_TOPIC]);
-    await this.#ends.led(made.flatMap((name) => this.#catalogue.places(name)));
+    const all = [...others, SEALS_TOPIC];
+    await this.#catalogue.ensure(all);
+    await this.#ends.led(all.flatMap(({ name }) => this.#catalogue.places(name)));
     this.#sealer.start();
   }
 

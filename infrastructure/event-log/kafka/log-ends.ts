@@ -100,7 +100,7 @@ export class LogEnds {
     return this.#offsets(places, new this.#connection.library.OffsetSpec(Math.max(0, timeMs)));
   }
 
-  /** Resolves when every one of `places` has a leader: a topic that was just made is not known to all brokers. */
+  /** Resolves when every one of `places` has a leader: the controller has a new topic before the brokers do. */
   async led(places: readonly TopicPartition[]): Promise<void> {
     if (places.length === 0) return;
     const { clock, timers } = this.#connection.runtime;
@@ -144,7 +144,9 @@ export class LogEnds {
         offset: Math.max(firstOffset, nextOffset - stepBack),
       }),
     );
-    const last = await this.#readers.use(null, (reader) => reader.lastRecords(starts));
+    const last = await this.#connection.read('last_records', () =>
+      this.#readers.use(null, (reader) => reader.lastRecords(starts)),
+    );
     const further: PartitionExtent[] = [];
     for (const extent of extents) {
       const { topic, partition, firstOffset, nextOffset: stableEnd } = extent;

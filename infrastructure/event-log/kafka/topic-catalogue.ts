@@ -109,8 +109,7 @@ export class TopicCatalogue {
     return { topic, partition, key, value };
   }
 
-  /** Answers the topics that it made. */
-  async ensure(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+  async ensure(specs: readonly TopicSpec[]): Promise<void> {
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
       if (existing !== undefined && existing !== spec.partitions) {
@@ -135,7 +134,6 @@ export class TopicCatalogue {
       this.#partitions.set(spec.name, spec.partitions);
       this.#declared.set(spec.name, spec);
     }
-    return missing.map(({ name }) => name);
   }
 
   async #create(spec: TopicSpec): Promise<void> {

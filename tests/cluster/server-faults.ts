@@ -1,0 +1,90 @@
+/** The ways in which a server goes away, or is there and does not serve. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { ServerName } from '../../scripts/dev-servers/recipes.ts';
+import type { Fault } from './outage.ts';
+import type { ProxiedServer } from './proxied-servers.ts';
+
+export const FAULT_KINDS = ['killed', 'refuse', 'silent', 'slow', 'cut', 'locked', 'full'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** `null` where that server has no such fault here. */
+export function faultOf(kind: FaultKind, server: ProxiedServer): Fault | null {
+  const { process: its, proxy, name } = server;
+  switch (kind) {
+    case 'killed':
+      return { name: 'killed', begin: () => its.kill(), end: () => its.startAgain() };
+    case 'locked':
+      return LOCKS[name]?.(server) ?? null;
+    case 'full':
+      return name === 'redis' ? fullMemory(server) : null;
+    default:
+      return { name: kind, begin: () => proxy.change(kind), end: () => proxy.change('pass') };
+  }
+}
+
+/** The password is another one, and who is in is thrown out. */
+const LOCKS: { readonly [Name in ServerName]?: (server: ProxiedServer) => Fault } = {
+  redis: (server) => ({
+    name: 'locked',
+    begin: () =>
+      tellRedis(
+        server,
+        passwordOf(server),
+        'CONFIG SET requirepass another',
+        'CLIENT KILL TYPE pubsub',
+        'CLIENT KILL TYPE normal',
+      ),
+    end: () => tellRedis(server, 'another', `CONFIG SET requirepass ${passwordOf(server)}`),
+  }),
+  postgres: ({ process: its }) => {
+    const rules = join(its.folder, 'data', 'pg_hba.conf');
+    const former = readFileSync(rules, 'utf8');
+    return {
+      name: 'locked',
+      async begin() {
+        writeFileSync(rules, 'host all all 127.0.0.1/32 reject\n');
+        await its.kill();
+        await its.startAgain();
+      },
+      async end() {
+        writeFileSync(rules, former);
+        process.kill(its.processId, 'SIGHUP');
+      },
+    };
+  },
+};
+
+/** No more than it holds already. */
+function fullMemory(server: ProxiedServer): Fault {
+  const password = passwordOf(server);
+  return {
+    name: 'full',
+    begin: () => tellRedis(server, password, 'CONFIG SET maxmemory 1mb'),
+    end: () => tellRedis(server, password, 'CONFIG SET maxmemory 0'),
+  };
+}
+
+function passwordOf({ url }: ProxiedServer): string {
+  return new URL(url).password;
+}
+
+/** Past the proxy. */
+async function tellRedis(
+  { process: its }: ProxiedServer,
+  password: string,
+  ...commands: readonly string[]
+): Promise<void> {
+  const socket = connect(its.port, '127.0.0.1').setEncoding('utf8');
+  await once(socket, 'connect');
+  for (const command of [`AUTH ${password}`, ...commands]) {
+    const answered = once(socket, 'data');
+    socket.write(`${command}\r\n`);
+    const [answer] = await answered;
+    assert.match(String(answer), /^[+:]/, command);
+  }
+  socket.destroy();
+}
