@@ -218,7 +218,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
           },
         });
         if (written.kind === 'fenced') return { kind: 'fenced' };
-        return { kind: 'committed', positions: positionsWritten(placed, written.offsets) };
+        return { kind: 'committed' };
       },
       close: async () => {
         closed = true;
