@@ -58,6 +58,8 @@ describe('wrong use ends with 2 and names the option', () => {
     ],
     [['start', '--feed', 'replay:/nowhere.csv'], /no file \/nowhere\.csv to replay/],
     [['start', '--feed', 'replay:package.json'], /package\.json is no market data/],
+    [['bench', '--servers', 'core'], /--servers: the environment names no server/],
+    [['bench', 'cores'], /no benchmark "cores"; there are .*execution/],
     [['nonsense'], /unknown command 'nonsense'/],
     [['config', '--config', '/nowhere.json'], /--config: \/nowhere\.json cannot be read \(ENOENT\)/],
   ] as const) {

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { connectOperator, type OperatorClient } from '../operator-client.ts';
+import type { BenchPlace } from './bench-place.ts';
 
 const ENTRY = join(dirname(import.meta.dirname), '../bin/tradehall.ts');
 /** A first start on a seeded log executes all of it before it is ready. */
@@ -44,12 +45,17 @@ export function benchFolder(): BenchFolder {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export async function startBenchProgram(dataFolder: string, flags: readonly string[]): Promise<BenchProgram> {
+/** `words`: targets and flags of the start. */
+export async function startBenchProgram(
+  dataFolder: string,
+  words: readonly string[],
+  { environment }: Pick<BenchPlace, 'environment'>,
+): Promise<BenchProgram> {
   const startedAt = performance.now();
   const child: ChildProcess = spawn(
     process.execPath,
-    [ENTRY, 'start', '--data', dataFolder, '--port', '0', '--log-level', 'error', ...flags],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    [ENTRY, 'start', '--data', dataFolder, '--port', '0', '--log-level', 'error', ...words],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...environment } },
   );
   const { pid, stdout } = child;
   if (pid === undefined || stdout === null) throw failure('it could not be started');

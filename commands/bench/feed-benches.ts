@@ -55,17 +55,17 @@ const replay: Bench = {
   name: 'replay',
   sentence: `${BARS} bars of ${SYMBOLS} symbols, ${BARS * TRADES_PER_BAR} trades, replayed flat out through the log into the price cache and to execution.`,
   runs: 3,
-  run: async () => {
+  onServers: { needs: [] },
+  run: async (place) => {
     const folder = benchFolder();
     const file = join(folder.path, 'bars.csv');
     writeBars(file);
     const startedAt = performance.now();
-    const program = await startBenchProgram(join(folder.path, 'data'), [
-      '--feed',
-      `replay:${file}`,
-      '--replay-speed',
-      'max',
-    ]);
+    const program = await startBenchProgram(
+      join(folder.path, 'data'),
+      ['--feed', `replay:${file}`, '--replay-speed', 'max'],
+      place,
+    );
     try {
       const before = await look(program);
       const first = before.log.partitions.find(({ topic }) => topic === 'market_data')?.nextOffset ?? 0;

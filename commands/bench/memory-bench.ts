@@ -38,14 +38,15 @@ const memory: Bench = {
   name: 'memory',
   sentence: `Resident memory and time to ready after a restart with ${SEED.accounts} accounts and ${SEED.accounts * SEED.ordersPerAccount} trades.`,
   runs: 1,
-  run: async (tell) => {
+  onServers: { none: 'its history is seeded into the log of a data folder.' },
+  run: async (place, tell) => {
     const folder = benchFolder();
     try {
       await seedLog(folder.path, SEED, tell);
-      const first = await startBenchProgram(folder.path, ['--feed', 'none']);
+      const first = await startBenchProgram(folder.path, ['--feed', 'none'], place);
       const catchUpSeconds = await caughtUp(first, tell);
       await first.stop();
-      const again = await startBenchProgram(folder.path, ['--feed', 'simulated']);
+      const again = await startBenchProgram(folder.path, ['--feed', 'simulated'], place);
       await pause(SETTLE_MS);
       const residentMib = again.residentMib();
       await again.stop();

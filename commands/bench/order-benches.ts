@@ -1,6 +1,7 @@
 /** Orders over HTTP until they are durable (202), and until the portfolio shows them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Histogram } from 'hdr-histogram-js';
+import type { BenchPlace } from './bench-place.ts';
 import {
   type BenchAccount,
   type BenchProgram,
@@ -35,9 +36,9 @@ interface Loaded {
   readonly client: RawClient;
 }
 
-async function underLoad(work: (loaded: Loaded) => Promise<Figures>): Promise<Figures> {
+async function underLoad(place: BenchPlace, work: (loaded: Loaded) => Promise<Figures>): Promise<Figures> {
   const folder = benchFolder();
-  const program = await startBenchProgram(folder.path, ['--feed', 'simulated']);
+  const program = await startBenchProgram(folder.path, ['--feed', 'simulated'], place);
   try {
     const accounts = await openBenchAccounts(program.operator, ACCOUNTS);
     const client = await openRawClient(program.host, program.port, CONNECTIONS);
@@ -122,8 +123,9 @@ const ordersSteady: Bench = {
   name: 'orders-steady',
   sentence: 'HTTP order to durable 202 at 1,000 a second for 30 s, open loop.',
   runs: 3,
-  run: () =>
-    underLoad(async (loaded) => {
+  onServers: { needs: [] },
+  run: (place) =>
+    underLoad(place, async (loaded) => {
       await load(loaded, 500, WARM_UP_SECONDS);
       const outcome = await load(loaded, 1_000, HOLD_SECONDS);
       return { orders: outcome.sent, ...figuresOf(loaded, outcome) };
@@ -134,8 +136,9 @@ const ordersPeak: Bench = {
   name: 'orders-peak',
   sentence: `The highest rate of HTTP orders to durable 202 held for 30 s with p99 at most ${P99_LIMIT_MS} ms, open loop.`,
   runs: 1,
-  run: (tell) =>
-    underLoad(async (loaded) => {
+  onServers: { needs: [] },
+  run: (place, tell) =>
+    underLoad(place, async (loaded) => {
       await load(loaded, 1_000, WARM_UP_SECONDS);
       const p99 = ({ latency }: LoadOutcome) => (latency.getValueAtPercentile(99) / 1_000).toFixed(1);
       let rung = 0;
@@ -201,8 +204,9 @@ const acceptanceToPortfolio: Bench = {
   name: 'acceptance-to-portfolio',
   sentence: 'From the 202 until the portfolio shows the order, at 200 and at 1,000 orders a second.',
   runs: 3,
-  run: () =>
-    underLoad(async (loaded) => {
+  onServers: { needs: [] },
+  run: (place) =>
+    underLoad(place, async (loaded) => {
       await load(loaded, 200, WARM_UP_SECONDS);
       const slow = await timeUntilVisible(loaded, 200);
       const fast = await timeUntilVisible(loaded, 1_000);
@@ -219,13 +223,14 @@ const ready: Bench = {
   name: 'ready',
   sentence: 'From the start of the process until it is ready, on a fresh folder and again on it.',
   runs: 3,
-  run: async () => {
+  onServers: { needs: [] },
+  run: async (place) => {
     const folder = benchFolder();
     try {
-      const first = await startBenchProgram(folder.path, []);
+      const first = await startBenchProgram(folder.path, [], place);
       const firstMib = first.residentMib();
       await first.stop();
-      const again = await startBenchProgram(folder.path, []);
+      const again = await startBenchProgram(folder.path, [], place);
       await again.stop();
       return { fresh_ms: first.readyMs, again_ms: again.readyMs, resident_mib: firstMib };
     } finally {

@@ -160,13 +160,7 @@ export function registerEventLogContract(adapter: string, open: () => Promise<Lo
           records: [record('orders', 1, 'out'), record('states', 1, 'state', 'k')],
           consumed: { group: 'execution', positions: [{ topic: 'orders', partition: 0, offset: 1 }] },
         });
-        assert.deepEqual(outcome, {
-          kind: 'committed',
-          positions: [
-            { topic: 'orders', partition: 1, offset: 0 },
-            { topic: 'states', partition: 1, offset: 0 },
-          ],
-        });
+        assert.deepEqual(outcome, { kind: 'committed' });
         log = await under.reopen();
         assert.deepEqual(await all(log, 'orders', 1), ['out']);
         assert.deepEqual(await all(log, 'states', 1), ['state']);

@@ -53,9 +53,9 @@ export interface LogRecord extends TopicPartition {
   readonly appendedAtMs: number;
 }
 
-export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly positions: readonly Position[] }
-  | { readonly kind: 'fenced' };
+export interface CommitOutcome {
+  readonly kind: 'committed' | 'fenced';
+}
 
 export interface Transaction {
   readonly records: readonly NewRecord[];

@@ -1,7 +1,11 @@
-/** A producer whose every record is accounted for: written at an offset, or failed. */
+/**
+ * A producer whose every record is accounted for: written at an offset, or failed. Within a transaction, whose end fails
+ * when one of its records did, the offsets can be done without; then only failures are reported.
+ */
 import type { HeldClient } from './held-client.ts';
 import { CODE, codeOfEvent } from './kafka-failures.ts';
 import type { KafkaFailure, NativeProducer } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
 export interface PlacedRecord {
   readonly topic: string;
@@ -31,6 +35,8 @@ export class DeliveringProducer {
   readonly client: HeldClient<NativeProducer>;
   /** What ended this producer; nothing can be sent any more. */
   fatal: KafkaFailure | null = null;
+  /** Of a record handed over by `sendAll`, since the last of its calls: the first one. */
+  failure: KafkaFailure | null = null;
 
   constructor(client: HeldClient<NativeProducer>) {
     this.client = client;
@@ -42,7 +48,10 @@ export class DeliveringProducer {
       if (codeOfEvent(error) === CODE.fatal) this.fatal ??= error;
     });
     native.on('delivery-report', (error, report) => {
-      if (!isTicket(report.opaque)) return;
+      if (!isTicket(report.opaque)) {
+        if (error) this.failure ??= error;
+        return;
+      }
       const { shipment, at } = report.opaque;
       if (error) shipment.failure ??= error;
       else shipment.offsets[at] = report.offset ?? -1;
@@ -63,13 +72,9 @@ export class DeliveringProducer {
     const { promise, resolve } = Promise.withResolvers<void>();
     const shipment: Shipment = { offsets: [], waiting: records.length, failure: null, settle: resolve };
     let refused: unknown = null;
-    for (const [at, { topic, partition, key, value }] of records.entries()) {
+    for (const [at, record] of records.entries()) {
       try {
-        const keyBytes = key === null ? null : Buffer.from(key, 'utf8');
-        const valueBytes = value === null || Buffer.isBuffer(value) ? value : bufferOver(value);
-        this.client.now((native) =>
-          native.produce(prefix + topic, partition, valueBytes, keyBytes, timestampMs, { shipment, at }),
-        );
+        this.client.now((native) => produce(native, record, timestampMs, prefix, { shipment, at }));
       } catch (error) {
         refused = error;
         shipment.waiting -= records.length - at;
@@ -82,6 +87,32 @@ export class DeliveringProducer {
     if (shipment.failure !== null) throw shipment.failure;
     return shipment.offsets;
   }
+
+  /**
+   * Hands the records of a transaction over, in order, and resolves when every one of them is written or has failed,
+   * which the transaction's end tells.
+   */
+  async sendAll(records: readonly PlacedRecord[], timestampMs: number, prefix: string): Promise<void> {
+    this.failure = null;
+    this.client.now((native) => {
+      for (const record of records) produce(native, record, timestampMs, prefix);
+    });
+    await this.client.call<undefined>((native, callback) =>
+      native.flush(CALL_TIMEOUT_MS, (error) => callback(error, undefined)),
+    );
+  }
+}
+
+function produce(
+  native: NativeProducer,
+  { topic, partition, key, value }: PlacedRecord,
+  timestampMs: number,
+  prefix: string,
+  ticket?: Ticket,
+): void {
+  const keyBytes = key === null ? null : Buffer.from(key, 'utf8');
+  const valueBytes = value === null || Buffer.isBuffer(value) ? value : bufferOver(value);
+  native.produce(prefix + topic, partition, valueBytes, keyBytes, timestampMs, ticket);
 }
 
 /** The library takes Node's buffers only. */

@@ -103,10 +103,7 @@ export class KafkaAppender {
           await spent.close();
         }
         this.#transactions ??= await this.#parts.openTransactions();
-        const outcome = await this.#transactions.commitPlaced(
-          together.flatMap(({ records }) => records),
-          undefined,
-        );
+        const outcome = await this.#transactions.commitPlaced(together.flatMap(({ records }) => records));
         if (outcome.kind === 'fenced')
           throw this.#parts.connection.unavailable(
             'ended this transaction: another process has the same instance name',

@@ -39,6 +39,7 @@ import {
   type GroupProtocol,
   groupNameSettings,
   memberSettings,
+  type Reports,
 } from './kafka-settings.ts';
 import { KafkaTransactions } from './kafka-transactions.ts';
 import { prefixOf } from './kafka-url.ts';
@@ -113,7 +114,7 @@ export class KafkaEventLog implements EventLog {
       ends: this.#ends,
       prefix,
       producer,
-      openTransactions: () => this.#openTransactions(`append-${instance}`),
+      openTransactions: () => this.#openTransactions(`append-${instance}`, 'offsets'),
     });
     this.#heads = heads;
     this.#sealer = new LogSealer({
@@ -129,7 +130,7 @@ export class KafkaEventLog implements EventLog {
       runtime,
       logger: options.logger,
       metrics: options.metrics,
-      openTransactions: () => this.#openTransactions(SEALER),
+      openTransactions: () => this.#openTransactions(SEALER, 'offsets'),
       deleteBefore: (positions) => deleteBefore(connection, prefix, positions),
     });
     this.#expiry = new LogExpiry({
@@ -187,16 +188,17 @@ export class KafkaEventLog implements EventLog {
 
   async openProducer(transactionalId: string): Promise<TransactionalProducer> {
     this.#assertOpen();
-    const producer = await this.#openTransactions(transactionalId);
+    const producer = await this.#openTransactions(transactionalId, 'failures');
     this.#producers.add(producer);
     return producer;
   }
 
-  #openTransactions(transactionalId: string): Promise<KafkaTransactions> {
+  #openTransactions(transactionalId: string, reports: Reports): Promise<KafkaTransactions> {
     return KafkaTransactions.open(transactionalId, {
       connection: this.#connection,
       ends: this.#ends,
       prefix: this.#prefix,
+      reports,
       place: (record) => this.#catalogue.place(record),
       assertPlace: (position) => this.#catalogue.assertPlace(position),
       groupName: (group) => this.#groupName(group),

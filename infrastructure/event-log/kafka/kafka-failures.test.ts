@@ -1,4 +1,4 @@
-/** What is said of a broker's errors. Those of a broker that fails for real are in kafka-failures.faults.test.ts. */
+/** What is said of a broker's errors. Those of a broker that fails for real are in broker-failures.kafka.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { classifyRead, operatingError } from './kafka-failures.ts';

@@ -89,6 +89,8 @@ export interface NativeProducer extends NativeClient {
     opaque: unknown,
   ): unknown;
   setPollInBackground(on: boolean): unknown;
+  /** Answers when every record handed over is written or has failed. */
+  flush(timeoutMs: number, callback: Done): unknown;
   initTransactions(timeoutMs: number, callback: Done): void;
   beginTransaction(callback: Done): void;
   sendOffsetsToTransaction(

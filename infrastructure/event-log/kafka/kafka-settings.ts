@@ -70,10 +70,15 @@ export function appendingSettings(): Settings {
   return producerSettings(1);
 }
 
-export function transactionalSettings(transactionalId: string): Settings {
+/** Whether each record's offset is told, or only what failed. */
+export type Reports = 'offsets' | 'failures';
+
+/** A report costs several times what its record does: they are asked for where offsets are wanted. */
+export function transactionalSettings(transactionalId: string, reports: Reports): Settings {
   return {
     // A transaction's end sends what is there; lingering would only delay it.
     ...producerSettings(0),
+    'delivery.report.only.error': reports === 'failures',
     'transactional.id': transactionalId,
     'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
   };

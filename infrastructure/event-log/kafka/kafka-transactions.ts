@@ -17,13 +17,24 @@ import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { closedError, isFenced } from './kafka-failures.ts';
 import { isKafkaFailure, type KafkaFailure, type NativeConsumer } from './kafka-library.ts';
-import { CALL_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, transactionalSettings } from './kafka-settings.ts';
+import {
+  CALL_TIMEOUT_MS,
+  type Reports,
+  TRANSACTION_TIMEOUT_MS,
+  transactionalSettings,
+} from './kafka-settings.ts';
 import { beyondEnd, type LogEnds } from './log-ends.ts';
+
+/** Of records without a group's positions, by a producer that is told offsets. */
+export type PlacedOutcome =
+  | { readonly kind: 'committed'; readonly positions: readonly Position[] }
+  | { readonly kind: 'fenced' };
 
 export interface TransactionsParts {
   readonly connection: KafkaConnection;
   readonly ends: LogEnds;
   readonly prefix: string;
+  readonly reports: Reports;
   place(record: NewRecord): PlacedRecord;
   assertPlace(position: Position): void;
   /** A client that names the group in the transaction. */
@@ -49,8 +60,8 @@ export class KafkaTransactions implements TransactionalProducer {
 
   /** Fences the former holder, and ends its transaction when it left one open. */
   static async open(transactionalId: string, parts: TransactionsParts): Promise<KafkaTransactions> {
-    const { connection, prefix } = parts;
-    const settings = transactionalSettings(prefix + transactionalId);
+    const { connection, prefix, reports } = parts;
+    const settings = transactionalSettings(prefix + transactionalId, reports);
     const producer = new DeliveringProducer(await connection.producer('transactions', settings));
     try {
       await connection.read('init_transactions', () =>
@@ -72,42 +83,22 @@ export class KafkaTransactions implements TransactionalProducer {
 
   async commit(transaction: Transaction): Promise<CommitOutcome> {
     assert(this.#ending !== 'closed', 'this producer is closed');
-    const placed = transaction.records.map((record) => this.#parts.place(record));
-    return await this.commitPlaced(placed, transaction.consumed);
-  }
-
-  /** Of records that were checked already. */
-  async commitPlaced(
-    placed: readonly PlacedRecord[],
-    consumed: Transaction['consumed'],
-  ): Promise<CommitOutcome> {
+    assert(this.#parts.reports === 'failures', 'nobody waits for offsets here');
+    const { records, consumed } = transaction;
+    const placed = records.map((record) => this.#parts.place(record));
     for (const position of consumed?.positions ?? []) this.#parts.assertPlace(position);
-    const former = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await former;
-    try {
-      return await this.#run(placed, consumed);
-    } finally {
-      resolve();
-    }
+    const done = await this.#inTurn(() => this.#run(() => this.#sendAll(placed), consumed));
+    return { kind: done === 'fenced' ? 'fenced' : 'committed' };
   }
 
-  async #run(placed: readonly PlacedRecord[], consumed: Transaction['consumed']): Promise<CommitOutcome> {
-    const { connection, ends } = this.#parts;
-    if (this.#ending === 'fenced') return { kind: 'fenced' };
-    if (this.#ending === 'closed') throw closedError();
-    if (this.#ending === 'spent') throw connection.unavailable('failed this producer before: open another');
-    if (consumed !== undefined) {
-      const beyond = await ends.beyond(consumed.positions);
-      if (beyond !== null) throw beyondEnd(beyond);
-    }
-    const offsets = await connection.once(
-      'transaction',
-      () => this.#transact(placed, consumed),
-      COMMIT_LIMIT_MS,
+  /** Of records that were checked already, and where they are then. */
+  async commitPlaced(placed: readonly PlacedRecord[]): Promise<PlacedOutcome> {
+    const { connection, ends, prefix, reports } = this.#parts;
+    assert(reports === 'offsets', 'this producer is not told offsets');
+    const offsets = await this.#inTurn(() =>
+      this.#run(() => this.#producer.send(placed, connection.runtime.clock.nowMs(), prefix), undefined),
     );
-    if (offsets === null) return { kind: 'fenced' };
+    if (offsets === 'fenced') return { kind: 'fenced' };
     const positions = placed.map(({ topic, partition }, at) => {
       const offset = offsets[at];
       assert(offset !== undefined && offset >= 0, 'every record committed has an offset');
@@ -117,19 +108,47 @@ export class KafkaTransactions implements TransactionalProducer {
     return { kind: 'committed', positions };
   }
 
-  /** The offsets; `null` when fenced. */
-  async #transact(
-    placed: readonly PlacedRecord[],
-    consumed: Transaction['consumed'],
-  ): Promise<readonly number[] | null> {
-    const { client } = this.#producer;
+  #sendAll(placed: readonly PlacedRecord[]): Promise<void> {
     const { connection, prefix } = this.#parts;
+    return this.#producer.sendAll(placed, connection.runtime.clock.nowMs(), prefix);
+  }
+
+  async #inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
+    const former = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await former;
+    try {
+      return await task();
+    } finally {
+      resolve();
+    }
+  }
+
+  async #run<Sent>(send: () => Promise<Sent>, consumed: Transaction['consumed']): Promise<Sent | 'fenced'> {
+    const { connection, ends } = this.#parts;
+    if (this.#ending === 'fenced') return 'fenced';
+    if (this.#ending === 'closed') throw closedError();
+    if (this.#ending === 'spent') throw connection.unavailable('failed this producer before: open another');
+    if (consumed !== undefined) {
+      const beyond = await ends.beyond(consumed.positions);
+      if (beyond !== null) throw beyondEnd(beyond);
+    }
+    return await connection.once('transaction', () => this.#transact(send, consumed), COMMIT_LIMIT_MS);
+  }
+
+  async #transact<Sent>(
+    send: () => Promise<Sent>,
+    consumed: Transaction['consumed'],
+  ): Promise<Sent | 'fenced'> {
+    const { client } = this.#producer;
+    const { prefix } = this.#parts;
     try {
       const name = consumed === undefined ? null : await this.#parts.groupName(consumed.group);
       await client.call<undefined>((native, callback) => native.beginTransaction(answer(callback)));
-      const sent = this.#producer.send(placed, connection.runtime.clock.nowMs(), prefix);
+      const sending = send();
       // Its failure is told below, also when the positions fail first.
-      sent.catch(() => undefined);
+      sending.catch(() => undefined);
       if (name !== null && consumed !== undefined && consumed.positions.length > 0) {
         const positions = consumed.positions.map(({ topic, partition, offset }) => ({
           topic: prefix + topic,
@@ -144,20 +163,23 @@ export class KafkaTransactions implements TransactionalProducer {
           ),
         );
       }
-      const offsets = await sent;
+      const sent = await sending;
       const outcome = await this.#commit();
-      return outcome === 'fenced' ? null : offsets;
+      return outcome === 'fenced' ? 'fenced' : sent;
     } catch (error) {
       if (isFenced(error)) return this.#fenced();
       if (error instanceof OperatingError) throw error;
       await this.#abort(error);
-      throw this.#parts.connection.failed(error);
+      // The end says that records have failed, and their reports, which are here by now, say why.
+      const { failure } = this.#producer;
+      if (isFenced(failure)) return this.#fenced();
+      throw this.#parts.connection.failed(failure ?? error);
     }
   }
 
-  #fenced(): null {
+  #fenced(): 'fenced' {
     this.#ending = 'fenced';
-    return null;
+    return 'fenced';
   }
 
   async #commit(): Promise<'committed' | 'fenced'> {
@@ -171,10 +193,7 @@ export class KafkaTransactions implements TransactionalProducer {
         return 'committed';
       } catch (error) {
         if (!isKafkaFailure(error)) throw error;
-        if (isFenced(error)) {
-          this.#fenced();
-          return 'fenced';
-        }
+        if (isFenced(error)) return this.#fenced();
         // The caller aborts, and then nothing of it was written.
         if (error.isTxnRequiresAbort === true) throw error;
         // The client goes on with the commit that it began.

@@ -290,7 +290,7 @@ export class LogSealer {
         value: bytes,
       }),
     );
-    const outcome = await producer.commitPlaced(records, undefined);
+    const outcome = await producer.commitPlaced(records);
     if (outcome.kind === 'fenced') return false;
     for (const { entry, bytes } of written) chains.add(entry, bytes);
     const last = outcome.positions.at(-1);

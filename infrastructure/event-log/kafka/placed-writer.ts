@@ -104,7 +104,7 @@ export class PlacedWriter {
   async #openTransactions(): Promise<DeliveringProducer> {
     const { connection, prefix } = this.#parts;
     const { topic, partition } = this.#place;
-    const settings = transactionalSettings(`${prefix}import-${topic}-${partition}`);
+    const settings = transactionalSettings(`${prefix}import-${topic}-${partition}`, 'offsets');
     const producer = new DeliveringProducer(await connection.producer('import', settings));
     try {
       await connection.read('init_transactions', () =>

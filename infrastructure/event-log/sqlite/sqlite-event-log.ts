@@ -222,13 +222,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
           },
         });
         if (written.kind === 'fenced') return { kind: 'fenced' };
-        // Of thousands of records hardly anybody asks.
-        return {
-          kind: 'committed',
-          get positions() {
-            return positionsWritten(placed, written.offsets);
-          },
-        };
+        return { kind: 'committed' };
       },
       close: async () => {
         closed = true;
