@@ -1,7 +1,6 @@
 /**
- * `npm run test:faults`: what takes minutes, on servers of its own that it kills: faults of a Kafka broker, the trading day
- * on six servers in one process and in twelve, outages of one server at a time, and the cluster. CLUSTER_MINUTES=30 for
- * the long run of the last, FAULT_SECONDS=60 for that of the outages.
+ * `npm run test:faults`: what takes minutes and kills the servers it starts: outages of one server at a time under load
+ * (FAULT_SECONDS=60 for long ones), and the trading day on six servers, in one process and in twelve.
  */
 import { installKafkaClient } from './dev-servers/kafka-client.ts';
 import { requireNode } from './require-node.ts';
@@ -11,7 +10,7 @@ requireNode();
 await installKafkaClient((sentence) => console.log(`  ${sentence}`));
 const { failed, skipped } = await runTests({
   title: 'faults',
-  files: [...testFiles('**/*.faults.test.ts'), ...testFiles('tests/cluster/*.servers.test.ts')],
+  files: testFiles('**/*.faults.test.ts'),
   concurrency: 1,
   // The long run of the outages takes an hour and a half.
   timeoutMs: 120 * 60_000,

@@ -29,10 +29,13 @@ if (chromium.kind === 'ready') {
 const isHouse = (path: string): boolean => path.startsWith('tests/house/');
 const isEndToEnd = (path: string): boolean => path.startsWith('tests/e2e/');
 // Minutes each, on servers of their own, which they kill: `npm run test:faults`.
-const isFaults = (path: string): boolean =>
-  path.endsWith('.faults.test.ts') || /^tests\/cluster\/.*\.servers\.test\.ts$/.test(path);
+const isFaults = (path: string): boolean => path.endsWith('.faults.test.ts');
+const CLUSTER = 'tests/cluster/cluster.servers.test.ts';
 const { withoutServers, onServers } = testsByServers(
-  testFiles('**/*.test.ts', (path) => isHouse(path) || isEndToEnd(path) || isFaults(path)),
+  testFiles(
+    '**/*.test.ts',
+    (path) => isHouse(path) || isEndToEnd(path) || isFaults(path) || path === CLUSTER,
+  ),
 );
 // They are fetched and started while the tests that need none run.
 const starting = startTestServers(onServers, (sentence) => console.log(`  ${sentence}`));
@@ -61,6 +64,13 @@ try {
   }
 } finally {
   await servers.stop();
+}
+if (servers.missing.length === 0) {
+  // On servers of its own, which it kills.
+  totals = addTotals(
+    totals,
+    await runTests({ title: 'a cluster', files: [CLUSTER], concurrency: 1, timeoutMs: 900_000 }),
+  );
 }
 totals = addTotals(
   totals,
