@@ -37,6 +37,7 @@ const STALE_METADATA = new Set<number>([
   CODE.unknownTopicOrPartition,
   CODE.unknownPartition,
   CODE.unknownTopic,
+  CODE.noEntry,
   CODE.leaderNotAvailable,
   CODE.notLeader,
   CODE.fencedLeaderEpoch,

@@ -10,6 +10,7 @@ export const CODE = {
   fatal: -150,
   maxPollExceeded: -147,
   noOffset: -168,
+  noEntry: -156,
   autoOffsetReset: -140,
   fenced: -144,
   timedOut: -185,

@@ -110,8 +110,9 @@ export class LogEnds {
         await this.stableEnds(places);
         return;
       } catch (error) {
-        const isUnknown = error instanceof OperatingError && error.code === 'LOG_UNKNOWN_TOPIC';
-        if (!isUnknown || clock.monotonicMs() >= endMs) throw error;
+        const isEarly =
+          error instanceof OperatingError && (error.code === 'LOG_UNKNOWN_TOPIC' || error.retry === 'retry');
+        if (!isEarly || clock.monotonicMs() >= endMs) throw error;
         await timers.sleep(ASK_AGAIN_MS);
       }
     }

@@ -36,6 +36,8 @@ const CONNECTION_LOST = new Set([
   'ETIMEDOUT',
   'ECONNABORTED',
   'ERR_STREAM_PREMATURE_CLOSE',
+  // Of the SDK: no connection, or no answer on it, within the client's own limits.
+  'TimeoutError',
 ]);
 
 export function classifyDynamoDbError(error: unknown): ServerFailure | null {
@@ -71,7 +73,7 @@ export function classifyDynamoDbError(error: unknown): ServerFailure | null {
   }
   const lost = named(CONNECTION_LOST);
   if (lost !== undefined) {
-    return { code: 'STORE_UNAVAILABLE', reason: `broke the connection (${lost})`, retry: 'unknown' };
+    return { code: 'STORE_UNAVAILABLE', reason: `did not hold the connection (${lost})`, retry: 'unknown' };
   }
   if (!(error instanceof DynamoDBServiceException)) return null;
   const status = error.$metadata.httpStatusCode ?? 500;

@@ -262,6 +262,16 @@ describe('a portfolio table that cannot be used', () => {
     assert.equal(classifyDynamoDbError(refusal)?.code, 'STORE_NOT_ALLOWED');
   });
 
+  test('a connection that takes longer than the client waits is the server away, and no bug', () => {
+    // As the SDK throws it: a name, and no code.
+    const late = Object.assign(new Error('the request socket did not establish a connection'), {
+      name: 'TimeoutError',
+      $metadata: { attempts: 1 },
+    });
+    assert.equal(classifyDynamoDbError(late)?.code, 'STORE_UNAVAILABLE');
+    assert.equal(classifyDynamoDbError(late)?.retry, 'unknown');
+  });
+
   test('an item that is not ours is named', async () => {
     const table = newTable();
     await preparePortfolioTable(options(table));
