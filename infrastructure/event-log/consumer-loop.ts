@@ -1,8 +1,7 @@
 /**
  * The loop that every projection runs: poll → handle → commit, for ever.
  *
- * At least once: a position moves only after `handle` has stored what came before it, and the next records are handled
- * while it does. An operating error (a store or
+ * At least once: a position moves only after `handle` has stored what came before it. An operating error (a store or
  * the log is down) is waited out with back-off and the position kept; a bug goes to `crash`. What `handle` keeps in
  * memory between batches must be forgotten in `onAssigned`, since a rejoin reads again from the committed position.
  */
@@ -68,51 +67,6 @@ export interface ConsumerLoop {
 const CATCH_UP_MS = 2_000;
 const CATCH_UP_LOOK_MS = 2;
 
-/** Commits positions one after the other, without anybody waiting: those that come meanwhile are the next commit. */
-class PositionCommits {
-  readonly #consumer: Pick<Consumer, 'commit'>;
-  readonly #failed = new AbortController();
-  readonly #due = new Map<string, Position>();
-  #running: Promise<void> = Promise.resolve();
-  #isRunning = false;
-  #failure: { readonly cause: unknown } | null = null;
-
-  constructor(consumer: Pick<Consumer, 'commit'>) {
-    this.#consumer = consumer;
-  }
-
-  /** Aborted once a commit has failed; `settled` throws what it failed with. */
-  get failed(): AbortSignal {
-    return this.#failed.signal;
-  }
-
-  begin(positions: readonly Position[]): void {
-    for (const position of positions) this.#due.set(`${position.topic}/${position.partition}`, position);
-    if (!this.#isRunning && this.#failure === null) this.#running = this.#run();
-  }
-
-  async settled(): Promise<void> {
-    await this.#running;
-    if (this.#failure !== null) throw this.#failure.cause;
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    try {
-      while (this.#due.size > 0) {
-        const positions = [...this.#due.values()];
-        this.#due.clear();
-        await this.#consumer.commit(positions);
-      }
-    } catch (cause) {
-      this.#failure = { cause };
-      this.#failed.abort();
-    } finally {
-      this.#isRunning = false;
-    }
-  }
-}
-
 /** The positions after `records`: what to commit when all of them are stored. */
 export function positionsAfter(records: readonly LogRecord[]): readonly Position[] {
   const last = new Map<string, Position>();
@@ -143,7 +97,7 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
       let consumer: Consumer | null = null;
       try {
         consumer = await log.openConsumer({ group, topics, start: 'earliest' });
-        await consume(consumer, new PositionCommits(consumer), () => {
+        await consume(consumer, () => {
           failures = 0;
           lastError = null;
         });
@@ -163,14 +117,9 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
     }
   }
 
-  async function consume(
-    consumer: Consumer,
-    commits: PositionCommits,
-    onProgress: () => void,
-  ): Promise<void> {
-    const signal = AbortSignal.any([stopping.signal, commits.failed]);
-    while (!signal.aborted) {
-      const polled = await consumer.poll({ maxRecords: options.maxRecords, signal });
+  async function consume(consumer: Consumer, onProgress: () => void): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const polled = await consumer.poll({ maxRecords: options.maxRecords, signal: stopping.signal });
       switch (polled.kind) {
         case 'assigned':
           for (const { topic, partition, offset } of polled.partitions) {
@@ -181,24 +130,22 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
           onProgress();
           break;
         case 'revoked':
-          await commits.settled();
           for (const { topic, partition } of polled.partitions) positions.delete(`${topic}/${partition}`);
           options.onRevoked?.(polled.partitions);
           break;
         case 'records':
-          if (await handleAndCommit(commits, polled.records)) onProgress();
+          if (await handleAndCommit(consumer, polled.records)) onProgress();
           if (lingerMs > 0 && polled.records.length < options.maxRecords / 2) {
-            await runtime.timers.sleep(lingerMs, signal);
+            await runtime.timers.sleep(lingerMs, stopping.signal);
           }
           break;
         case 'ended':
-          return await commits.settled();
+          return;
       }
     }
-    await commits.settled();
   }
 
-  async function handleAndCommit(commits: PositionCommits, records: readonly LogRecord[]): Promise<boolean> {
+  async function handleAndCommit(consumer: Consumer, records: readonly LogRecord[]): Promise<boolean> {
     const outcome = await retryForever(() => options.handle(records), {
       timers: runtime.timers,
       randomness: runtime.randomness,
@@ -211,7 +158,7 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
       },
     });
     if (outcome.kind === 'aborted') return false;
-    commits.begin(outcome.value);
+    if (outcome.value.length > 0) await consumer.commit(outcome.value);
     for (const { topic, partition, offset } of positionsAfter(records)) {
       positions.set(`${topic}/${partition}`, offset);
     }

@@ -12,7 +12,7 @@ export const tradePersistenceOptions = {
   }),
   historyLingerMs: integerOption({
     name: 'history_linger_ms',
-    default: '250',
+    default: '50',
     unit: 'ms',
     sentence: 'How long trades gather before they are written to history, once it has caught up.',
     minimum: 0,
@@ -20,7 +20,7 @@ export const tradePersistenceOptions = {
   }),
   analyticsLingerMs: integerOption({
     name: 'analytics_linger_ms',
-    default: '500',
+    default: '250',
     unit: 'ms',
     sentence: 'How long trades gather before they are written to analytics, once it has caught up.',
     minimum: 0,

@@ -3,25 +3,24 @@
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
  *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
- *                                                  ─▶ sync, elsewhere ─▶ answers ─▶ pages copied back, if due
+ *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers ─▶ pages copied back, if due
  *
  * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
- * batches, and write-gathering.ts sees to it that a fast one does not make them small. What is not synced yet, nobody
- * sees.
+ * batches. What is not synced yet, nobody sees.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import type { LogHead } from '../log-archive.ts';
 import type { ChainEntry, Hash } from '../seal.ts';
 import { chainHash, chainKey, encodeChainEntry, hashToText, sealRoot } from '../seal.ts';
 import type { Durability } from './durability.ts';
 import { operatingErrorOf } from './failures.ts';
-import type { HeadWriter } from './head-writer.ts';
+import type { LogHeads } from './log-heads.ts';
 import type { Write, Written } from './log-write.ts';
 import type { RecordStorage } from './record-storage.ts';
 import type { PartitionState } from './topic-registry.ts';
-import { WriteGathering } from './write-gathering.ts';
 
 interface Queued {
   readonly write: Write;
@@ -33,7 +32,7 @@ interface Queued {
 export interface LogWriterOptions {
   readonly db: DatabaseSync;
   readonly storage: RecordStorage;
-  readonly heads: HeadWriter;
+  readonly heads: LogHeads;
   readonly durability: Durability;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -59,7 +58,7 @@ export class LogWriter {
   readonly #putEpoch: StatementSync;
   readonly #queue: Queued[] = [];
   readonly #idle: (() => void)[] = [];
-  readonly #gathering: WriteGathering;
+  readonly #staleHeads = new Set<PartitionState>();
   /** The failure of the last write, as far as it was told. */
   #trouble: string | null = null;
   #queuedRecords = 0;
@@ -70,10 +69,6 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
-    this.#gathering = new WriteGathering(options.runtime, () => ({
-      records: this.#queuedRecords,
-      onlyPositions: this.#queue.every(({ write }) => write.records.length === 0 && write.epoch === null),
-    }));
     this.#putPosition = options.db.prepare(
       `INSERT INTO positions VALUES (?, ?, ?)
        ON CONFLICT (consumer_group, partition_id) DO UPDATE SET next_offset = excluded.next_offset`,
@@ -108,7 +103,6 @@ export class LogWriter {
     this.#queuedBytes += bytes;
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, bytes, resolve, reject });
-      this.#gathering.arrived();
       if (!this.#running) {
         this.#running = true;
         void this.#run();
@@ -171,16 +165,37 @@ export class LogWriter {
     return hash;
   }
 
+  /** Writes the heads of `partitions`, and those that could not be written before. A failure is retried at the next commit. */
+  writeHeads(partitions: Iterable<PartitionState>): void {
+    for (const partition of partitions) this.#staleHeads.add(partition);
+    const heads: LogHead[] = [];
+    for (const partition of this.#staleHeads) {
+      heads.push({
+        topic: partition.topic.spec.name,
+        partition: partition.partition,
+        nextOffset: partition.nextOffset,
+        chainHash: partition.chainHash,
+      });
+    }
+    try {
+      this.#options.heads.put(heads);
+      this.#staleHeads.clear();
+    } catch (error) {
+      // The records are durable; heads that lag are allowed, so the writers are not told of a failure.
+      this.#options.logger.error(
+        { err: error },
+        'the log heads could not be written; they lag until the next commit',
+      );
+    }
+  }
+
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
-      await this.#gathering.gathered();
       await this.#held;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
-      const taken = this.#take();
-      this.#gathering.began(taken.length);
-      await this.#flush(taken);
+      await this.#flush(this.#take());
       await this.#options.durability.copyBack();
       const { refusal } = this.#options.durability;
       if (refusal !== null) for (const queued of this.#queue.splice(0)) queued.reject(refusal);
@@ -265,7 +280,7 @@ export class LogWriter {
       partition.tail?.push(partition.pendingRecords);
       partition.pendingRecords = [];
     }
-    if (touched.size > 0) this.#options.heads.moved(touched);
+    if (touched.size > 0) this.writeHeads(touched);
     for (const answer of answers) answer();
     if (touched.size > 0) this.#options.onCommitted(touched);
   }
