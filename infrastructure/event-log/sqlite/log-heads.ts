@@ -1,8 +1,8 @@
 /**
  * How far the log reached, kept in a file of its own: per partition the next offset and the last chain hash.
  *
- * Written after the log's commits (head-writer.ts) and never before them, so the heads may lag behind the log but are
- * never ahead of it. A log that ends before its heads has lost its tail.
+ * Written after each commit of the log and never before it, so the heads may lag behind the log but are never ahead
+ * of it. A log that ends before its heads has lost its tail.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
