@@ -6,6 +6,7 @@ import { globSync } from 'node:fs';
 import { relative } from 'node:path';
 import { run } from 'node:test';
 import { inspect } from 'node:util';
+import { LIMIT_VARIABLE } from './end-test-file.ts';
 
 export interface TestTotals {
   readonly passed: number;
@@ -54,7 +55,13 @@ export async function runTests({ title, files, concurrency, timeoutMs }: TestRun
     const key = data.file ?? '';
     output.set(key, ((output.get(key) ?? '') + data.message).slice(-20_000));
   };
-  const stream = run({ files: [...files], concurrency, timeout: timeoutMs });
+  const stream = run({
+    files: [...files],
+    concurrency,
+    timeout: timeoutMs,
+    execArgv: ['--import', import.meta.resolve('./end-test-file.ts')],
+    env: { ...process.env, [LIMIT_VARIABLE]: String(timeoutMs) },
+  });
   stream.on('test:stderr', noteOutput);
   stream.on('test:stdout', noteOutput);
   stream.on('test:pass', (data) => {

@@ -275,7 +275,8 @@ test('a connection that is lost while it subscribes again harms nothing, and the
   const heard: number[] = [];
   await listener.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => sequence)));
   (listening as Socket | null)?.destroy();
-  await eventually(async () => assert.equal(subscriptions, 3));
+  // At least: the connection that came meanwhile may be subscribed on once more.
+  await eventually(async () => assert.ok(subscriptions >= 3));
   let sequence = 0;
   await eventually(async () => {
     sequence += 1;
