@@ -1,6 +1,7 @@
 /** Packs give back what was put in, and say so when they cannot. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { contentCheck } from '../seal.ts';
@@ -62,6 +63,12 @@ describe('packs', () => {
     assert.throws(() => unpack(bytes, records.length + 1), { code: 'LOG_DAMAGED' });
     assert.throws(() => unpack(bytes, records.length - 1), { code: 'LOG_DAMAGED' });
     assert.throws(() => unpack(new Uint8Array(), 1), { code: 'LOG_DAMAGED' });
+  });
+
+  test('a few bytes that would fill the memory are an error', () => {
+    const bomb = zstdCompressSync(Buffer.alloc(65 * 1024 * 1024));
+    assert.ok(bomb.length < 65_536);
+    assert.throws(() => unpack(bomb, 1), { code: 'LOG_DAMAGED', cause: { code: 'ERR_BUFFER_TOO_LARGE' } });
   });
 
   test('few or small records are not worth a pack, and none grows past its limits', () => {

@@ -15,6 +15,8 @@ import { contentCheck } from '../seal.ts';
 /** Of one pack, as far as its last record may go past the bytes: whoever wants one of its records unpacks all. */
 const PACK_RECORDS = 128;
 const PACK_BYTES = 65_536;
+/** Far above what the limits of records allow: a row that claims to hold more is damaged, or somebody's trap. */
+const MOST_UNPACKED_BYTES = 64 * 1024 * 1024;
 /** Fewer are not worth it. */
 const LEAST_RECORDS = 8;
 const LEAST_BYTES = 8_192;
@@ -103,7 +105,7 @@ function areSame(left: readonly Contents[], right: readonly Contents[]): boolean
 export function unpack(bytes: Uint8Array, count: number): readonly UnpackedRecord[] {
   let body: Buffer;
   try {
-    body = zstdDecompressSync(bytes);
+    body = zstdDecompressSync(bytes, { maxOutputLength: MOST_UNPACKED_BYTES });
   } catch (cause) {
     throw damaged(count, cause);
   }
