@@ -151,9 +151,10 @@ describe('a cluster', () => {
     const until = performance.now() + MINUTES * 60_000;
     const api = kept(balanced(gateways.map(({ url }) => url)));
     let unknown: readonly Intent[] = [];
+    let wrecking = true;
     let round = 0;
     const trade = async (): Promise<void> => {
-      while (performance.now() < until) {
+      while (wrecking) {
         round += 1;
         const intents = planDay(accounts, ORDERS_AT_A_TIME, SEED * 1_000_000 + round);
         unknown = await carryOutAll(api, [...unknown, ...intents], diary, AT_ONCE);
@@ -176,7 +177,12 @@ describe('a cluster', () => {
         await Promise.all(works);
       }
     };
-    await Promise.all([trade(), wreck()]);
+    await Promise.all([
+      trade(),
+      wreck().finally(() => {
+        wrecking = false;
+      }),
+    ]);
     await eventually(
       'nothing is unknown any more',
       async () => {
