@@ -10,6 +10,7 @@ import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { ChainEntry } from '../seal.ts';
 import { chainKey, decodeChainEntry } from '../seal.ts';
 import { translating } from './failures.ts';
+import type { HeadWriter } from './head-writer.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { RecordStorage } from './record-storage.ts';
 import { recordsTable } from './schema.ts';
@@ -20,6 +21,7 @@ export interface ExpiryParts {
   readonly registry: TopicRegistry;
   readonly storage: RecordStorage;
   readonly writer: LogWriter;
+  readonly heads: HeadWriter;
   readonly runtime: Runtime;
 }
 
@@ -160,7 +162,7 @@ export class Expiry {
     partition.tail?.clear();
     partition.chainHash = chain;
     seals.nextOffset = seals.pendingNextOffset;
-    writer.writeHeads(sealed ? [partition, seals] : [partition]);
+    this.#parts.heads.write(sealed ? [partition, seals] : [partition]);
     return removed;
   }
 }

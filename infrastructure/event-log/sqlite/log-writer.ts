@@ -3,7 +3,7 @@
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
  *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
- *                                                  ─▶ sync, elsewhere ─▶ heads ─▶ answers ─▶ pages copied back, if due
+ *                                                  ─▶ sync, elsewhere ─▶ answers ─▶ pages copied back, if due
  *
  * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
  * batches. What is not synced yet, nobody sees.
@@ -12,12 +12,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { LogHead } from '../log-archive.ts';
 import type { ChainEntry, Hash } from '../seal.ts';
 import { chainHash, chainKey, encodeChainEntry, hashToText, sealRoot } from '../seal.ts';
 import type { Durability } from './durability.ts';
 import { operatingErrorOf } from './failures.ts';
-import type { LogHeads } from './log-heads.ts';
+import type { HeadWriter } from './head-writer.ts';
 import type { Write, Written } from './log-write.ts';
 import type { RecordStorage } from './record-storage.ts';
 import type { PartitionState } from './topic-registry.ts';
@@ -32,7 +31,7 @@ interface Queued {
 export interface LogWriterOptions {
   readonly db: DatabaseSync;
   readonly storage: RecordStorage;
-  readonly heads: LogHeads;
+  readonly heads: HeadWriter;
   readonly durability: Durability;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -58,7 +57,6 @@ export class LogWriter {
   readonly #putEpoch: StatementSync;
   readonly #queue: Queued[] = [];
   readonly #idle: (() => void)[] = [];
-  readonly #staleHeads = new Set<PartitionState>();
   /** The failure of the last write, as far as it was told. */
   #trouble: string | null = null;
   #queuedRecords = 0;
@@ -165,30 +163,6 @@ export class LogWriter {
     return hash;
   }
 
-  /** Writes the heads of `partitions`, and those that could not be written before. A failure is retried at the next commit. */
-  writeHeads(partitions: Iterable<PartitionState>): void {
-    for (const partition of partitions) this.#staleHeads.add(partition);
-    const heads: LogHead[] = [];
-    for (const partition of this.#staleHeads) {
-      heads.push({
-        topic: partition.topic.spec.name,
-        partition: partition.partition,
-        nextOffset: partition.nextOffset,
-        chainHash: partition.chainHash,
-      });
-    }
-    try {
-      this.#options.heads.put(heads);
-      this.#staleHeads.clear();
-    } catch (error) {
-      // The records are durable; heads that lag are allowed, so the writers are not told of a failure.
-      this.#options.logger.error(
-        { err: error },
-        'the log heads could not be written; they lag until the next commit',
-      );
-    }
-  }
-
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
@@ -280,7 +254,7 @@ export class LogWriter {
       partition.tail?.push(partition.pendingRecords);
       partition.pendingRecords = [];
     }
-    if (touched.size > 0) this.writeHeads(touched);
+    if (touched.size > 0) this.#options.heads.moved(touched);
     for (const answer of answers) answer();
     if (touched.size > 0) this.#options.onCommitted(touched);
   }

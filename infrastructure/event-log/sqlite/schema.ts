@@ -21,7 +21,8 @@ export const HEADS_FILE = 'log-heads.sqlite';
 /** Partitions of all topics together. */
 export const MAX_PARTITIONS = 1024;
 
-const PAGE_BYTES = 8192;
+/** Small: a transaction writes whole pages, and most add little to each of many. */
+const PAGE_BYTES = 4096;
 
 export function recordsTable(partitionId: number): string {
   return `records_${partitionId}`;

@@ -29,6 +29,7 @@ import { Durability } from './durability.ts';
 import { Expiry } from './expiry.ts';
 import { operatingErrorOf, translating } from './failures.ts';
 import { assertEmpty, assertReachesHeads } from './head-check.ts';
+import { HeadWriter } from './head-writer.ts';
 import type { LogHeads } from './log-heads.ts';
 import { headsExist, openLogHeads } from './log-heads.ts';
 import { type LogSync, openLogSync } from './log-sync.ts';
@@ -50,6 +51,7 @@ export interface SqliteEventLog extends EventLog {
 class OpenSqliteEventLog implements SqliteEventLog {
   readonly #db: ReturnType<typeof openLogFile>;
   readonly #heads: LogHeads;
+  readonly #headWriter: HeadWriter;
   readonly #sync: LogSync;
   readonly #registry: TopicRegistry;
   readonly #storage: RecordStorage;
@@ -90,10 +92,11 @@ class OpenSqliteEventLog implements SqliteEventLog {
       this.#sync = sync;
       this.#placement = new RecordPlacement(this.#registry, options.maxRecordBytes ?? 1024 * 1024);
       this.#storage = new RecordStorage(this.#db);
+      this.#headWriter = new HeadWriter({ heads, timers: options.runtime.timers, logger: options.logger });
       this.#writer = new LogWriter({
         db: this.#db,
         storage: this.#storage,
-        heads,
+        heads: this.#headWriter,
         durability: new Durability(this.#db, sync, options.runtime.timers, options.logger),
         runtime: options.runtime,
         logger: options.logger,
@@ -107,10 +110,11 @@ class OpenSqliteEventLog implements SqliteEventLog {
         registry: this.#registry,
         storage: this.#storage,
         writer: this.#writer,
+        heads: this.#headWriter,
         runtime: options.runtime,
       });
       assertReachesHeads(this.#registry, heads, options.directory);
-      this.#writer.writeHeads(
+      this.#headWriter.write(
         this.#registry.all().flatMap((topic) => topic.partitions.filter(({ nextOffset }) => nextOffset > 0)),
       );
       this.#load();
@@ -375,6 +379,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
     for (const consumer of [...this.#consumers]) await consumer.close();
     await this.#writer.idle();
     await Promise.allSettled(this.#background);
+    await this.#headWriter.close();
     this.#db.close();
     this.#sync.close();
     this.#heads.close();
