@@ -307,6 +307,12 @@ class OpenSqliteEventLog implements SqliteEventLog {
   }
 
   #onCommitted(partitions: ReadonlySet<PartitionState>): void {
+    for (const partition of partitions) {
+      let taken = Number.POSITIVE_INFINITY;
+      for (const consumer of this.#consumers)
+        taken = Math.min(taken, consumer.nextOffsetOf(partition) ?? taken);
+      partition.tail?.dropBelow(taken);
+    }
     for (const consumer of this.#consumers) {
       for (const partition of partitions) {
         if (!consumer.reads(partition)) continue;
