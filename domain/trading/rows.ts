@@ -29,6 +29,11 @@ export class Rows {
     return this.#used / this.#width;
   }
 
+  /** The place of the first cell of the row that was added as the `number`th, from 0. */
+  placeOf(number: number): number {
+    return number * this.#width;
+  }
+
   /** The place of a new row's first cell. All its cells are zero. */
   add(): number {
     const place = this.#used;
