@@ -7,6 +7,8 @@
  */
 const LEAST_ROWS = 16;
 const HASH_CELLS = 2;
+/** The words of a line of memory: most rows lie on two (`prefetch.ts`). */
+export const LINE_WORDS = 16;
 
 export class Rows {
   cells: BigInt64Array;

@@ -8,7 +8,7 @@ import type { Account, Position } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import { invariant } from './invariant.ts';
 import { HeapPlaces } from './resting-orders.ts';
-import { Rows } from './rows.ts';
+import { LINE_WORDS, Rows } from './rows.ts';
 import { MORE_ORDER_CELLS, ORDER_CELLS, type OrderTexts, WorkingOrder } from './working-order.ts';
 
 export class WorkingOrders {
@@ -32,6 +32,16 @@ export class WorkingOrders {
 
   isId(number: number, words: Int32Array): boolean {
     return this.at(number).isId(words);
+  }
+
+  /** Reads what closing one will; what is given means nothing (`prefetch.ts`). There need be none of the number. */
+  prefetch(number: number): number {
+    const order = this.#listed[number];
+    if (order === undefined || order === null) return 0;
+    const { words } = this.rows;
+    const word = order.place * 2;
+    const row = (words[word] as number) ^ (words[word + LINE_WORDS] as number);
+    return row ^ (this.heapPlaces.list[number] as number) ^ order.texts.bodyDigest.charCodeAt(0);
   }
 
   /** One that wants nothing yet. */
