@@ -36,7 +36,7 @@ export class WorkingOrders {
 
   /** Reads what closing one will; what is given means nothing (`prefetch.ts`). There need be none of the number. */
   prefetch(number: number): number {
-    const order = this.#listed[number];
+    const order = number < 0 ? null : this.#listed[number];
     if (order === undefined || order === null) return 0;
     const { words } = this.rows;
     const word = order.place * 2;
