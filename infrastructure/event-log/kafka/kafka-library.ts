@@ -108,7 +108,20 @@ export interface NativeProducer extends NativeClient {
   ): unknown;
 }
 
+/** As `describeTopics` tells it; a topic that is not there has an error. */
+export interface NativeTopic {
+  readonly name: string;
+  readonly topicId: { readonly mostSignificantBits: bigint; readonly leastSignificantBits: bigint };
+  readonly partitions: readonly unknown[];
+  readonly error?: KafkaFailure;
+}
+
 export interface NativeAdmin {
+  describeTopics(
+    topics: readonly string[],
+    options: { readonly timeout: number },
+    callback: (error: Failed, topics: readonly NativeTopic[]) => void,
+  ): void;
   createTopic(
     topic: {
       readonly topic: string;
@@ -119,6 +132,7 @@ export interface NativeAdmin {
     timeoutMs: number,
     callback: Done,
   ): void;
+  deleteTopic(topic: string, timeoutMs: number, callback: Done): void;
   listGroups(
     options: { readonly timeout: number },
     callback: (error: Failed, result: { readonly groups: readonly { readonly groupId: string }[] }) => void,

@@ -14,6 +14,7 @@ import type { Position } from '../event-log.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
 import { loadKafkaLibrary } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import { KAFKA_URL } from './kafka-url.ts';
 import { deleteBefore } from './log-expiry.ts';
 
@@ -25,6 +26,9 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   reopen(options?: Partial<KafkaEventLogOptions>): Promise<KafkaEventLog>;
   /** As somebody with the broker's own tools. */
   deleteOnBroker(before: Position): Promise<void>;
+  /** As somebody with the broker's own tools. */
+  removeTopic(topic: string): Promise<void>;
+  makeTopic(topic: string, partitions: number): Promise<void>;
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
@@ -59,19 +63,47 @@ export async function openKafkaLogUnderTest(
       ...options,
       ...changed,
     });
+  const withConnection = async (task: (connection: KafkaConnection) => Promise<void>): Promise<void> => {
+    const library = await loadKafkaLibrary();
+    const metrics = createPrometheusMetrics({ processFigures: false });
+    const connection = new KafkaConnection({ library, address, runtime, logger: SILENT, metrics });
+    try {
+      await task(connection);
+    } finally {
+      await connection.close();
+    }
+  };
   let log = await openLog();
   return {
     log,
     address,
     runtime,
     directory: options.directory ?? directory,
-    async deleteOnBroker(before) {
-      const library = await loadKafkaLibrary();
-      const metrics = createPrometheusMetrics({ processFigures: false });
-      const connection = new KafkaConnection({ library, address, runtime, logger: SILENT, metrics });
-      await deleteBefore(connection, `${address.path}.`, [before]);
-      await connection.close();
-    },
+    deleteOnBroker: (before) =>
+      withConnection((connection) => deleteBefore(connection, `${address.path}.`, [before])),
+    removeTopic: (topic) =>
+      withConnection((connection) =>
+        connection.ask((admin, callback) =>
+          admin.deleteTopic(`${address.path}.${topic}`, CALL_TIMEOUT_MS, (error) =>
+            callback(error, undefined),
+          ),
+        ),
+      ),
+    makeTopic: (topic, partitions) =>
+      withConnection((connection) =>
+        connection.ask((admin, callback) =>
+          admin.createTopic(
+            {
+              topic: `${address.path}.${topic}`,
+              num_partitions: partitions,
+              replication_factor: 1,
+              config: {},
+            },
+            CALL_TIMEOUT_MS,
+            (error) => callback(error, undefined),
+          ),
+        ),
+      ),
     maxRecordBytes: TEST_RECORD_BYTES,
     async reopen(changed) {
       await log.close();
