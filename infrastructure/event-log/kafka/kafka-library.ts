@@ -89,6 +89,10 @@ export interface NativeProducer extends NativeClient {
     opaque: unknown,
   ): unknown;
   setPollInBackground(on: boolean): unknown;
+  /** Of the library, though it may not have heard from a broker yet. */
+  isConnected(): boolean;
+  /** Hands over what it has to report. */
+  poll(): unknown;
   /** Answers when every record handed over is written or has failed. */
   flush(timeoutMs: number, callback: Done): unknown;
   initTransactions(timeoutMs: number, callback: Done): void;

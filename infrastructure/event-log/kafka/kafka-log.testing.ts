@@ -35,7 +35,9 @@ export const TEST_RECORD_BYTES = 64 * 1024;
 let logs = 0;
 
 function addressOf(url: string, path: string): ServerAddress {
-  const parsed = parseServerUrl(`${url}/${path}`, KAFKA_URL);
+  const [server, parameters] = url.split('?');
+  const query = parameters === undefined ? '' : `?${parameters}`;
+  const parsed = parseServerUrl(`${server}/${path}${query}`, KAFKA_URL);
   if (parsed.kind === 'refused') throw new TypeError(parsed.message);
   return parsed.value;
 }
