@@ -13,7 +13,7 @@ import type { LogUnderTest } from '../event-log.testing.ts';
 import type { Position } from '../event-log.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
-import { loadKafkaLibrary } from './kafka-library.ts';
+import { loadKafkaLibrary, type NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import { KAFKA_URL } from './kafka-url.ts';
 import { deleteBefore } from './log-expiry.ts';
@@ -84,13 +84,19 @@ export async function openKafkaLogUnderTest(
     deleteOnBroker: (before) =>
       withConnection((connection) => deleteBefore(connection, `${address.path}.`, [before])),
     removeTopic: (topic) =>
-      withConnection((connection) =>
-        connection.ask((admin, callback) =>
-          admin.deleteTopic(`${address.path}.${topic}`, CALL_TIMEOUT_MS, (error) =>
-            callback(error, undefined),
-          ),
-        ),
-      ),
+      withConnection(async (connection) => {
+        const name = `${address.path}.${topic}`;
+        await connection.ask((admin, callback) =>
+          admin.deleteTopic(name, CALL_TIMEOUT_MS, (error) => callback(error, undefined)),
+        );
+        // The controller knows it before the broker does.
+        for (let isThere = true; isThere; ) {
+          const [described] = await connection.ask<readonly NativeTopic[]>((admin, callback) =>
+            admin.describeTopics([name], { timeout: CALL_TIMEOUT_MS }, callback),
+          );
+          isThere = described?.error === undefined;
+        }
+      }),
     makeTopic: (topic, partitions) =>
       withConnection((connection) =>
         connection.ask((admin, callback) =>
