@@ -59,9 +59,6 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
       `goes on at input ${nextInputOffset}, which ${TOPIC.tradeOrders} does not reach`,
     );
   }
-  if (nextInputOffset > inputs.firstOffset && !(await isLastInput(log, head))) {
-    throw corrupt(partition, `was executed from other inputs than those in ${TOPIC.tradeOrders}`);
-  }
   const last = await lastSealedHead(log, partition);
   const sealed = last?.value ? decodeExecutionHead(last.value) : null;
   if (
@@ -71,6 +68,9 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
     sealed.value.stateHash !== head.stateHash
   ) {
     throw corrupt(partition, `has another head than the last commit in ${TOPIC.executionHeads}`);
+  }
+  if (nextInputOffset > inputs.firstOffset && !(await isLastInput(log, head))) {
+    throw corrupt(partition, `was executed from other inputs than those in ${TOPIC.tradeOrders}`);
   }
 }
 
