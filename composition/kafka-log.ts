@@ -35,8 +35,11 @@ export async function exportLogOnKafka(
     directory: join(dataFolder, DATA_PATHS.kafka),
   });
   try {
-    const partitions = log.partitionsOf(TOPIC.tradeOrders);
-    if (partitions === null) {
+    // One of them may be what somebody removed.
+    const partitions = [TOPIC.tradeOrders, TOPIC.executionHeads, TOPIC.accountStates]
+      .map((topic) => log.partitionsOf(topic))
+      .find((count) => count !== null);
+    if (partitions === undefined) {
       throw new OperatingError('LOG_NOT_FOUND', 'There is no log of Tradehall at this address on Kafka.', {
         retry: 'never',
       });

@@ -1,4 +1,4 @@
-/** Removes from the log what its retention allows, now and then. Shaped as a service, so that it stops like one. */
+/** Removes from the log what its retention allows, now and then, and tells what is wrong with it. Shaped as a service, so that it stops like one. */
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
@@ -33,7 +33,10 @@ export function createLogKeeper(context: ServiceContext, log: EventLog, interval
     async start() {
       run().catch((error: unknown) => context.crash(error));
     },
-    readiness: () => ({ ready: true }),
+    readiness() {
+      const trouble = log.trouble();
+      return trouble === null ? { ready: true } : { ready: false, reasons: [trouble] };
+    },
     status: async () => ({ lastRunAt: lastRunAtMs === null ? null : new Date(lastRunAtMs).toISOString() }),
     // A run under way is not waited for: the log stops it between two of its small transactions when it closes.
     async drain() {

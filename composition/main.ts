@@ -7,6 +7,7 @@
  */
 import type { Configuration } from '#infrastructure/core/configuration.ts';
 import { openDataFolder } from '#infrastructure/core/data-folder.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
@@ -39,7 +40,10 @@ export async function runTargets(
   const logger = createLogger({ level: config.logLevel, format, write: edge.writeLog });
   const runtime = createSystemRuntime();
   const metrics = createPrometheusMetrics({ processFigures: config.processMetrics });
+  const ending = new AbortController();
   const crash = (error: unknown): void => {
+    // Who did not finish in time finds the log closed; an exit would wait for a thread that hangs in it.
+    if (ending.signal.aborted && error instanceof OperatingError && error.code === 'LOG_CLOSED') return;
     if (error instanceof CorruptState) {
       logger.error({}, error.message);
       process.exit(EXIT_UNCLEAN);
@@ -50,7 +54,6 @@ export async function runTargets(
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
 
-  const ending = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (ending.signal.aborted) {
       logger.warn({ signal }, 'a second signal: ending at once');
@@ -58,8 +61,11 @@ export async function runTargets(
     }
     logger.info({ signal }, 'draining; a second signal ends at once');
     ending.abort();
-    // The last resort, should a store hang while it closes.
-    setTimeout(() => process.exit(EXIT_UNCLEAN), HARD_DEADLINE_MS).unref();
+    // The last resort, should a store hang while it closes. An exit would wait for the thread that hangs.
+    setTimeout(() => {
+      logger.error({}, 'a store hangs while it closes: the process is killed');
+      process.kill(process.pid, 'SIGKILL');
+    }, HARD_DEADLINE_MS).unref();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);

@@ -105,7 +105,7 @@ test('step by step, the core does what the naive ledger does', () => {
         assert.deepEqual(holdingsOf(state), expected);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 400 },
   );
   assert.ok(executed > 500, `the generated worlds trade: ${executed} fills`);
 });

@@ -85,6 +85,11 @@ export class OrderIds {
     return this.#cells.prefetch(hashes, length);
   }
 
+  /** What the `at`th of the ids read ahead probably stands for: another id may have the same hash. */
+  guessAhead(at: number): OrderReference {
+    return this.#cells.first(this.#aheadHashes[at] as number);
+  }
+
   /** Reads an id and says what it stands for. */
   find(orderId: OrderId, open: IdHolder, closed: IdHolder): OrderReference {
     this.read(orderId);

@@ -80,6 +80,7 @@ export function listOrder(state: PartitionState, order: WorkingOrder): void {
   // It may stay for long: of the input that it came with, it keeps no more than it needs.
   order.texts = { orderId, bodyDigest, clientOrderId };
   order.listed = true;
+  state.workingOrders.list(order);
   state.orderIds.add(order.idHash, referenceToOpen(order.number));
   order.instrument.resting.add(order);
   order.touch(state.changes.orders);

@@ -9,19 +9,24 @@ import type { OrderId } from '#domain/data/identifiers.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
+import { openNumber } from './order-ids.ts';
+import { LINE_WORDS } from './rows.ts';
 import type { PartitionState } from './state.ts';
 
 /** What was read ends here, so that no compiler leaves the reading out. */
 const read = new Int32Array(1);
-/** The words of a line of memory: a row lies on two. */
-const LINE_WORDS = 16;
 
 export function prefetch(state: PartitionState, inputs: readonly TradingInput[]): void {
   const accounts: Account[] = [];
   const instruments: Instrument[] = [];
   const orderIds: OrderId[] = [];
+  /** Which of the ids are of orders to be canceled. */
+  const canceled: number[] = [];
   for (const input of inputs) {
-    if (input.type === 'CancelOrder') orderIds.push(input.orderId);
+    if (input.type === 'CancelOrder') {
+      canceled.push(orderIds.length);
+      orderIds.push(input.orderId);
+    }
     if (input.type !== 'SubmitOrder') continue;
     orderIds.push(input.orderId);
     const account = state.accounts.get(input.accountId);
@@ -31,6 +36,9 @@ export function prefetch(state: PartitionState, inputs: readonly TradingInput[])
     instruments.push(instrument);
   }
   let seen = state.orderIds.readAhead(orderIds) ^ state.closedOrders.prefetchNext(accounts.length);
+  for (const at of canceled) {
+    seen ^= state.workingOrders.prefetch(openNumber(state.orderIds.guessAhead(at)));
+  }
   const accountWords = state.accountRows.words;
   for (const { place, sum, openOrders } of accounts) {
     const word = place * 2;

@@ -7,6 +7,8 @@
  */
 const LEAST_ROWS = 16;
 const HASH_CELLS = 2;
+/** The words of a line of memory: most rows lie on two (`prefetch.ts`). */
+export const LINE_WORDS = 16;
 
 export class Rows {
   cells: BigInt64Array;
@@ -27,6 +29,11 @@ export class Rows {
 
   get count(): number {
     return this.#used / this.#width;
+  }
+
+  /** The place of the first cell of the row that was added as the `number`th, from 0. */
+  placeOf(number: number): number {
+    return number * this.#width;
   }
 
   /** The place of a new row's first cell. All its cells are zero. */

@@ -2,8 +2,6 @@
  * An order that has passed risk and is not closed, as the core holds it: amounts in a row, the rest beside them. To the
  * outside it is an `OpenOrderEntity`, whose type can say nothing impossible; here it is written by `order.ts`
  * (taking up) and `settlement.ts` (filling) alone.
- *
- * Nearly every order ends in the step it came in, so the objects and their rows are used again.
  */
 import type { OpenOrderEntity } from '#domain/data/account-state.ts';
 import { type Money, type Price, type Quantity, ZERO_MONEY, ZERO_QUANTITY } from '#domain/data/decimal.ts';
@@ -46,7 +44,7 @@ export class WorkingOrder implements Changeable {
   readonly rows: Rows;
   /** Of the row's first cell. */
   readonly place: number;
-  /** Among the objects, from 0; no part of the state. */
+  /** Of its row, from 0; no part of the state. */
   readonly number: number;
   /** Of the id. */
   idHash = 0;
@@ -77,7 +75,7 @@ export class WorkingOrder implements Changeable {
     fees: FeeSchedule,
   ) {
     this.rows = rows;
-    this.place = rows.add();
+    this.place = rows.placeOf(number);
     this.number = number;
     this.texts = texts;
     this.account = account;
@@ -85,24 +83,6 @@ export class WorkingOrder implements Changeable {
     this.position = position;
     this.fees = fees;
     rows.numbers[this.place + ORDER_KIND] = 3;
-  }
-
-  /** Makes a closed one another order's. */
-  reuse(
-    texts: OrderTexts,
-    account: Account,
-    instrument: Instrument,
-    position: Position | null,
-    fees: FeeSchedule,
-  ): void {
-    this.texts = texts;
-    this.account = account;
-    this.instrument = instrument;
-    this.position = position;
-    this.fees = fees;
-    this.open = true;
-    this.saved = false;
-    this.identified = false;
   }
 
   /** Says what it wants, of which nothing is filled yet. `worstPrice` is a limit, a buy's collar, or zero. */

@@ -1,31 +1,47 @@
-/** All orders of a partition that have passed risk and are not closed. */
+/**
+ * All orders of a partition that have passed risk and are not closed. Nearly every order ends in the step it came in: its
+ * row is used again, its object is dropped, and only those that rest are kept here. An object used again would be an old
+ * one that points to new ones, which V8 has to note at each write.
+ */
 import type { FeeSchedule } from '#domain/data/trading-inputs.ts';
 import type { Account, Position } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import { invariant } from './invariant.ts';
 import { HeapPlaces } from './resting-orders.ts';
-import { Rows } from './rows.ts';
+import { LINE_WORDS, Rows } from './rows.ts';
 import { MORE_ORDER_CELLS, ORDER_CELLS, type OrderTexts, WorkingOrder } from './working-order.ts';
 
 export class WorkingOrders {
   readonly rows = new Rows(ORDER_CELLS, MORE_ORDER_CELLS);
   readonly heapPlaces = new HeapPlaces();
-  readonly #orders: WorkingOrder[] = [];
-  readonly #closed: WorkingOrder[] = [];
+  /** Those that rest, by number. */
+  readonly #listed: (WorkingOrder | null)[] = [];
+  /** Numbers of none that is open. */
+  readonly #free: number[] = [];
 
   /** How many are open. */
   get size(): number {
-    return this.#orders.length - this.#closed.length;
+    return this.#listed.length - this.#free.length;
   }
 
   at(number: number): WorkingOrder {
-    const order = this.#orders[number];
-    invariant(order !== undefined, 'a number of an order is one');
+    const order = this.#listed[number];
+    invariant(order !== undefined && order !== null, 'a number of an order that rests is one');
     return order;
   }
 
   isId(number: number, words: Int32Array): boolean {
     return this.at(number).isId(words);
+  }
+
+  /** Reads what closing one will; what is given means nothing (`prefetch.ts`). There need be none of the number. */
+  prefetch(number: number): number {
+    const order = number < 0 ? null : this.#listed[number];
+    if (order === undefined || order === null) return 0;
+    const { words } = this.rows;
+    const word = order.place * 2;
+    const row = (words[word] as number) ^ (words[word + LINE_WORDS] as number);
+    return row ^ (this.heapPlaces.list[number] as number) ^ order.texts.bodyDigest.charCodeAt(0);
   }
 
   /** One that wants nothing yet. */
@@ -36,24 +52,28 @@ export class WorkingOrders {
     position: Position | null,
     fees: FeeSchedule,
   ): WorkingOrder {
-    const former = this.#closed.pop();
-    if (former !== undefined) {
-      former.reuse(texts, account, instrument, position, fees);
-      return former;
-    }
-    const { length } = this.#orders;
-    const order = new WorkingOrder(this.rows, length, texts, account, instrument, position, fees);
-    this.#orders.push(order);
-    return order;
+    const number = this.#free.pop() ?? this.#add();
+    return new WorkingOrder(this.rows, number, texts, account, instrument, position, fees);
+  }
+
+  #add(): number {
+    this.rows.add();
+    return this.#listed.push(null) - 1;
+  }
+
+  /** One that rests from here on. */
+  list(order: WorkingOrder): void {
+    this.#listed[order.number] = order;
   }
 
   /** One that is closed, and of which nothing more is to be said. */
   release(order: WorkingOrder): void {
-    this.#closed.push(order);
+    this.#listed[order.number] = null;
+    this.#free.push(order.number);
   }
 
   /** Those that rest. */
   listed(): readonly WorkingOrder[] {
-    return this.#orders.filter((order) => order.listed);
+    return this.#listed.filter((order) => order !== null);
   }
 }

@@ -11,7 +11,7 @@ test('items asked for in one turn are read at once, and each asker gets its own'
   });
   assert.deepEqual(await Promise.all([get(2), get(3), get(2)]), ['item 2', null, 'item 2']);
   assert.equal(await get(4), 'item 4');
-  assert.deepEqual(reads, [[2, 3, 2], [4]]);
+  assert.deepEqual(reads, [[2, 3], [4]]);
 });
 
 test('a read that fails fails for all who asked for it, and for nobody else', async () => {
@@ -38,4 +38,37 @@ test('many askers are served in reads of a limited size', async () => {
   const keys = Array.from({ length: 600 }, (_, key) => key);
   assert.deepEqual(await Promise.all(keys.map(get)), keys);
   assert.deepEqual(sizes, [256, 256, 88]);
+});
+
+test('while as many reads are under way as may be, those who ask gather, and are answered by a read begun after they asked', async () => {
+  const reads: { readonly keys: readonly string[]; answer(): void }[] = [];
+  let version = 1;
+  const get = gatherReads<string, string>(
+    async (keys) => {
+      const seen = keys.map((key) => `${key}${version}`);
+      await new Promise<void>((resolve) => reads.push({ keys, answer: resolve }));
+      return seen;
+    },
+    { readsAtOnce: 2 },
+  );
+  const turn = () => new Promise(setImmediate);
+  const first = get('a');
+  await turn();
+  const second = get('b');
+  await turn();
+  const waiting = [get('a'), get('c')];
+  await turn();
+  waiting.push(get('a'));
+  await turn();
+  assert.deepEqual(
+    reads.map(({ keys }) => keys),
+    [['a'], ['b']],
+  );
+  version = 2;
+  reads[1]?.answer();
+  assert.equal(await second, 'b1');
+  await turn();
+  assert.deepEqual(reads[2]?.keys, ['a', 'c']);
+  for (const { answer } of reads) answer();
+  assert.deepEqual([await first, await Promise.all(waiting)], ['a1', ['a2', 'c2', 'a2']]);
 });

@@ -86,6 +86,8 @@ const BREAKER_FIGURE = {
 } as const;
 
 class TimedOut extends Error {}
+/** An abort without a reason makes an error with a stack, for every single call. */
+const DONE = 'done';
 
 export function createServerCalls(options: ServerCallsOptions): ServerCalls {
   const { server, name, unavailable, runtime, metrics, logger, attempts = DEFAULT_ATTEMPTS } = options;
@@ -128,15 +130,15 @@ export function createServerCalls(options: ServerCallsOptions): ServerCalls {
     const late = new AbortController();
     const done = new AbortController();
     try {
-      return await Promise.race([
-        task(late.signal),
-        timers.sleep(timeoutMs, done.signal).then(() => {
-          throw new TimedOut();
-        }),
-      ]);
+      const running = task(late.signal);
+      const limit = timers.sleep(timeoutMs, done.signal).then(() => {
+        if (done.signal.aborted) return running;
+        late.abort();
+        throw new TimedOut();
+      });
+      return await Promise.race([running, limit]);
     } finally {
-      late.abort();
-      done.abort();
+      done.abort(DONE);
     }
   }
 

@@ -128,6 +128,8 @@ export interface EventLog {
   read(from: Position, maxRecords: number): Promise<readonly LogRecord[]>;
   extents(topic: string): Promise<readonly PartitionExtent[]>;
   groups(): Promise<readonly string[]>;
+  /** What a person must look at before this log can be relied on, in a sentence; `null` while nothing is known to be wrong. */
+  trouble(): string | null;
   committedPositions(group: string): Promise<readonly Position[]>;
   /** Removes what retention allows, whole seals only. Called by a background loop; returns records removed. */
   expire(nowMs: number): Promise<number>;

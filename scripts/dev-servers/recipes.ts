@@ -38,6 +38,8 @@ export interface Place {
   /** Where clients are told to come, by those servers that tell them. */
   readonly advertisedPort: number;
   readonly password: string;
+  /** A file of a private key and its certificate, PEM: Kafka then wants TLS, and a user with the password. */
+  readonly certificate: string | null;
 }
 
 export interface Launch {
@@ -112,7 +114,7 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
           endSignal: 'SIGINT',
           async prepare() {
             // It refuses to run as root, and whom it runs as then may not read root's cache folder.
-            cpSync(installed, join(folder, 'postgres'), { recursive: true });
+            cpSync(installed, join(folder, 'postgres'), { recursive: true, dereference: true });
             makeLinks(join(folder, 'postgres'), 'native/pg-symlinks.json');
             const passwordFile = join(folder, 'password');
             writeFileSync(passwordFile, password);
@@ -158,10 +160,14 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
       const jars = join(installed, 'libs', '*');
       return (place) => {
         const properties = join(place.folder, 'server.properties');
+        const { port, password, certificate } = place;
         return {
           program,
           args: ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-cp', jars, 'kafka.Kafka', properties],
-          url: `kafka://127.0.0.1:${place.port}`,
+          url:
+            certificate === null
+              ? `kafka://127.0.0.1:${port}`
+              : `kafka://tradehall:${password}@127.0.0.1:${port}`,
           ready: /Kafka Server started/,
           async prepare() {
             writeFileSync(properties, kafkaProperties(place));
@@ -173,6 +179,9 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
               KAFKA_CLUSTER,
               '-c',
               properties,
+              ...(certificate === null
+                ? []
+                : ['--add-scram', `SCRAM-SHA-512=[name=tradehall,password=${password}]`]),
             ];
             await runCommand(program, ['-Xmx256m', '-XX:+UseSerialGC', '-cp', jars, ...format]);
           },
@@ -313,15 +322,16 @@ function layOutElasticsearch(folder: string): void {
   writeFileSync(join(plugin, 'plugin-descriptor.properties'), lines.join(''));
 }
 
-function kafkaProperties({ folder, port, otherPort, advertisedPort }: Place): string {
+function kafkaProperties({ folder, port, otherPort, advertisedPort, certificate, password }: Place): string {
   // What the broker says to itself does not go by the way of its clients, which may be cut.
   const others = `INTERNAL://127.0.0.1:0,CONTROLLER://127.0.0.1:${otherPort}`;
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:${otherPort}
-listeners=PLAINTEXT://127.0.0.1:${port},${others}
-advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort},${others}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:${port},${others}
+advertised.listeners=CLIENTS://127.0.0.1:${advertisedPort},${others}
+listener.security.protocol.map=CLIENTS:${certificate === null ? 'PLAINTEXT' : 'SASL_SSL'},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+${certificate === null ? '' : kafkaSecurity(certificate, password)}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INTERNAL
 log.dirs=${join(folder, 'data')}
@@ -339,5 +349,15 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.session.timeout.ms=6000
 group.consumer.min.heartbeat.interval.ms=500
 group.consumer.heartbeat.interval.ms=500
+`;
+}
+
+function kafkaSecurity(certificate: string, password: string): string {
+  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule';
+  return `ssl.keystore.type=PEM
+ssl.keystore.location=${certificate}
+sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.clients.plain.sasl.jaas.config=${login} required user_tradehall="${password}";
 `;
 }

@@ -40,14 +40,18 @@ export function testUrlVariable(name: ServerName): string {
   return `TEST_${name.toUpperCase()}_URL`;
 }
 
-/**
- * Installs it first where needed. One that does not become ready rejects with the end of its log. `advertisedPort`: where
- * its clients come, when something stands between.
- */
+export interface StartOptions {
+  /** Where its clients come, when something stands between. */
+  readonly advertisedPort?: number;
+  /** As a server's place takes it. */
+  readonly certificate?: string;
+}
+
+/** Installs it first where needed. One that does not become ready rejects with the end of its log. */
 export async function startServerProcess(
   name: ServerName,
   say: Say,
-  advertisedPort?: number,
+  { advertisedPort, certificate }: StartOptions = {},
 ): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
   const port = await freePort();
@@ -57,6 +61,7 @@ export async function startServerProcess(
     otherPort: await freePort(),
     advertisedPort: advertisedPort ?? port,
     password: randomBytes(12).toString('hex'),
+    certificate: certificate ?? null,
   };
   const launch = launchIn(place);
   try {

@@ -24,7 +24,8 @@ export interface PortfolioConflict {
 export interface AccountStatesReaderOptions {
   readonly store: Pick<PortfolioStore, 'put' | 'get'>;
   readonly cachedPortfolios: number;
-  onWritten(accountId: AccountId, version: number): void;
+  /** The store has it. */
+  onWritten(portfolio: Portfolio): void;
   /** The same version with another state: an alarm. */
   onConflict(conflict: PortfolioConflict): void;
   /** To the dead letters. */
@@ -112,14 +113,14 @@ export class AccountStatesReader {
   }
 
   async #write(batches: ReadonlyMap<number, ReadonlyMap<AccountId, AccountBatch>>): Promise<void> {
-    const portfolios: Portfolio[] = [];
-    for (const accounts of batches.values()) {
-      for (const [accountId, { commits }] of accounts) {
-        if (commits.length === 0) continue;
-        const portfolio = this.#foldCommits(await this.#base(accountId), commits);
-        if (portfolio !== null) portfolios.push(portfolio);
-      }
-    }
+    const changed = [...batches.values()].flatMap((accounts) =>
+      [...accounts].filter(([, { commits }]) => commits.length > 0),
+    );
+    // Together: a store on a server reads many in one call.
+    const bases = await Promise.all(changed.map(([accountId]) => this.#base(accountId)));
+    const portfolios = changed
+      .map(([, { commits }], at) => this.#foldCommits(bases[at] ?? null, commits))
+      .filter((portfolio) => portfolio !== null);
     if (portfolios.length === 0) return;
     const outcomes = await this.#options.store.put(portfolios);
     portfolios.forEach((portfolio, at) => {
@@ -130,7 +131,7 @@ export class AccountStatesReader {
       }
       if (outcome?.kind === 'written') {
         this.#keep(portfolio);
-        this.#options.onWritten(accountId, version);
+        this.#options.onWritten(portfolio);
       } else this.#cache.delete(accountId);
     });
   }

@@ -1,6 +1,6 @@
 /** The portfolio of an account, valued: for its own key, and for the operator. */
 import { type AccountId, parseAccountId, type Symbol } from '#domain/data/identifiers.ts';
-import type { Cache } from '#infrastructure/cache/cache.ts';
+import type { PriceCache } from '#infrastructure/cache/cache.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
@@ -13,8 +13,8 @@ import { type MarkPrice, portfolioView } from './valuation.ts';
 import type { VersionWaiters } from './version-waiters.ts';
 
 export interface PortfolioRouteParts {
-  readonly store: PortfolioStore;
-  readonly cache: Cache;
+  readonly store: Pick<PortfolioStore, 'get'>;
+  readonly prices: Pick<PriceCache, 'get'>;
   readonly waiters: VersionWaiters;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -116,18 +116,18 @@ async function answer(
   accountId: AccountId,
   minVersion: number,
 ): Promise<HttpResult> {
-  const { waiters, maxWaiters } = parts;
   let portfolio: Portfolio | null;
   try {
-    portfolio = await parts.store.get(accountId);
-    if (minVersion > (portfolio?.version ?? 0)) {
-      if (waiters.count >= maxWaiters) {
-        return problemResult('OVERLOADED', `${maxWaiters} reads wait for a version already.`, {
-          retryAfterSeconds: 1,
-        });
-      }
-      portfolio = await waitFor(parts, accountId, minVersion);
+    const read =
+      minVersion === 0
+        ? ({ kind: 'read', portfolio: await parts.store.get(accountId) } as const)
+        : await readFrom(parts, accountId, minVersion);
+    if (read.kind === 'too-many') {
+      return problemResult('OVERLOADED', `${parts.maxWaiters} reads wait for a version already.`, {
+        retryAfterSeconds: 1,
+      });
     }
+    ({ portfolio } = read);
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     parts.logger.warn({ code: error.code, error: error.message }, 'a portfolio could not be read');
@@ -149,22 +149,27 @@ async function answer(
   return { kind: 'json', status: 200, body: portfolioView(portfolio, await marksOf(parts, portfolio)) };
 }
 
-async function waitFor(
-  { store, waiters, runtime, waitMs }: PortfolioRouteParts,
+/** The first state at `minVersion` or later, or what there is when the time for waiting is over. */
+async function readFrom(
+  { store, waiters, runtime, waitMs, maxWaiters }: PortfolioRouteParts,
   accountId: AccountId,
   minVersion: number,
-): Promise<Portfolio | null> {
+): Promise<{ readonly kind: 'read'; readonly portfolio: Portfolio | null } | { readonly kind: 'too-many' }> {
   const endMs = runtime.clock.monotonicMs() + waitMs;
+  const isFull = waiters.count >= maxWaiters;
+  // From before the first look on, so that nothing is written unseen. What is written here is handed over as it is.
   const waiter = waiters.wait(accountId, minVersion);
+  const look = () => Promise.race([waiter.written, store.get(accountId)]);
   try {
-    for (;;) {
-      const portfolio = await store.get(accountId);
+    let portfolio = await look();
+    while ((portfolio?.version ?? -1) < minVersion) {
+      if (isFull) return { kind: 'too-many' };
       const remainingMs = endMs - runtime.clock.monotonicMs();
-      if ((portfolio?.version ?? -1) >= minVersion || remainingMs <= 0 || waiter.reached.aborted)
-        return portfolio;
-      await runtime.timers.sleep(Math.min(remainingMs, LOOK_AGAIN_MS), waiter.reached);
-      if (waiter.reached.aborted) return await store.get(accountId);
+      if (remainingMs <= 0 || waiter.woken.aborted) break;
+      await runtime.timers.sleep(Math.min(remainingMs, LOOK_AGAIN_MS), waiter.woken);
+      portfolio = waiter.handed() ?? (await look());
     }
+    return { kind: 'read', portfolio };
   } finally {
     waiter.stop();
   }
@@ -172,15 +177,18 @@ async function waitFor(
 
 /** Without the price cache the positions are shown unpriced, and say so. */
 async function marksOf(
-  { cache, logger }: PortfolioRouteParts,
+  { prices, logger }: PortfolioRouteParts,
   portfolio: Portfolio,
 ): Promise<ReadonlyMap<Symbol, MarkPrice>> {
   const marks = new Map<Symbol, MarkPrice>();
   try {
-    for (const symbol of portfolio.holdings.keys()) {
-      const price = await cache.prices.get(symbol);
-      if (price !== null) marks.set(symbol, price);
-    }
+    // Together: one after another each would wait its turn behind everything else that this process does.
+    const symbols = [...portfolio.holdings.keys()];
+    const found = await Promise.all(symbols.map((symbol) => prices.get(symbol)));
+    found.forEach((price, at) => {
+      const symbol = symbols[at];
+      if (price !== null && symbol !== undefined) marks.set(symbol, price);
+    });
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
     logger.warn({ code: error.code, error: error.message }, 'prices could not be read for a valuation');

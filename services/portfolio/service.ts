@@ -51,7 +51,7 @@ export function createPortfolioService(
   const states = new AccountStatesReader({
     store: ports.portfolios,
     cachedPortfolios: config.cachedPortfolios,
-    onWritten: (accountId, version) => waiters.notify(accountId, version),
+    onWritten: (portfolio) => waiters.notify(portfolio),
     onConflict(conflict) {
       conflictCount.increment();
       logger.error({ ...conflict }, 'an account has one version with two states; run `tradehall verify`');
@@ -104,7 +104,7 @@ export function createPortfolioService(
     routes: [
       ...portfolioRoutes({
         store: ports.portfolios,
-        cache: ports.cache,
+        prices: ports.cache.prices,
         waiters,
         runtime,
         logger,

@@ -14,6 +14,8 @@ import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 export const MAX_SYMBOLS_PER_BATCH = 2_000;
 
 interface OpenPrice {
+  /** The number of the batch that it goes into. */
+  batch: number;
   last: MarketEvent;
   tradedSize: bigint | null;
   low: Price;
@@ -27,35 +29,40 @@ export function batchPrices(
   ingestTimeMs: number,
 ): readonly PriceBatch[] {
   const batches: PriceBatch[] = [];
-  let open = new Map<Symbol, OpenPrice>();
+  /** As each symbol was last: of this batch, or of one before. A table for each batch would cost more than its prices. */
+  const known = new Map<Symbol, OpenPrice>();
+  let open: OpenPrice[] = [];
   let windowEndMs = Number.NEGATIVE_INFINITY;
   let timeMs = Number.NEGATIVE_INFINITY;
 
   function close(): void {
-    if (open.size > 0) batches.push(batchOf(open, timeMs, ingestTimeMs));
-    open = new Map();
+    if (open.length > 0) batches.push(batchOf(open, timeMs, ingestTimeMs));
+    open = [];
     timeMs = Number.NEGATIVE_INFINITY;
   }
 
   for (const event of events) {
     // A feed whose time goes backwards stays in the window that is open.
-    if (event.feedTimestampMs >= windowEndMs || open.size >= MAX_SYMBOLS_PER_BATCH) {
+    if (event.feedTimestampMs >= windowEndMs || open.length >= MAX_SYMBOLS_PER_BATCH) {
       close();
       windowEndMs = event.feedTimestampMs + windowMs;
     }
     timeMs = Math.max(timeMs, event.feedTimestampMs);
-    take(open, event);
+    const price = known.get(event.symbol);
+    if (price?.batch === batches.length) {
+      takeInto(price, event);
+    } else {
+      const { price: first, size } = event;
+      const opened = { batch: batches.length, last: event, tradedSize: size, low: first, high: first };
+      known.set(event.symbol, opened);
+      open.push(opened);
+    }
   }
   close();
   return batches;
 }
 
-function take(open: Map<Symbol, OpenPrice>, event: MarketEvent): void {
-  const price = open.get(event.symbol);
-  if (price === undefined) {
-    open.set(event.symbol, { last: event, tradedSize: event.size, low: event.price, high: event.price });
-    return;
-  }
+function takeInto(price: OpenPrice, event: MarketEvent): void {
   // A repeat of what is already in: ingestion numbers each symbol's events without gaps.
   if (event.sequence <= price.last.sequence) return;
   price.last = event;
@@ -71,10 +78,10 @@ function tradedSize(soFar: bigint | null, size: bigint | null): bigint | null {
   return fits(sum) ? sum : soFar;
 }
 
-function batchOf(open: ReadonlyMap<Symbol, OpenPrice>, timeMs: number, ingestTimeMs: number): PriceBatch {
+function batchOf(open: readonly OpenPrice[], timeMs: number, ingestTimeMs: number): PriceBatch {
   const prices: BatchPrice[] = [];
   const idParts: string[] = ['price-batch'];
-  for (const { last, tradedSize, low, high } of open.values()) {
+  for (const { last, tradedSize, low, high } of open) {
     idParts.push(last.eventId);
     prices.push({
       symbol: last.symbol,

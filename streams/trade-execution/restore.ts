@@ -7,7 +7,9 @@ import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { decodeExecutionHead } from '#domain/data/execution-head-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { createPartition, PartitionRestore, type PartitionState, stateHash } from '#domain/trading/engine.ts';
+import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { readValue } from '#infrastructure/event-log/read-records.ts';
 
 const PAGE_RECORDS = 1_000;
 
@@ -28,6 +30,9 @@ export async function restore(log: EventLog, partition: number): Promise<Restore
   const { head, entities, finish } = await readStates(log, partition);
   if (head === null) {
     if (entities > 0) throw corrupt(partition, 'holds entities but no head');
+    if ((await lastSealedHead(log, partition)) !== null) {
+      throw corrupt(partition, `is empty, but ${TOPIC.executionHeads} tells of commits`);
+    }
     return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
   }
   if (head.partition !== partition) throw corrupt(partition, 'has another head than its own');
@@ -54,9 +59,7 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
       `goes on at input ${nextInputOffset}, which ${TOPIC.tradeOrders} does not reach`,
     );
   }
-  const heads = (await log.extents(TOPIC.executionHeads)).find((each) => each.partition === partition);
-  const offset = (heads?.nextOffset ?? 0) - 1;
-  const [last] = offset < 0 ? [] : await log.read({ topic: TOPIC.executionHeads, partition, offset }, 1);
+  const last = await lastSealedHead(log, partition);
   const sealed = last?.value ? decodeExecutionHead(last.value) : null;
   if (
     sealed?.kind !== 'decoded' ||
@@ -66,6 +69,27 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
   ) {
     throw corrupt(partition, `has another head than the last commit in ${TOPIC.executionHeads}`);
   }
+  if (nextInputOffset > inputs.firstOffset && !(await isLastInput(log, head))) {
+    throw corrupt(partition, `was executed from other inputs than those in ${TOPIC.tradeOrders}`);
+  }
+}
+
+/** A topic that was removed and made again may since reach as far as the one that was executed. */
+async function isLastInput(log: EventLog, head: PartitionHeadEntity): Promise<boolean> {
+  const { partition, nextInputOffset, lastCommandId } = head;
+  const offset = nextInputOffset - 1;
+  const [input] = await log.read({ topic: TOPIC.tradeOrders, partition, offset }, 1);
+  if (input?.offset !== offset) return false;
+  const decoded = readValue(input, readTradingInput);
+  return decoded.kind === 'unreadable' || decoded.value.commandId === lastCommandId;
+}
+
+/** `null` where nothing was ever committed. */
+async function lastSealedHead(log: EventLog, partition: number): Promise<LogRecord | null> {
+  const heads = (await log.extents(TOPIC.executionHeads)).find((each) => each.partition === partition);
+  const offset = (heads?.nextOffset ?? 0) - 1;
+  const [last] = offset < 0 ? [] : await log.read({ topic: TOPIC.executionHeads, partition, offset }, 1);
+  return last ?? null;
 }
 
 interface ReadStates {

@@ -15,7 +15,7 @@ export interface ProxiedServer {
 export async function startProxiedServer(name: ServerName): Promise<ProxiedServer> {
   let port = 0;
   const proxy = await startTcpProxy(() => port);
-  const server = await startServer(name, proxy.port);
+  const server = await startServer(name, { advertisedPort: proxy.port });
   port = server.port;
   const url = server.url.replace(`127.0.0.1:${port}`, `127.0.0.1:${proxy.port}`);
   return { name, process: server, proxy, url };

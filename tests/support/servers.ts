@@ -6,6 +6,7 @@ import { after } from 'node:test';
 import type { ServerName } from '../../scripts/dev-servers/recipes.ts';
 import {
   type ServerProcess,
+  type StartOptions,
   startServerProcess,
   testUrlVariable,
 } from '../../scripts/dev-servers/server-process.ts';
@@ -23,10 +24,10 @@ export async function sharedServer(name: ServerName): Promise<string> {
 
 /**
  * One of the test's own, to kill and pause. It ends with the test file at the latest, which is when nothing is open any
- * more: close connections in hooks of a `describe`, not of the file. `advertisedPort`: of a proxy in front of it.
+ * more: close connections in hooks of a `describe`, not of the file.
  */
-export async function startServer(name: ServerName, advertisedPort?: number): Promise<ServerProcess> {
-  const server = await startServerProcess(name, say, advertisedPort);
+export async function startServer(name: ServerName, options?: StartOptions): Promise<ServerProcess> {
+  const server = await startServerProcess(name, say, options);
   running.add(server);
   return server;
 }

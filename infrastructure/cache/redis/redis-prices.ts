@@ -9,6 +9,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Symbol } from '#domain/data/identifiers.ts';
+import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import type { ServerCalls } from '#infrastructure/common/server-calls.ts';
 import type { CachedPrice, PriceCache } from '../cache.ts';
 import { decodePrice, encodePrice } from './price-codec.ts';
@@ -79,6 +80,9 @@ export class RedisPrices implements PriceCache {
   readonly #marketTimeKey: string;
   readonly #channel: string;
   readonly #subscription: PriceSubscription;
+  /** Every order asks for a price and the market time, and every portfolio for the price of each of its symbols. */
+  readonly #get = gatherReads((symbols: readonly Symbol[]) => this.#readMany(symbols));
+  readonly #getMarketTime = gatherReads<'market time', number>(async () => [await this.#readMarketTime()]);
   /** What this instance has put, to fill a Redis again that has lost it. */
   readonly #kept = new Map<Symbol, Kept>();
   /** Set from a loss until all is back. */
@@ -116,12 +120,16 @@ export class RedisPrices implements PriceCache {
     }
   }
 
-  async get(symbol: Symbol): Promise<CachedPrice | null> {
+  get(symbol: Symbol): Promise<CachedPrice | null> {
+    return this.#get(symbol);
+  }
+
+  async #readMany(symbols: readonly Symbol[]): Promise<readonly (CachedPrice | null)[]> {
     const { calls } = this.#options;
-    const found = await calls.call('prices.get', () => this.#redis.hget(this.#pricesKey, symbol), {
+    const found = await calls.call('prices.get', () => this.#redis.hmget(this.#pricesKey, ...symbols), {
       repeatable: true,
     });
-    return found === null ? null : decodePrice(found);
+    return found.map((encoded) => (encoded === null ? null : decodePrice(encoded)));
   }
 
   async all(): Promise<readonly CachedPrice[]> {
@@ -132,7 +140,11 @@ export class RedisPrices implements PriceCache {
     return found.map(decodePrice);
   }
 
-  async latestFeedTimestampMs(): Promise<number | null> {
+  latestFeedTimestampMs(): Promise<number | null> {
+    return this.#getMarketTime('market time');
+  }
+
+  async #readMarketTime(): Promise<number | null> {
     const { calls } = this.#options;
     const found = await calls.call('prices.marketTime', () => this.#redis.get(this.#marketTimeKey), {
       repeatable: true,

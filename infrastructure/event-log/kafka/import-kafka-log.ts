@@ -65,7 +65,8 @@ export async function importKafkaLog(
     const catalogue = new TopicCatalogue(connection, prefix, MAX_RECORD_BYTES);
     catalogue.learn(metadata);
     await requireEmpty(archive.topics(), catalogue, ends);
-    await catalogue.ensure(archive.topics());
+    catalogue.declare(archive.topics());
+    await catalogue.make(archive.topics().filter(({ name }) => !catalogue.has(name)));
     let written = 0;
     const parts: PlacedWriterParts = {
       connection,

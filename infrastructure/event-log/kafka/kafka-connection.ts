@@ -28,6 +28,8 @@ import { CALL_TIMEOUT_MS, CONNECT_TIMEOUT_MS, connectionSettings } from './kafka
 const FLUSH_MS = 500;
 /** Beyond the time that a client is given itself, for one that does not keep to it. */
 const GRACE_MS = 1_000;
+/** How often a producer that connects is asked for what it reports. */
+const ASK_MS = 50;
 
 /** Errors of a connection that say more than "no broker answers". */
 const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
@@ -163,9 +165,17 @@ export class KafkaConnection {
   ): Promise<Connected<HeldClient<NativeProducer>>> {
     const native = new this.library.Producer(this.#settings(role, settings));
     const client = new HeldClient(native, (producer, done) => producer.disconnect(FLUSH_MS, done));
-    const metadata = await this.#connect(native, client);
-    native.setPollInBackground(true);
-    return { client, metadata };
+    // Until it has heard from a broker nobody else asks it what is wrong.
+    const stopAsking = this.runtime.timers.every(ASK_MS, () => {
+      if (native.isConnected()) native.poll();
+    });
+    try {
+      const metadata = await this.#connect(native, client);
+      native.setPollInBackground(true);
+      return { client, metadata };
+    } finally {
+      stopAsking();
+    }
   }
 
   async consumer(role: string, settings: Settings): Promise<HeldClient<NativeConsumer>> {

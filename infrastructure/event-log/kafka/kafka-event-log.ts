@@ -2,8 +2,6 @@
  * The event log on Kafka. This file is the port's surface; the parts beside it append, transact, read, find the ends,
  * keep the topics and the seals.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
@@ -27,6 +25,7 @@ import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
 import type { HeldClient } from './held-client.ts';
+import { instanceName } from './instance-name.ts';
 import { KafkaAppender } from './kafka-appender.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
@@ -49,6 +48,7 @@ import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { committedPositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
+import { TopicWatch } from './topic-watch.ts';
 
 export interface KafkaEventLogOptions {
   /** Its path is put before every topic, group and transactional id, so that several logs share a cluster. */
@@ -64,12 +64,10 @@ export interface KafkaEventLogOptions {
   readonly handOverMs?: number;
 }
 
-const INSTANCE_FILE = 'instance';
 const REST_MS = 1_000;
 /** How long a log that closes goes on sealing. */
 const LAST_SEALS_MS = 2_000;
 const READ_TRIES = 3;
-const SETTLING_MS = 20;
 
 export class KafkaEventLog implements EventLog {
   readonly #options: KafkaEventLogOptions;
@@ -86,6 +84,7 @@ export class KafkaEventLog implements EventLog {
   readonly #heads: LogHeads;
   readonly #sealer: LogSealer;
   readonly #expiry: LogExpiry;
+  readonly #watch: TopicWatch;
   #protocol: GroupProtocol;
   #closing: Promise<void> | null = null;
 
@@ -140,6 +139,15 @@ export class KafkaEventLog implements EventLog {
       prefix,
       sealer: this.#sealer,
     });
+    this.#watch = new TopicWatch({
+      serverName: connection.name,
+      directory: options.directory,
+      catalogue,
+      ends: this.#ends,
+      log: { read: (from, maxRecords) => this.#read(from, maxRecords) },
+      timers: runtime.timers,
+      logger: options.logger,
+    });
     this.#stopResting = runtime.timers.every(REST_MS, () => this.#readers.rest());
   }
 
@@ -167,10 +175,23 @@ export class KafkaEventLog implements EventLog {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
     const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    const all = [...others, SEALS_TOPIC];
-    await this.#catalogue.ensure(all);
-    await this.#ends.led(all.flatMap(({ name }) => this.#catalogue.places(name)));
+    await this.#watch.ensure([...others, SEALS_TOPIC]);
+    this.#watch.start();
     this.#sealer.start();
+  }
+
+  trouble(): string | null {
+    return this.#watch.damage?.message ?? this.#sealer.damage?.message ?? null;
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    this.#assertUndamaged();
+  }
+
+  #assertUndamaged(): void {
+    const { damage } = this.#watch;
+    if (damage !== null) throw damage;
   }
 
   async topics(): Promise<readonly TopicSpec[]> {
@@ -182,12 +203,12 @@ export class KafkaEventLog implements EventLog {
   }
 
   async append(records: readonly NewRecord[]): Promise<readonly Position[]> {
-    this.#assertOpen();
+    this.#assertWritable();
     return await this.#appender.append(records.map((record) => this.#catalogue.place(record)));
   }
 
   async openProducer(transactionalId: string): Promise<TransactionalProducer> {
-    this.#assertOpen();
+    this.#assertWritable();
     const producer = await this.#openTransactions(transactionalId, 'failures');
     this.#producers.add(producer);
     return producer;
@@ -199,7 +220,10 @@ export class KafkaEventLog implements EventLog {
       ends: this.#ends,
       prefix: this.#prefix,
       reports,
-      place: (record) => this.#catalogue.place(record),
+      place: (record) => {
+        this.#assertUndamaged();
+        return this.#catalogue.place(record);
+      },
       assertPlace: (position) => this.#catalogue.assertPlace(position),
       groupName: (group) => this.#groupName(group),
       onClosed: (producer) => this.#producers.delete(producer),
@@ -321,21 +345,15 @@ export class KafkaEventLog implements EventLog {
   }
 
   /** Waits until everything that was committed can be read; false when something is not within `patienceMs`. */
-  async settled(patienceMs: number): Promise<boolean> {
+  settled(patienceMs: number): Promise<boolean> {
     this.#assertOpen();
-    const { clock, timers } = this.#options.runtime;
-    const endMs = clock.monotonicMs() + patienceMs;
     const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
-    while (!(await this.#ends.settled(places))) {
-      if (clock.monotonicMs() >= endMs) return false;
-      await timers.sleep(SETTLING_MS);
-    }
-    return true;
+    return this.#ends.settledWithin(places, patienceMs);
   }
 
   /** Whether sealing has stopped at something that does not follow from what was sealed before. */
   get sealsAreDamaged(): boolean {
-    return this.#sealer.isDamaged;
+    return this.#sealer.damage !== null;
   }
 
   /** How far the log reached, as noted outside it. */
@@ -354,9 +372,9 @@ export class KafkaEventLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    if (this.#sealer.isActive) await this.#sealer.caughtUp(LAST_SEALS_MS);
-    await this.#sealer.stop();
+    await this.#sealer.finish(LAST_SEALS_MS);
     this.#stopResting();
+    await this.#watch.stop();
     await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
     await Promise.all([...this.#producers].map((producer) => producer.close()));
     await this.#appender.close();
@@ -368,13 +386,6 @@ export class KafkaEventLog implements EventLog {
     await this.#connection.close();
     this.#heads.close();
   }
-}
-
-/** The same after a restart: a transaction that this instance left open is ended when it comes back. */
-function instanceName(directory: string, fresh: string): string {
-  const file = join(directory, INSTANCE_FILE);
-  if (!existsSync(file)) writeFileSync(file, fresh);
-  return readFileSync(file, 'utf8');
 }
 
 /** Throws an `OperatingError` that says what is wrong: the address, the user, TLS, the client, the cluster. */

@@ -53,7 +53,13 @@ export const CODE = {
   staleMemberEpoch: 113,
 } as const;
 
-const NOT_SENT = new Set<number>([CODE.queueFull, CODE.purgedInQueue, CODE.outOfReplicas]);
+const NOT_SENT = new Set<number>([
+  CODE.queueFull,
+  CODE.purgedInQueue,
+  CODE.outOfReplicas,
+  CODE.unknownTopic,
+  CODE.unknownPartition,
+]);
 const FORBIDDEN = new Set<number>([
   CODE.topicForbidden,
   CODE.groupForbidden,
@@ -99,6 +105,13 @@ export function isFenced(error: unknown): boolean {
   return FENCED.has(codeOf(error) ?? 0);
 }
 
+/** Just made, or removed by somebody: whether its records are lost the watch over the topics finds (topic-watch.ts). */
+const NO_TOPIC: ServerFailure = {
+  code: 'LOG_UNAVAILABLE',
+  reason: 'does not know a topic of this log',
+  retry: 'retry',
+};
+
 /** What stays wrong however often it is tried; `null` for the rest. */
 function lasting({ code, message }: KafkaFailure): ServerFailure | null {
   if (code === CODE.authentication || code === CODE.saslFailed) {
@@ -106,8 +119,6 @@ function lasting({ code, message }: KafkaFailure): ServerFailure | null {
   }
   if (FORBIDDEN.has(code))
     return { code: 'LOG_FORBIDDEN', reason: `forbids this user the call (${message})`, retry: 'never' };
-  if (UNKNOWN_TOPIC.has(code))
-    return { code: 'LOG_UNKNOWN_TOPIC', reason: 'has no such topic or partition', retry: 'never' };
   if (code === CODE.messageTooLarge)
     return { code: 'LOG_RECORD_TOO_LARGE', reason: `refuses a record as too large`, retry: 'never' };
   if (code === CODE.invalidTimestamp) {
@@ -132,6 +143,7 @@ export function classifyRead(error: unknown): ServerFailure | null {
   if (!isKafkaFailure(error)) return null;
   const known = lasting(error);
   if (known !== null) return known;
+  if (UNKNOWN_TOPIC.has(error.code)) return NO_TOPIC;
   if (MEMBERSHIP.has(error.code))
     return { code: 'LOG_NOT_ASSIGNED', reason: 'counts this member out of its group', retry: 'never' };
   if (error.code === CODE.unstableOffsetCommit) {

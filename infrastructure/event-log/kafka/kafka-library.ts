@@ -89,6 +89,10 @@ export interface NativeProducer extends NativeClient {
     opaque: unknown,
   ): unknown;
   setPollInBackground(on: boolean): unknown;
+  /** Of the library, though it may not have heard from a broker yet. */
+  isConnected(): boolean;
+  /** Hands over what it has to report. */
+  poll(): unknown;
   /** Answers when every record handed over is written or has failed. */
   flush(timeoutMs: number, callback: Done): unknown;
   initTransactions(timeoutMs: number, callback: Done): void;
@@ -108,7 +112,20 @@ export interface NativeProducer extends NativeClient {
   ): unknown;
 }
 
+/** As `describeTopics` tells it; a topic that is not there has an error. */
+export interface NativeTopic {
+  readonly name: string;
+  readonly topicId: { readonly mostSignificantBits: bigint; readonly leastSignificantBits: bigint };
+  readonly partitions: readonly unknown[];
+  readonly error?: KafkaFailure;
+}
+
 export interface NativeAdmin {
+  describeTopics(
+    topics: readonly string[],
+    options: { readonly timeout: number },
+    callback: (error: Failed, topics: readonly NativeTopic[]) => void,
+  ): void;
   createTopic(
     topic: {
       readonly topic: string;
@@ -119,6 +136,7 @@ export interface NativeAdmin {
     timeoutMs: number,
     callback: Done,
   ): void;
+  deleteTopic(topic: string, timeoutMs: number, callback: Done): void;
   listGroups(
     options: { readonly timeout: number },
     callback: (error: Failed, result: { readonly groups: readonly { readonly groupId: string }[] }) => void,

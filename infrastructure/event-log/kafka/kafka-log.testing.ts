@@ -13,7 +13,8 @@ import type { LogUnderTest } from '../event-log.testing.ts';
 import type { Position } from '../event-log.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
-import { loadKafkaLibrary } from './kafka-library.ts';
+import { loadKafkaLibrary, type NativeTopic } from './kafka-library.ts';
+import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import { KAFKA_URL } from './kafka-url.ts';
 import { deleteBefore } from './log-expiry.ts';
 
@@ -25,13 +26,18 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   reopen(options?: Partial<KafkaEventLogOptions>): Promise<KafkaEventLog>;
   /** As somebody with the broker's own tools. */
   deleteOnBroker(before: Position): Promise<void>;
+  /** As somebody with the broker's own tools. */
+  removeTopic(topic: string): Promise<void>;
+  makeTopic(topic: string, partitions: number): Promise<void>;
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
 let logs = 0;
 
 function addressOf(url: string, path: string): ServerAddress {
-  const parsed = parseServerUrl(`${url}/${path}`, KAFKA_URL);
+  const [server, parameters] = url.split('?');
+  const query = parameters === undefined ? '' : `?${parameters}`;
+  const parsed = parseServerUrl(`${server}/${path}${query}`, KAFKA_URL);
   if (parsed.kind === 'refused') throw new TypeError(parsed.message);
   return parsed.value;
 }
@@ -59,19 +65,53 @@ export async function openKafkaLogUnderTest(
       ...options,
       ...changed,
     });
+  const withConnection = async (task: (connection: KafkaConnection) => Promise<void>): Promise<void> => {
+    const library = await loadKafkaLibrary();
+    const metrics = createPrometheusMetrics({ processFigures: false });
+    const connection = new KafkaConnection({ library, address, runtime, logger: SILENT, metrics });
+    try {
+      await task(connection);
+    } finally {
+      await connection.close();
+    }
+  };
   let log = await openLog();
   return {
     log,
     address,
     runtime,
     directory: options.directory ?? directory,
-    async deleteOnBroker(before) {
-      const library = await loadKafkaLibrary();
-      const metrics = createPrometheusMetrics({ processFigures: false });
-      const connection = new KafkaConnection({ library, address, runtime, logger: SILENT, metrics });
-      await deleteBefore(connection, `${address.path}.`, [before]);
-      await connection.close();
-    },
+    deleteOnBroker: (before) =>
+      withConnection((connection) => deleteBefore(connection, `${address.path}.`, [before])),
+    removeTopic: (topic) =>
+      withConnection(async (connection) => {
+        const name = `${address.path}.${topic}`;
+        await connection.ask((admin, callback) =>
+          admin.deleteTopic(name, CALL_TIMEOUT_MS, (error) => callback(error, undefined)),
+        );
+        // The controller knows it before the broker does.
+        for (let isThere = true; isThere; ) {
+          const [described] = await connection.ask<readonly NativeTopic[]>((admin, callback) =>
+            admin.describeTopics([name], { timeout: CALL_TIMEOUT_MS }, callback),
+          );
+          isThere = described?.error === undefined;
+        }
+      }),
+    makeTopic: (topic, partitions) =>
+      withConnection((connection) =>
+        connection.ask((admin, callback) =>
+          admin.createTopic(
+            {
+              topic: `${address.path}.${topic}`,
+              num_partitions: partitions,
+              replication_factor: 1,
+              config: {},
+            },
+            CALL_TIMEOUT_MS,
+            (error) => callback(error, undefined),
+          ),
+        ),
+      ),
     maxRecordBytes: TEST_RECORD_BYTES,
     async reopen(changed) {
       await log.close();

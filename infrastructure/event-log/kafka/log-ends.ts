@@ -18,6 +18,7 @@ const READ_COMMITTED = 1;
 /** How far before the broker's end the last record is looked for first; four times as far each time after. */
 const STEP_BACK = 8;
 const ASK_AGAIN_MS = 100;
+const SETTLING_MS = 20;
 
 interface OffsetFound extends TopicPartition {
   readonly offset: number;
@@ -37,6 +38,7 @@ export class LogEnds {
   readonly #known = new Map<string, KnownEnd>();
   /** Offsets that some record reached for certain; positions up to them need no question. */
   readonly #seen = new Map<string, number>();
+  readonly #topicsSeen = new Set<string>();
 
   constructor(connection: KafkaConnection, prefix: string, readers: ReaderPool) {
     this.#connection = connection;
@@ -47,7 +49,14 @@ export class LogEnds {
   /** A record before `offset` is there. */
   noteSeen(topic: string, partition: number, offset: number): void {
     const key = chainKey(topic, partition);
-    if (offset > (this.#seen.get(key) ?? 0)) this.#seen.set(key, offset);
+    if (offset <= (this.#seen.get(key) ?? 0)) return;
+    this.#seen.set(key, offset);
+    this.#topicsSeen.add(topic);
+  }
+
+  /** Whether this process knows of a record in one of its partitions. */
+  hasSeen(topic: string): boolean {
+    return this.#topicsSeen.has(topic);
   }
 
   async #offsets(
@@ -87,12 +96,23 @@ export class LogEnds {
    * Whether no transaction is open there. One that was committed is, until the broker has written its markers, and until
    * then nobody reads it nor what came after it.
    */
-  async settled(places: readonly TopicPartition[]): Promise<boolean> {
+  async #settled(places: readonly TopicPartition[]): Promise<boolean> {
     if (places.length === 0) return true;
     const latest = this.#connection.library.OffsetSpec.LATEST;
     const written = await this.#offsets(places, latest, READ_UNCOMMITTED);
     const stable = await this.stableEnds(places);
     return [...written].every(([key, offset]) => (stable.get(key) ?? 0) >= offset);
+  }
+
+  /** False when something is still open there after `patienceMs`. */
+  async settledWithin(places: readonly TopicPartition[], patienceMs: number): Promise<boolean> {
+    const { clock, timers } = this.#connection.runtime;
+    const endMs = clock.monotonicMs() + patienceMs;
+    while (!(await this.#settled(places))) {
+      if (clock.monotonicMs() >= endMs) return false;
+      await timers.sleep(SETTLING_MS);
+    }
+    return true;
   }
 
   /** The first offset whose record was appended at `timeMs` or later; -1 where there is none. */
@@ -110,8 +130,7 @@ export class LogEnds {
         await this.stableEnds(places);
         return;
       } catch (error) {
-        const isEarly =
-          error instanceof OperatingError && (error.code === 'LOG_UNKNOWN_TOPIC' || error.retry === 'retry');
+        const isEarly = error instanceof OperatingError && error.retry === 'retry';
         if (!isEarly || clock.monotonicMs() >= endMs) throw error;
         await timers.sleep(ASK_AGAIN_MS);
       }

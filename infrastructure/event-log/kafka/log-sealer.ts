@@ -62,7 +62,7 @@ export class LogSealer {
   readonly #sealed;
   readonly #active;
   #office: Office | null = null;
-  #damaged = false;
+  #damage: OperatingError | null = null;
   #finished: Promise<void> | null = null;
   /** Ends the pause between two rounds. */
   #hurry = new AbortController();
@@ -82,12 +82,9 @@ export class LogSealer {
     );
   }
 
-  get isActive(): boolean {
-    return this.#office !== null;
-  }
-
-  get isDamaged(): boolean {
-    return this.#damaged;
+  /** What does not follow from what was sealed before; sealing is tried again, and may find it mended. */
+  get damage(): OperatingError | null {
+    return this.#damage;
   }
 
   /** A bug in it ends the process, as an unhandled rejection. */
@@ -95,7 +92,19 @@ export class LogSealer {
     this.#finished ??= this.#run();
   }
 
-  async stop(): Promise<void> {
+  /** Seals what is there and stops; what cannot be sealed within `patienceMs` the next sealer seals. */
+  async finish(patienceMs: number): Promise<void> {
+    try {
+      if (this.#office !== null) await this.caughtUp(patienceMs);
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      const { code, message } = error;
+      this.#parts.logger.warn({ code, error: message }, 'the log is closed without its last seals');
+    }
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping.abort();
     this.#hurry.abort();
     this.#tell();
@@ -114,13 +123,14 @@ export class LogSealer {
       try {
         await this.#member(() => {
           failures = 0;
+          this.#damage = null;
         });
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error;
         if (this.#stopping.signal.aborted || error.code === 'LOG_CLOSED') return;
         failures += 1;
         const damaged = error.code === 'LOG_DAMAGED';
-        this.#damaged = damaged;
+        this.#damage = damaged ? error : null;
         if (damaged) this.#tell();
         logger[damaged ? 'error' : 'warn'](
           { code: error.code, error: error.message },
@@ -316,7 +326,7 @@ export class LogSealer {
       const office = this.#office;
       if (office !== null && ends.every((end) => office.chains.of(end).next >= end.nextOffset)) return true;
       const leftMs = endMs - runtime.clock.monotonicMs();
-      if (leftMs <= 0 || this.#stopping.signal.aborted || this.#damaged) return false;
+      if (leftMs <= 0 || this.#stopping.signal.aborted || this.#damage !== null) return false;
       const woken = new AbortController();
       this.#waiters.push(() => woken.abort());
       this.#hurry.abort();

@@ -12,7 +12,7 @@ import { partitionOfKey } from '../partitioner.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
-import type { NativeMetadata } from './kafka-library.ts';
+import type { NativeMetadata, NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
 const MAX_KEY_BYTES = 1_024;
@@ -109,7 +109,32 @@ export class TopicCatalogue {
     return { topic, partition, key, value };
   }
 
-  async ensure(specs: readonly TopicSpec[]): Promise<void> {
+  /** By name, the ids that the cluster gave those of `specs` that it has. */
+  async ids(specs: readonly TopicSpec[]): Promise<ReadonlyMap<string, string>> {
+    const described = await this.#connection.read('describe_topics', () =>
+      this.#connection.ask<readonly NativeTopic[]>((admin, callback) =>
+        admin.describeTopics(
+          specs.map(({ name }) => this.#prefix + name),
+          { timeout: CALL_TIMEOUT_MS },
+          callback,
+        ),
+      ),
+    );
+    const ids = new Map<string, string>();
+    for (const { name: nameOnBroker, topicId, partitions, error } of described) {
+      const name = nameOnBroker.slice(this.#prefix.length);
+      if (error) {
+        if (codeOf(error) === CODE.unknownTopicOrPartition) continue;
+        throw this.#connection.failed(error);
+      }
+      this.#partitions.set(name, partitions.length);
+      ids.set(name, `${topicId.mostSignificantBits}/${topicId.leastSignificantBits}`);
+    }
+    return ids;
+  }
+
+  /** Throws where a topic that is there is not as declared, or could lose what it acknowledged. */
+  declare(specs: readonly TopicSpec[]): void {
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
       if (existing !== undefined && existing !== spec.partitions) {
@@ -127,13 +152,13 @@ export class TopicCatalogue {
           { retry: 'never' },
         );
       }
-    }
-    const missing = specs.filter(({ name }) => !this.#partitions.has(name));
-    await Promise.all(missing.map((spec) => this.#create(spec)));
-    for (const spec of specs) {
-      this.#partitions.set(spec.name, spec.partitions);
       this.#declared.set(spec.name, spec);
     }
+  }
+
+  async make(specs: readonly TopicSpec[]): Promise<void> {
+    await Promise.all(specs.map((spec) => this.#create(spec)));
+    for (const { name, partitions } of specs) this.#partitions.set(name, partitions);
   }
 
   async #create(spec: TopicSpec): Promise<void> {

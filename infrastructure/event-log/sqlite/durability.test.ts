@@ -1,9 +1,12 @@
 /** A disk that is slow, and one that fails, under the embedded log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testContext } from '#tests/in-process/platform.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { EXPIRING, RETAINED, record } from '../event-log.testing.ts';
 import { verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
+import { Durability } from './durability.ts';
 import { openLogSync } from './log-sync.ts';
 import { openSqliteLogUnderTest } from './sqlite-log.testing.ts';
 
@@ -167,4 +170,39 @@ test('while pages are copied back, what is durable is answered already and the n
     disk.resolve();
     await under.dispose();
   }
+});
+
+test('a disk that is full when pages are copied back takes no more of them; the log goes on once there is room', async () => {
+  const { runtime } = testContext();
+  const asked: string[] = [];
+  let isFull = true;
+  const db = {
+    exec(sql: string) {
+      asked.push(sql);
+      if (isFull && sql.includes('wal_checkpoint')) {
+        throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      }
+    },
+  };
+  let synced = 0;
+  const sync = {
+    writeAheadLog: async () => undefined,
+    async database() {
+      synced += 1;
+    },
+    close: () => undefined,
+  };
+  const durability = new Durability(db, sync, runtime.timers, SILENT);
+  const commitMuch = async (): Promise<void> => {
+    assert.equal(await durability.makeDurable(1, 100_000_000), null);
+    await durability.copyBack();
+  };
+  await commitMuch();
+  assert.equal(durability.refusal, null);
+  assert.equal(synced, 0, 'what was not copied is not taken for copied');
+  assert.equal(asked.at(-1), 'PRAGMA synchronous = FULL');
+  isFull = false;
+  await commitMuch();
+  assert.equal(durability.refusal, null);
+  assert.equal(synced, 1);
 });

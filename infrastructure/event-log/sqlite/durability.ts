@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
+import { operatingErrorOf } from './failures.ts';
 import type { LogSync } from './log-sync.ts';
 
 /** Pages in the write-ahead log, estimated, after which they are copied into the database. */
@@ -16,14 +17,14 @@ const BYTES_PER_PAGE = 4_096;
 const ADVICE = 'Look after the disk, then restart the program.';
 
 export class Durability {
-  readonly #db: DatabaseSync;
+  readonly #db: Pick<DatabaseSync, 'exec'>;
   readonly #sync: LogSync;
   readonly #timers: Timers;
   readonly #logger: Logger;
   #pagesToCopy = 0;
   #refusal: OperatingError | null = null;
 
-  constructor(db: DatabaseSync, sync: LogSync, timers: Timers, logger: Logger) {
+  constructor(db: Pick<DatabaseSync, 'exec'>, sync: LogSync, timers: Timers, logger: Logger) {
     this.#db = db;
     this.#sync = sync;
     this.#timers = timers;
@@ -61,10 +62,27 @@ export class Durability {
     // The answers to what is durable go out first.
     await this.#timers.yieldTurn();
     try {
-      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE); PRAGMA synchronous = FULL');
-      await this.#sync.database();
+      if (this.#copyPages()) await this.#sync.database();
     } catch (cause) {
       this.#refuse(cause);
+    }
+  }
+
+  /** False when the disk is full: the write-ahead log keeps them, and is not begun anew before all of it is copied. */
+  #copyPages(): boolean {
+    try {
+      this.#db.exec('PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(PASSIVE)');
+      return true;
+    } catch (error) {
+      const failure = operatingErrorOf(error, false);
+      if (failure?.code !== 'LOG_FULL') throw error;
+      this.#logger.warn(
+        { code: failure.code, error: failure.message },
+        'pages of the event log stay in its write-ahead log until there is room',
+      );
+      return false;
+    } finally {
+      this.#db.exec('PRAGMA synchronous = FULL');
     }
   }
 

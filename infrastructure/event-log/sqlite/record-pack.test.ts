@@ -68,7 +68,10 @@ describe('packs', () => {
   test('a few bytes that would fill the memory are an error', () => {
     const bomb = zstdCompressSync(Buffer.alloc(65 * 1024 * 1024));
     assert.ok(bomb.length < 65_536);
-    assert.throws(() => unpack(bomb, 1), { code: 'LOG_DAMAGED', cause: { code: 'ERR_BUFFER_TOO_LARGE' } });
+    assert.throws(
+      () => unpack(bomb, 1),
+      ({ code, cause }) => code === 'LOG_DAMAGED' && cause.code === 'ERR_BUFFER_TOO_LARGE',
+    );
   });
 
   test('few or small records are not worth a pack, and none grows past its limits', () => {

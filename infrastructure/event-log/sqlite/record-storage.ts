@@ -127,7 +127,7 @@ export class RecordStorage {
     this.#advance.run(nextOffset, chainHashText, partition.id);
   }
 
-  read(partition: PartitionState, fromOffset: number, maxRecords: number): LogRecord[] {
+  read(partition: PartitionState, fromOffset: number, maxRecords: number): readonly LogRecord[] {
     if (fromOffset >= partition.nextOffset || maxRecords <= 0) return [];
     const held = partition.tail?.read(fromOffset, maxRecords);
     if (held) return partition.topic.spec.cleanup.kind === 'compact' ? lastOfEachKey(held) : held;

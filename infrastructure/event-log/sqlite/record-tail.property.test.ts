@@ -18,6 +18,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ partition: fc.nat(2), push: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 1, arbitrary: fc.record({ partition: fc.nat(2), skip: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 1, arbitrary: fc.record({ partition: fc.nat(2), clear: fc.constant(true) }) },
+  { weight: 2, arbitrary: fc.record({ partition: fc.nat(2), taken: fc.nat(4) }) },
 );
 
 test('a tail holds its last records without a hole, and all tails together no more than they may', () => {
@@ -30,6 +31,16 @@ test('a tail holds its last records without a hole, and all tails together no mo
         assert.ok(one !== undefined);
         if ('clear' in taken) {
           one.tail.clear();
+        } else if ('taken' in taken) {
+          const below = one.next - taken.taken;
+          const wanted = one.all.filter(({ offset }) => offset >= below);
+          const before = wanted.map(({ offset }) => one.tail.read(offset, 1));
+          one.tail.dropBelow(below);
+          assert.deepEqual(
+            wanted.map(({ offset }) => one.tail.read(offset, 1)),
+            before,
+            'nothing goes that is still to be read',
+          );
         } else if ('skip' in taken) {
           one.next += taken.skip;
         } else {
@@ -67,4 +78,17 @@ test('the oldest go first, in whatever partition they lie', () => {
   busy.push([record(1, 9)]);
   assert.equal(quiet.read(0, 1), null, 'a quiet topic keeps nothing that is old');
   assert.equal(busy.read(9, 1)?.[0]?.offset, 9);
+});
+
+test('what its readers have taken makes room for what others have not', () => {
+  const memory = new TailMemory(BYTES_MAX);
+  const [slow, busy] = [new RecordTail(memory), new RecordTail(memory)];
+  slow.push([record(0, 0)]);
+  for (let offset = 0; offset < 40; offset += 1) {
+    busy.push([record(1, offset)]);
+    busy.dropBelow(offset);
+  }
+  assert.equal(slow.read(0, 1)?.[0]?.offset, 0);
+  assert.equal(busy.read(38, 1), null);
+  assert.equal(busy.read(39, 1)?.[0]?.offset, 39);
 });

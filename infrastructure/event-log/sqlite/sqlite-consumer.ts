@@ -94,6 +94,11 @@ export class SqliteConsumer implements Consumer, GroupMember {
     return this.#fetches.get(partition)?.paused === false;
   }
 
+  /** Of the next record that it will read; `null` where it reads none of the partition. */
+  nextOffsetOf(partition: PartitionState): number | null {
+    return this.#fetches.get(partition)?.offset ?? null;
+  }
+
   async poll(options: { readonly maxRecords: number; readonly signal: AbortSignal }): Promise<Polled> {
     assert(!this.#polling, 'one poll at a time');
     assert(options.maxRecords > 0, 'a poll asks for at least one record');
@@ -142,22 +147,23 @@ export class SqliteConsumer implements Consumer, GroupMember {
 
   #records(maxRecords: number): Polled | null {
     const fetches = [...this.#fetches.values()];
-    const records: LogRecord[] = [];
-    for (let step = 0; step < fetches.length && records.length < maxRecords; step += 1) {
+    const parts: (readonly LogRecord[])[] = [];
+    let wanted = maxRecords;
+    for (let step = 0; step < fetches.length && wanted > 0; step += 1) {
       const fetch = fetches[(this.#turn + step) % fetches.length];
       if (fetch === undefined || fetch.paused) continue;
-      const read = this.#options.read(fetch.partition, fetch.offset, maxRecords - records.length);
+      const read = this.#options.read(fetch.partition, fetch.offset, wanted);
       const last = read.at(-1);
       if (last === undefined) continue;
       fetch.offset = last.offset + 1;
-      if (records.length === 0 && read.length === maxRecords) {
-        this.#turn = (this.#turn + step + 1) % fetches.length;
-        return { kind: 'records', records: read };
-      }
-      for (const record of read) records.push(record);
+      wanted -= read.length;
+      // One that could fill a poll by itself comes last in the next.
+      if (parts.push(read) === 1 && wanted === 0) this.#turn += step;
     }
-    this.#turn += 1;
-    return records.length > 0 ? { kind: 'records', records } : null;
+    this.#turn = (this.#turn + 1) % Math.max(1, fetches.length);
+    const [only] = parts;
+    if (only === undefined) return null;
+    return { kind: 'records', records: parts.length === 1 ? only : parts.flat() };
   }
 
   async commit(positions: readonly Position[]): Promise<void> {

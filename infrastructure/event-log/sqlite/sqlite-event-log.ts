@@ -311,6 +311,12 @@ class OpenSqliteEventLog implements SqliteEventLog {
   }
 
   #onCommitted(partitions: ReadonlySet<PartitionState>): void {
+    for (const partition of partitions) {
+      let taken = Number.POSITIVE_INFINITY;
+      for (const consumer of this.#consumers)
+        taken = Math.min(taken, consumer.nextOffsetOf(partition) ?? taken);
+      partition.tail?.dropBelow(taken);
+    }
     for (const consumer of this.#consumers) {
       for (const partition of partitions) {
         if (!consumer.reads(partition)) continue;
@@ -336,6 +342,11 @@ class OpenSqliteEventLog implements SqliteEventLog {
       firstOffset,
       nextOffset,
     }));
+  }
+
+  /** Its files are checked as they are opened, and a read that fails says so. */
+  trouble(): null {
+    return null;
   }
 
   async groups(): Promise<readonly string[]> {

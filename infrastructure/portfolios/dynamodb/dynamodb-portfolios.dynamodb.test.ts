@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import {
   type AttributeValue,
+  BatchGetItemCommand,
   CreateTableCommand,
   DescribeTableCommand,
   DynamoDBClient,
   DynamoDBServiceException,
-  type GetItemCommand,
   ProvisionedThroughputExceededException,
   PutItemCommand,
   ScanCommand,
@@ -133,7 +133,7 @@ describe('what DynamoDB answers when it cannot take a write', () => {
     const send = (command: object): Promise<unknown> => {
       const isWrite = command instanceof PutItemCommand || command instanceof TransactWriteItemsCommand;
       const answer = isWrite ? answers.shift() : undefined;
-      return answer === undefined ? real.send(command as GetItemCommand) : answer(command, real);
+      return answer === undefined ? real.send(command as PutItemCommand) : answer(command, real);
     };
     const fake: DynamoDbConnection = {
       send: send as DynamoDbConnection['send'],
@@ -190,6 +190,41 @@ describe('what DynamoDB answers when it cannot take a write', () => {
       (store) => assert.rejects(store.put([portfolio(1, 1)]), { retry: 'retry' }),
       runtime,
     );
+  });
+});
+
+describe('what DynamoDB leaves out of a read', () => {
+  test('is asked for again, with back-off where nothing came at all', async () => {
+    const table = newTable();
+    await preparePortfolioTable(options(table));
+    const real = new DynamoDBClient({ region: 'eu-central-1', endpoint: ENDPOINT });
+    const asked: number[] = [];
+    const send = async (command: object): Promise<unknown> => {
+      if (!(command instanceof BatchGetItemCommand)) return real.send(command as PutItemCommand);
+      const { Keys = [] } = command.input.RequestItems?.[table] ?? {};
+      // The second call is left out whole, the others beyond their first two keys.
+      const answered = asked.push(Keys.length) === 2 ? 0 : 2;
+      const unread = Keys.slice(answered);
+      const UnprocessedKeys = unread.length === 0 ? {} : { [table]: { Keys: unread } };
+      if (answered === 0) return { Responses: {}, UnprocessedKeys };
+      const some = { [table]: { ConsistentRead: true, Keys: Keys.slice(0, answered) } };
+      const { Responses } = await real.send(new BatchGetItemCommand({ RequestItems: some }));
+      return { Responses, UnprocessedKeys };
+    };
+    const fake: DynamoDbConnection = {
+      send: send as DynamoDbConnection['send'],
+      destroy: () => real.destroy(),
+    };
+    const store = await openDynamoDbPortfolios(options(table), () => fake);
+    try {
+      const stored = [1, 2, 3, 4].map((account) => portfolio(account, account));
+      await store.put(stored);
+      const all = [...stored, portfolio(5, 1)].map(({ userId }) => store.get(userId));
+      assert.deepEqual(await Promise.all(all), [...stored, null]);
+      assert.deepEqual(asked, [5, 3, 3, 1]);
+    } finally {
+      await store.close();
+    }
   });
 });
 

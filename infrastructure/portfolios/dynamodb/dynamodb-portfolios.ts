@@ -9,8 +9,8 @@
  */
 import assert from 'node:assert';
 import {
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
-  GetItemCommand,
   PutItemCommand,
   ScanCommand,
   TransactGetItemsCommand,
@@ -19,6 +19,7 @@ import {
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AccountId } from '#domain/data/identifiers.ts';
+import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import { inParallel } from '#infrastructure/common/in-parallel.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import {
@@ -64,6 +65,11 @@ export async function openDynamoDbPortfolios(
 /** A transaction of megabytes, the largest there is, takes its time. */
 const LARGE_TIMEOUT_MS = 15_000;
 
+/** DynamoDB takes no more keys in one call. */
+const KEYS_PER_READ = 100;
+/** A call costs the client most of what it costs, so that those who ask meanwhile share the next one. */
+const READS_AT_ONCE = 8;
+
 /** Over an older version; and `:known` is how many parts this write replaces or removes. */
 const OVER_AN_OLDER = 'attribute_not_exists(userId) OR (version < :version AND parts <= :known)';
 
@@ -74,12 +80,17 @@ type Written =
 
 class DynamoDbPortfolios implements PortfolioStore {
   readonly #table: PortfolioTable;
+  readonly #headOf: (userId: AccountId) => Promise<Item | null>;
   /** All ids in order, while a listing walks through them. */
   #walk: readonly AccountId[] | null = null;
   #closed = false;
 
   constructor(table: PortfolioTable) {
     this.#table = table;
+    this.#headOf = gatherReads((userIds) => this.#readHeads(userIds), {
+      itemsPerRead: KEYS_PER_READ,
+      readsAtOnce: READS_AT_ONCE,
+    });
   }
 
   async put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]> {
@@ -107,14 +118,9 @@ class DynamoDbPortfolios implements PortfolioStore {
 
   async get(userId: AccountId): Promise<Portfolio | null> {
     this.#requireOpen();
-    const found = await this.#call('portfolios.get', (abortSignal) =>
-      this.#table.client.send(
-        new GetItemCommand({ TableName: this.#table.name, Key: keyOf(userId, 0), ConsistentRead: true }),
-        { abortSignal },
-      ),
-    );
-    if (found.Item === undefined) return null;
-    let head: Item = found.Item;
+    const found = await this.#headOf(userId);
+    if (found === null) return null;
+    let head = found;
     let parts: readonly Item[] = [];
     // Until head and parts are of one moment: a write in between may have changed how many there are.
     for (let asked = readHead(head).parts; asked > 0; asked = readHead(head).parts) {
@@ -209,6 +215,33 @@ class DynamoDbPortfolios implements PortfolioStore {
       }
     };
     return this.#call(what, task, timeoutMs);
+  }
+
+  async #readHeads(userIds: readonly AccountId[]): Promise<readonly (Item | null)[]> {
+    const found = new Map<string | undefined, Item>();
+    for (let left: readonly Item[] = userIds.map((userId) => keyOf(userId, 0)); left.length > 0; ) {
+      const { items, unread } = await this.#call('portfolios.get', (signal) => this.#readSome(left, signal));
+      for (const item of items) found.set(item['userId']?.S, item);
+      left = unread;
+    }
+    return userIds.map((userId) => found.get(userId) ?? null);
+  }
+
+  /** DynamoDB leaves out what is over its 16 MB an answer, and what is over its rate; all of it, it says as an error. */
+  async #readSome(
+    keys: readonly Item[],
+    abortSignal: AbortSignal,
+  ): Promise<{ readonly items: readonly Item[]; readonly unread: readonly Item[] }> {
+    const { name, client } = this.#table;
+    const command = new BatchGetItemCommand({
+      RequestItems: { [name]: { ConsistentRead: true, Keys: keys.map((key) => ({ ...key })) } },
+    });
+    const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
+    const unread = UnprocessedKeys?.[name]?.Keys ?? [];
+    if (unread.length < keys.length) return { items: Responses?.[name] ?? [], unread };
+    throw new OperatingError('STORE_BUSY', `The portfolio table ${name} takes no more reads for now.`, {
+      retry: 'retry',
+    });
   }
 
   async #readTogether(userId: AccountId, parts: number): Promise<readonly [Item, ...Item[]]> {

@@ -124,6 +124,20 @@ export async function registerSearchIndexTests(
       });
     });
 
+    test('one that somebody deletes while it is written is made again with the same strict mapping', async () => {
+      await withAlias(async (alias) => {
+        const store = await open(options(alias));
+        const index = `${alias}-2019-02`;
+        await store.index([executed(1)]);
+        const before = (await ask('GET', `/${index}/_mapping`)) as object;
+        await ask('DELETE', `/${index}`);
+        await store.index([executed(2)]);
+        assert.deepEqual(await ask('GET', `/${index}/_mapping`), before);
+        assert.deepEqual(await idsOf(store), [executed(2).eventId]);
+        await store.close();
+      });
+    });
+
     test('more trades than one request takes are all there, once', async () => {
       await withAlias(async (alias) => {
         const store = await open(options(alias));

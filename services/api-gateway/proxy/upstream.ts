@@ -11,13 +11,7 @@ import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import {
-  Instance,
-  type InstanceAnswer,
-  type InstanceLimits,
-  type InstanceRequest,
-  type InstanceState,
-} from './instance.ts';
+import type { Instance, InstanceAnswer, InstanceLimits, InstanceRequest, InstanceState } from './instance.ts';
 import { resolveUrls } from './upstream-urls.ts';
 
 export type UpstreamOutcome =
@@ -250,6 +244,8 @@ export class Upstream {
   async #resolve(): Promise<void> {
     const { urls, resolve, limits, logger } = this.#parts;
     const { addresses, unresolved } = await resolveUrls(urls, resolve);
+    // Its HTTP client takes a tenth of a second to load, and a process with all targets has no other to ask.
+    const { Instance } = await import('./instance.ts');
     for (const address of addresses) {
       if (!this.#instances.has(address.origin))
         this.#instances.set(address.origin, new Instance(address, limits));

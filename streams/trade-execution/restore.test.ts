@@ -1,0 +1,87 @@
+/** What an owner begins with, checked against the rest of the log: a topic of it may not be the one that it was. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import type { TradingInput } from '#domain/data/trading-inputs.ts';
+import { derivedUuid } from '#infrastructure/common/derived-id.ts';
+import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import { openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
+import { PartitionOwner } from './partition-owner.ts';
+
+const { logger } = testContext();
+
+describe('a topic that was removed and made again', () => {
+  /** As a reader of that log sees it: without the records of `topic`, but with `instead`. */
+  function withoutTopic(log: EventLog, topic: string, instead: readonly LogRecord[] = []): EventLog {
+    return new Proxy(log, {
+      get(target, name) {
+        if (name === 'extents') {
+          return async (asked: string) => {
+            const extents = await target.extents(asked);
+            return asked === topic
+              ? extents.map((extent) => ({ ...extent, firstOffset: 0, nextOffset: instead.length }))
+              : extents;
+          };
+        }
+        if (name === 'read') {
+          return (from: Position, maxRecords: number) =>
+            from.topic === topic
+              ? instead.slice(from.offset, from.offset + maxRecords)
+              : target.read(from, maxRecords);
+        }
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  async function withExecuted(
+    run: (log: EventLog, inputs: readonly LogRecord[]) => Promise<void>,
+  ): Promise<void> {
+    const directory = temporaryDirectory();
+    const log = await openTestLog(directory.path);
+    try {
+      await log.append(
+        Array.from({ length: 6 }, (_, at) => {
+          const accountId = derivedUuid('account', String(at)) as AccountId;
+          const commandId = derivedUuid('command', String(at)) as CommandId;
+          const time = { timeMs: 1_550_000_000_000, ingestTimeMs: 0 };
+          const opening: TradingInput = { type: 'OpenAccount', commandId, ...time, accountId, name: 'A' };
+          const value = encodeTradingInput(opening, { sourceService: 'test' });
+          return { topic: TOPIC.tradeOrders, partition: 0, key: accountId, value };
+        }),
+      );
+      const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+      const owner = await PartitionOwner.open(log, 0, logger);
+      await owner.step(inputs);
+      await owner.close();
+      await run(log, inputs);
+    } finally {
+      await log.close();
+      directory.dispose();
+    }
+  }
+
+  const refused = (message: RegExp) => ({ name: 'CorruptState', message });
+
+  test('of inputs: what is in it now is not skipped as if it had been executed', async () => {
+    await withExecuted(async (log, inputs) => {
+      const reaches = withoutTopic(log, TOPIC.tradeOrders);
+      await assert.rejects(PartitionOwner.open(reaches, 0, logger), refused(/does not reach/));
+      const values = inputs.map(({ value }) => value).reverse();
+      const others = inputs.map((input, at) => ({ ...input, value: values[at] ?? null }));
+      const refilled = withoutTopic(log, TOPIC.tradeOrders, others);
+      await assert.rejects(PartitionOwner.open(refilled, 0, logger), refused(/from other inputs/));
+      await (await PartitionOwner.open(log, 0, logger)).close();
+    });
+  });
+
+  test('of states: inputs are not executed again from the first one on', async () => {
+    await withExecuted(async (log) => {
+      const emptied = withoutTopic(log, TOPIC.accountStates);
+      await assert.rejects(PartitionOwner.open(emptied, 0, logger), refused(/is empty, but/));
+    });
+  });
+});
