@@ -223,3 +223,22 @@ export class SqliteConsumer implements Consumer, GroupMember {
     this.wake();
   }
 }
+
+/** Wakes whoever reads one of `partitions`, and lets memory go of what all of `consumers` have taken of them. */
+export function tellOfCommit(
+  partitions: ReadonlySet<PartitionState>,
+  consumers: ReadonlySet<SqliteConsumer>,
+): void {
+  for (const partition of partitions) {
+    let taken = Number.POSITIVE_INFINITY;
+    for (const consumer of consumers) taken = Math.min(taken, consumer.nextOffsetOf(partition) ?? taken);
+    partition.tail?.dropBelow(taken);
+  }
+  for (const consumer of consumers) {
+    for (const partition of partitions) {
+      if (!consumer.reads(partition)) continue;
+      consumer.wake();
+      break;
+    }
+  }
+}

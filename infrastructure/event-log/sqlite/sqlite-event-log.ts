@@ -38,7 +38,7 @@ import { LogWriter } from './log-writer.ts';
 import { beyondEnd, type PlacedPosition, positionsWritten, RecordPlacement } from './record-placement.ts';
 import { RecordStorage } from './record-storage.ts';
 import { openLogFile } from './schema.ts';
-import { SqliteConsumer } from './sqlite-consumer.ts';
+import { SqliteConsumer, tellOfCommit } from './sqlite-consumer.ts';
 import type { SqliteEventLogOptions } from './sqlite-event-log-options.ts';
 import type { PartitionState } from './topic-registry.ts';
 import { TopicRegistry } from './topic-registry.ts';
@@ -103,7 +103,7 @@ class OpenSqliteEventLog implements SqliteEventLog {
         sealsPartition: () => this.#registry.partition({ topic: SEALS_TOPIC.name, partition: 0 }),
         maxQueuedRecords: options.maxQueuedRecords ?? 200_000,
         maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
-        onCommitted: (partitions) => this.#onCommitted(partitions),
+        onCommitted: (partitions) => tellOfCommit(partitions, this.#consumers),
       });
       this.#expiry = new Expiry({
         db: this.#db,
@@ -308,22 +308,6 @@ class OpenSqliteEventLog implements SqliteEventLog {
         return error === null ? { kind: 'go' } : { kind: 'refused', error };
       },
     });
-  }
-
-  #onCommitted(partitions: ReadonlySet<PartitionState>): void {
-    for (const partition of partitions) {
-      let taken = Number.POSITIVE_INFINITY;
-      for (const consumer of this.#consumers)
-        taken = Math.min(taken, consumer.nextOffsetOf(partition) ?? taken);
-      partition.tail?.dropBelow(taken);
-    }
-    for (const consumer of this.#consumers) {
-      for (const partition of partitions) {
-        if (!consumer.reads(partition)) continue;
-        consumer.wake();
-        break;
-      }
-    }
   }
 
   #read(partition: PartitionState, fromOffset: number, maxRecords: number): readonly LogRecord[] {
