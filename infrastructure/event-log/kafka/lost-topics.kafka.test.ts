@@ -1,6 +1,6 @@
 /** A topic that somebody removed: its records are missed and named, and what never held any is made again. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -65,6 +65,14 @@ describe('a topic of a log on Kafka that is removed', () => {
     await assert.rejects(log.ensureTopics(TOPICS), damaged(/^The topic orders .* is gone/));
     await under.reopen();
     rmSync(folder, { recursive: true });
+  });
+
+  test('is not passed over because what was noted of topics cannot be read', async () => {
+    for (const text of ['', '{"orders"', 'null']) {
+      writeFileSync(join(under.directory, 'topics.json'), text);
+      const log = await under.reopen();
+      await assert.rejects(log.ensureTopics(TOPICS), damaged(/topics\.json, .* cannot be read/));
+    }
   });
 
   test('and made again by hand: it is not the topic that it was', async () => {

@@ -39,7 +39,7 @@ export interface TopicWatchParts {
 export class TopicWatch {
   readonly #parts: TopicWatchParts;
   readonly #file: string;
-  #known: Ids;
+  #known: Ids = new Map();
   #damage: OperatingError | null = null;
   #looking: Promise<void> | null = null;
   #stopTimer: (() => void) | null = null;
@@ -47,7 +47,6 @@ export class TopicWatch {
   constructor(parts: TopicWatchParts) {
     this.#parts = parts;
     this.#file = join(parts.directory, FILE);
-    this.#known = readIds(this.#file);
   }
 
   /** Looks now and then, one look at a time: a broker may take longer. A bug in it ends the process. */
@@ -72,6 +71,7 @@ export class TopicWatch {
   /** Makes what is missing of `specs`, and notes all of them. Throws `LOG_DAMAGED` instead where records are gone. */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
     const { catalogue, ends } = this.#parts;
+    this.#known = readIds(this.#file);
     const found = await catalogue.ids(specs);
     catalogue.declare(specs);
     this.#forgetAnotherLog(found);
@@ -148,14 +148,29 @@ export class TopicWatch {
     this.#known = new Map([...this.#known, ...ids]);
     if (isSame) return;
     const fresh = `${this.#file}.new`;
-    writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`);
+    writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`, { flush: true });
     renameSync(fresh, this.#file);
   }
 }
 
+/** One that cannot be read is not taken for none: a topic that was removed would not be missed. */
 function readIds(file: string): Ids {
   if (!existsSync(file)) return new Map();
-  const noted: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (typeof noted !== 'object' || noted === null) throw new TypeError(`${file} holds no ids of topics`);
+  let noted: unknown;
+  try {
+    noted = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+  if (typeof noted !== 'object' || noted === null) throw unreadable(file);
   return new Map(Object.entries(noted).map(([topic, id]) => [topic, String(id)]));
+}
+
+function unreadable(file: string, cause?: unknown): OperatingError {
+  return new OperatingError(
+    'LOG_DAMAGED',
+    `${file}, which notes the topics of the event log, cannot be read, so whether one was removed since cannot be told. ` +
+      'Put it back from a backup; or, when nobody removed a topic, delete it and start again.',
+    { retry: 'never', cause },
+  );
 }
