@@ -34,6 +34,9 @@ const ASK_MS = 50;
 /** Errors of a connection that say more than "no broker answers". */
 const TELLING = new Set<number>([CODE.authentication, CODE.saslFailed, CODE.ssl, CODE.resolve]);
 
+/** How a question ends that found nobody to put it to. */
+const NO_BROKER = new Set<number>([CODE.transport, CODE.timedOut, CODE.allBrokersDown]);
+
 /** A topic just made that was asked for too early stays unknown to that client as well. */
 const STALE_METADATA = new Set<number>([
   CODE.unknownTopicOrPartition,
@@ -68,6 +71,9 @@ export class KafkaConnection {
   readonly #address: ServerAddress;
   readonly #calls: ServerCalls;
   #admin: HeldClient<NativeAdmin>;
+  /** The last question of the administrative client found no broker. */
+  #unheard = false;
+  #hearing: Promise<void> | null = null;
 
   constructor(options: KafkaConnectionOptions) {
     const { library, address, runtime, logger, metrics } = options;
@@ -108,14 +114,37 @@ export class KafkaConnection {
     return this.#calls.call(what, () => this.#withFreshMetadata(task), { repeatable: true });
   }
 
-  /** Of the administrative client, within `read`. */
-  ask<Value>(
+  /**
+   * Of the administrative client, within `read`. While such a question waits for a broker that refuses connections, the
+   * client connects again without a pause and takes a whole processor, which the broker may need to start. So after one
+   * that found no broker the next is put only when another client, which keeps to its pauses, has heard from one.
+   */
+  async ask<Value>(
     start: (
       admin: NativeAdmin,
       callback: (error: KafkaFailure | null | undefined, value: Value) => void,
     ) => unknown,
   ): Promise<Value> {
-    return this.#admin.call(start);
+    if (this.#unheard) await this.#hear();
+    try {
+      return await this.#admin.call(start);
+    } catch (error) {
+      if (NO_BROKER.has(codeOf(error) ?? 0)) this.#unheard = true;
+      throw error;
+    }
+  }
+
+  /** Resolves when a broker answers; all who ask meanwhile wait for the same answer. */
+  #hear(): Promise<void> {
+    this.#hearing ??= this.producer('hearing', {})
+      .then((client) => {
+        this.#unheard = false;
+        void client.close();
+      })
+      .finally(() => {
+        this.#hearing = null;
+      });
+    return this.#hearing;
   }
 
   /** That client asks who leads a partition once and for all: when that was wrong it is replaced. */
@@ -131,8 +160,9 @@ export class KafkaConnection {
     }
   }
 
-  close(): Promise<void> {
-    return this.#admin.close();
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#hearing]);
+    await this.#admin.close();
   }
 
   /** A call that is made once. */
@@ -229,7 +259,7 @@ function explainConnect(error: unknown): ServerFailure | null {
       retry: 'retry',
     };
   }
-  if (error.code === CODE.transport || error.code === CODE.timedOut || error.code === CODE.allBrokersDown) {
+  if (NO_BROKER.has(error.code)) {
     const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms; look whether it runs, at host and port, and whether it wants TLS (?tls=true) or another user`;
     return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
   }

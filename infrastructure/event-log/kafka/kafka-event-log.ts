@@ -24,6 +24,7 @@ import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
+import { groupIds } from './group-ids.ts';
 import type { HeldClient } from './held-client.ts';
 import { instanceName } from './instance-name.ts';
 import { KafkaAppender } from './kafka-appender.ts';
@@ -33,7 +34,6 @@ import { closedError } from './kafka-failures.ts';
 import { loadKafkaLibrary, type NativeConsumer } from './kafka-library.ts';
 import {
   appendingSettings,
-  CALL_TIMEOUT_MS,
   followerSettings,
   type GroupProtocol,
   groupNameSettings,
@@ -305,13 +305,8 @@ export class KafkaEventLog implements EventLog {
 
   async groups(): Promise<readonly string[]> {
     this.#assertOpen();
-    const listed = await this.#connection.read('list_groups', () =>
-      this.#connection.ask<{ readonly groups: readonly { readonly groupId: string }[] }>((admin, callback) =>
-        admin.listGroups({ timeout: CALL_TIMEOUT_MS }, callback),
-      ),
-    );
-    const named = listed.groups
-      .map(({ groupId }) => groupId)
+    const listed = await this.#connection.read('list_groups', () => groupIds(this.#connection));
+    const named = listed
       .filter((id) => id.startsWith(this.#prefix))
       .map((id) => id.slice(this.#prefix.length));
     const positions = await Promise.all(named.map((group) => this.committedPositions(group)));

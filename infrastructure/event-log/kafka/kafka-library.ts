@@ -120,6 +120,12 @@ export interface NativeTopic {
   readonly error?: KafkaFailure;
 }
 
+/** A broker that did not tell its groups is an error beside those of the others. */
+export interface NativeGroups {
+  readonly groups: readonly { readonly groupId: string }[];
+  readonly errors: readonly KafkaFailure[];
+}
+
 export interface NativeAdmin {
   describeTopics(
     topics: readonly string[],
@@ -139,7 +145,7 @@ export interface NativeAdmin {
   deleteTopic(topic: string, timeoutMs: number, callback: Done): void;
   listGroups(
     options: { readonly timeout: number },
-    callback: (error: Failed, result: { readonly groups: readonly { readonly groupId: string }[] }) => void,
+    callback: (error: Failed, result: NativeGroups) => void,
   ): void;
   deleteRecords(
     before: readonly NativePosition[],
@@ -183,6 +189,11 @@ export function isKafkaFailure(error: unknown): error is KafkaFailure {
     typeof error.code === 'number' &&
     'message' in error
   );
+}
+
+/** Of an answer whose parts may each have failed. */
+export function firstFailure(parts: readonly { readonly error?: KafkaFailure }[]): KafkaFailure | undefined {
+  return parts.find(({ error }) => error)?.error;
 }
 
 /** Throws `LOG_CLIENT_MISSING` with the command that helps. */

@@ -41,8 +41,9 @@ export function connectionSettings(address: ServerAddress, clientId: string): Se
     'socket.timeout.ms': CALL_TIMEOUT_MS,
     'socket.connection.setup.timeout.ms': 5_000,
     'socket.keepalive.enable': true,
-    // librdkafka doubles between the two, with a fifth of jitter.
-    'reconnect.backoff.ms': 50,
+    // librdkafka doubles between the two, with jitter, but half of the first is also how often a client that misses its
+    // brokers tries one whatever that one's pause: with 50 ms, fifteen processes kept a starting broker from the processors.
+    'reconnect.backoff.ms': 500,
     'reconnect.backoff.max.ms': 1_000,
     'retry.backoff.ms': 50,
     'retry.backoff.max.ms': 1_000,

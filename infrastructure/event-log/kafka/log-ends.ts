@@ -9,7 +9,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { PartitionExtent, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import type { KafkaFailure } from './kafka-library.ts';
+import { firstFailure, type KafkaFailure } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { ReaderPool } from './reader-pool.ts';
 
@@ -64,17 +64,15 @@ export class LogEnds {
     spec: unknown,
     isolationLevel = READ_COMMITTED,
   ): Promise<ReadonlyMap<string, number>> {
-    const found = await this.#connection.read('list_offsets', async () => {
-      const result = await this.#connection.ask<readonly OffsetFound[]>((admin, callback) =>
+    const found = await this.#connection.read('list_offsets', () =>
+      this.#connection.ask<readonly OffsetFound[]>((admin, callback) =>
         admin.listOffsets(
           places.map(({ topic, partition }) => ({ topic: this.#prefix + topic, partition, offset: spec })),
           { timeout: CALL_TIMEOUT_MS, isolationLevel },
-          callback,
+          (error, result) => callback(error ?? firstFailure(result), result),
         ),
-      );
-      for (const { error } of result) if (error) throw error;
-      return result;
-    });
+      ),
+    );
     return new Map(
       found.map(({ topic, partition, offset }) => [
         chainKey(topic.slice(this.#prefix.length), partition),

@@ -5,7 +5,7 @@
 import type { Position } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import type { KafkaFailure } from './kafka-library.ts';
+import { firstFailure, type KafkaFailure } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { LogEnds } from './log-ends.ts';
 import type { LogSealer } from './log-sealer.ts';
@@ -70,10 +70,11 @@ export async function deleteBefore(
     partition,
     offset,
   }));
-  await connection.read('delete_records', async () => {
-    const results = await connection.ask<readonly { readonly error?: KafkaFailure }[]>((admin, callback) =>
-      admin.deleteRecords(before, { timeout: CALL_TIMEOUT_MS }, callback),
-    );
-    for (const { error } of results) if (error) throw error;
-  });
+  await connection.read('delete_records', () =>
+    connection.ask<readonly { readonly error?: KafkaFailure }[]>((admin, callback) =>
+      admin.deleteRecords(before, { timeout: CALL_TIMEOUT_MS }, (error, results) =>
+        callback(error ?? firstFailure(results), results),
+      ),
+    ),
+  );
 }
