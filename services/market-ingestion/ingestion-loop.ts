@@ -2,7 +2,7 @@
  * The loop of ingestion: feed → events → one transaction per batch, for ever.
  *
  *   open producer (fences a former one) → read feed_positions → ask the feed from there ──batch──▶ commit ─┐
- *        ▲                                                                              └───────────────────┘
+ *        ▲                                                        └─ one batch ahead ◀──────────────────────┘
  *        └── back-off ◀── any operating error that may be retried, an unknown outcome among them
  *
  * A batch is market_data records, the dead letters of its bad rows, and in feed_positions the feed's position and
@@ -72,9 +72,25 @@ interface Session {
   readonly sequencer: Sequencer;
   readonly position: string | null;
   readonly finished: boolean;
-  /** Committed in this session. */
-  batches: number;
+  /** Before its first batch. */
+  isFresh: boolean;
+  hasCommitted: boolean;
+  // Behind what has been prepared, perhaps not committed yet.
+  events: number;
+  badRows: number;
+  lastEventMs: number | null;
   marketDataOffset: number;
+}
+
+/** What a transaction writes, and where the feed stands after it. */
+interface PreparedBatch {
+  /** None: it says nothing that the log does not know. */
+  readonly records: readonly NewRecord[];
+  readonly position: string;
+  readonly finished: boolean;
+  readonly events: number;
+  readonly badRows: number;
+  readonly lastEventMs: number | null;
 }
 
 export function createIngestion(options: IngestionOptions): Ingestion {
@@ -146,7 +162,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       await consume(from);
       return 'ended';
     } catch (error) {
-      const gotOn = from !== null && from.batches > 0;
+      const gotOn = from?.hasCommitted === true;
       if (!gotOn || !(error instanceof OperatingError) || error.retry === 'never') throw error;
       logger.warn(
         { code: error.code, error: error.message, source },
@@ -164,18 +180,20 @@ export function createIngestion(options: IngestionOptions): Ingestion {
     const before = positions.sources.get(source);
     const [extent] = await log.extents(TOPIC.marketData);
     assert(extent !== undefined, 'market_data has one partition');
-    report({
+    const stands = {
       events: before?.events ?? 0,
       badRows: before?.badRows ?? 0,
       position: before?.position ?? null,
       lastEventMs: latestMs(positions.lastEvents.values()),
-    });
+    };
+    report(stands);
     return {
+      ...stands,
       producer,
       sequencer: createSequencer(positions.lastEvents.values()),
-      position: before?.position ?? null,
       finished: before?.finished ?? false,
-      batches: 0,
+      isFresh: true,
+      hasCommitted: false,
       marketDataOffset: extent.nextOffset,
     };
   }
@@ -184,76 +202,104 @@ export function createIngestion(options: IngestionOptions): Ingestion {
     // The feed is asked all the same: it notices when its file has become another one.
     if (from.finished) report({ phase: 'finished', trouble: null });
     const admit = symbolLimit(from.sequencer.lastEvents.keys(), options.maxSymbols);
-    for await (const batch of feed.batches(from.position, signal, admit)) {
-      if (from.position === null && from.batches === 0) refuseThePast(batch);
-      const nothingNew = from.finished && batch.ticks.length + batch.badRows.length === 0;
-      const outcome = nothingNew ? 'committed' : await commitBatch(from, batch);
-      if (outcome === 'fenced') {
-        report({ phase: 'stopped', trouble: 'another market-ingestion has taken over this log' });
-        logger.error({ source }, 'fenced: another market-ingestion has taken over');
-        return;
+    const leaving = new AbortController();
+    const until = AbortSignal.any([signal, leaving.signal]);
+    const batches = feed.batches(from.position, until, admit)[Symbol.asyncIterator]();
+    let coming = nextBatch(from, batches);
+    try {
+      for (;;) {
+        const prepared = await coming;
+        if (prepared === null) return;
+        const committing = commitBatch(from, prepared);
+        // The log writes this one and waits for the disk; the next one is read and encoded meanwhile.
+        if (!prepared.finished) coming = nextBatch(from, batches);
+        const outcome = await committing;
+        if (outcome === 'fenced') {
+          report({ phase: 'stopped', trouble: 'another market-ingestion has taken over this log' });
+          logger.error({ source }, 'fenced: another market-ingestion has taken over');
+          return;
+        }
+        if (prepared.finished) {
+          report({ phase: 'finished', trouble: null });
+          logger.info(
+            { source, events: progress.events, badRows: progress.badRows },
+            'the feed has come to its end',
+          );
+          return;
+        }
+        if (signal.aborted) return;
+        await runtime.timers.yieldTurn();
+        await options.followers?.keepUp(signal);
       }
-      if (batch.finished) {
-        report({ phase: 'finished', trouble: null });
-        logger.info(
-          { source, events: progress.events, badRows: progress.badRows },
-          'the feed has come to its end',
-        );
-        return;
-      }
-      if (signal.aborted) return;
-      await runtime.timers.yieldTurn();
-      await options.followers?.keepUp(signal);
+    } finally {
+      leaving.abort();
+      await Promise.allSettled([coming]);
+      await batches.return?.();
     }
   }
 
+  /** `null`: the feed was told to end. A failure is thrown to whoever takes the batch. */
+  function nextBatch(session: Session, batches: AsyncIterator<FeedBatch>): Promise<PreparedBatch | null> {
+    const next = async (): Promise<PreparedBatch | null> => {
+      await runtime.timers.yieldTurn();
+      const step = await batches.next();
+      return step.done === true ? null : prepareBatch(session, step.value);
+    };
+    const coming = next();
+    // It may fail while nobody waits for it yet.
+    coming.catch(() => undefined);
+    return coming;
+  }
+
   /** Market time never goes back: every order would be refused for prices that look stale, for ever. */
-  function refuseThePast(batch: FeedBatch): void {
+  function refuseThePast(batch: FeedBatch, lastEventMs: number | null): void {
     const [first] = batch.ticks;
-    const { lastEventMs } = progress;
     if (first === undefined || lastEventMs === null || first.timeMs >= lastEventMs) return;
     const message = `${source} begins at ${formatTimestamp(first.timeMs)}, but this data folder has seen market data up to ${formatTimestamp(lastEventMs)} and market time never goes back. Start it on a fresh folder (--data DIR).`;
     throw new OperatingError('FEED_IN_THE_PAST', message, { retry: 'never' });
   }
 
-  async function commitBatch(session: Session, batch: FeedBatch): Promise<'committed' | 'fenced'> {
+  /** What the next transaction writes, of a session that has prepared everything before it. */
+  function prepareBatch(session: Session, batch: FeedBatch): PreparedBatch {
+    if (session.position === null && session.isFresh) refuseThePast(batch, session.lastEventMs);
+    const isRepeat = session.finished && batch.ticks.length + batch.badRows.length === 0;
+    session.isFresh = false;
     const idPrefix = feed.idPrefix();
-    const events = batch.ticks.map((tick) => session.sequencer.next(tick, idPrefix));
-    const counts = {
-      events: progress.events + events.length,
-      badRows: progress.badRows + batch.badRows.length,
-    };
     const changed = new Map<Symbol, MarketEvent>();
-    const records = events.map(marketRecord);
+    const records: NewRecord[] = [];
+    for (const tick of batch.ticks) {
+      const event = session.sequencer.next(tick, idPrefix);
+      changed.set(event.symbol, event);
+      records.push(marketRecord(event));
+      session.lastEventMs = event.feedTimestampMs;
+    }
     for (const row of batch.badRows) {
       const letter = { topic: TOPIC.marketData, source, line: row.line, bytes: row.original };
       records.push(deadLetterRecord(letter, SERVICE, row));
     }
-    for (const event of events) changed.set(event.symbol, event);
     for (const lastEvent of changed.values()) records.push(positionRecord({ kind: 'symbol', lastEvent }));
+    const { position, finished } = batch;
+    const marketDataOffsetHint = session.marketDataOffset;
+    session.events += batch.ticks.length;
+    session.badRows += batch.badRows.length;
+    session.marketDataOffset += batch.ticks.length;
+    const { events, badRows, lastEventMs } = session;
     records.push(
-      positionRecord({
-        kind: 'source',
-        source,
-        position: batch.position,
-        finished: batch.finished,
-        ...counts,
-        marketDataOffsetHint: session.marketDataOffset,
-      }),
+      positionRecord({ kind: 'source', source, position, finished, events, badRows, marketDataOffsetHint }),
     );
+    return { records: isRepeat ? [] : records, position, finished, events, badRows, lastEventMs };
+  }
+
+  async function commitBatch(session: Session, prepared: PreparedBatch): Promise<'committed' | 'fenced'> {
+    const { records, ...after } = prepared;
+    if (records.length === 0) return 'committed';
     const outcome = await session.producer.commit({ records });
     if (outcome.kind === 'fenced') return 'fenced';
-    session.batches += 1;
-    session.marketDataOffset += events.length;
-    counters.events.increment({ source }, events.length);
-    counters.badRows.increment({ source }, batch.badRows.length);
-    report({
-      phase: 'running',
-      trouble: null,
-      ...counts,
-      position: batch.position,
-      lastEventMs: events.at(-1)?.feedTimestampMs ?? progress.lastEventMs,
-    });
+    session.hasCommitted = true;
+    counters.events.increment({ source }, after.events - progress.events);
+    counters.badRows.increment({ source }, after.badRows - progress.badRows);
+    const { position, events, badRows, lastEventMs } = after;
+    report({ phase: 'running', trouble: null, position, events, badRows, lastEventMs });
     return 'committed';
   }
 
