@@ -27,6 +27,8 @@ const STRETCH_BYTES = 256 * 1024;
 const ROWS_AT_ONCE = 1_024;
 /** Where rows may be packed, one of them may be all that was wanted. */
 const ROWS_AHEAD = 16;
+/** Of a row, about. */
+const BYTES_BESIDE_VALUE = 100;
 
 interface PartitionStatements {
   readonly insert: StatementSync;
@@ -81,10 +83,11 @@ export class RecordStorage {
     return statements;
   }
 
-  /** Records that follow one another, appended at one time, in a partition that is not compacted. */
-  insert(partition: PartitionState, records: readonly SealedRecord[]): void {
+  /** Records that follow one another, appended at one time, in a partition that is not compacted. Returns the rows' bytes. */
+  insert(partition: PartitionState, records: readonly SealedRecord[]): number {
     const { insert } = this.#of(partition);
     const { sealed } = partition.topic.spec;
+    let bytes = 0;
     for (let from = 0; from < records.length; ) {
       const { end, isWorthIt } = nextPack(records, from);
       const run = records.slice(from, end);
@@ -95,15 +98,18 @@ export class RecordStorage {
         const packed = pack(run);
         const check = recordCheck(offset, appendedAtMs, packed.contentCheck);
         insert.run(offset, null, packed.bytes, appendedAtMs, check, run.length);
+        bytes += BYTES_BESIDE_VALUE + packed.bytes.length;
       } else {
         for (const record of run) {
           const { offset, key, value, appendedAtMs } = record;
           const check = sealed ? recordCheck(offset, appendedAtMs, contentCheck(key, value)) : null;
           this.insertOne(partition, record, check);
+          bytes += BYTES_BESIDE_VALUE + (value?.length ?? 0);
         }
       }
       from = end;
     }
+    return bytes;
   }
 
   /** With its check as it was when it was sealed. */
@@ -112,15 +118,16 @@ export class RecordStorage {
     this.#of(partition).insert.run(offset, key, value, appendedAtMs, check, null);
   }
 
-  /** In a compacted partition. */
+  /** In a compacted partition. Returns the row's bytes. */
   replace(
     partition: PartitionState,
     offset: number,
     key: string,
     value: Uint8Array | null,
     appendedAtMs: number,
-  ): void {
+  ): number {
     this.#of(partition).insert.run(offset, key, value, appendedAtMs);
+    return BYTES_BESIDE_VALUE + (value?.length ?? 0);
   }
 
   advance(partition: PartitionState, nextOffset: number, chainHashText: string): void {
