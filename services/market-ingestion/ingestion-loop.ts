@@ -228,7 +228,7 @@ export function createIngestion(options: IngestionOptions): Ingestion {
           return;
         }
         if (signal.aborted) return;
-        await runtime.timers.yieldTurn();
+        // A commit lets others run; no turn is yielded besides, so that the log has the next batch before it writes again.
         await options.followers?.keepUp(signal);
       }
     } finally {

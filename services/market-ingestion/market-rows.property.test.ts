@@ -111,7 +111,7 @@ test('a bar outside its own extremes is refused by the edge that is', () => {
 test('a bar’s path begins at the open, touches both extremes, ends at the close, within the interval; sizes add up', () => {
   fc.assert(
     fc.property(anyBar, fc.integer({ min: 4, max: 86_400_000 }), (bar, intervalMs) => {
-      const path = barPath(bar, intervalMs);
+      const path = barPath(bar, 2, intervalMs);
       const prices = path.map(({ price }) => price);
       const sizes = path.map(({ size }) => size ?? assert.fail('a trade has a size'));
       assert.equal(prices[0], bar.open);

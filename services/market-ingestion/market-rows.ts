@@ -4,11 +4,7 @@ import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { FieldIssue } from '#domain/data/decoded.ts';
 import { FieldReader } from '#domain/data/field-reader.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
-import {
-  MARKET_FILE_COLUMNS,
-  type MarketFileKind,
-  type MarketFileRow,
-} from '#infrastructure/market-files/market-files.ts';
+import type { MarketFileKind, MarketFileRow } from '#infrastructure/market-files/market-files.ts';
 import type { FeedQuote } from './feed.ts';
 
 interface RowBase {
@@ -64,22 +60,16 @@ function refusal(row: MarketFileRow, reader: FieldReader): ReadRow {
   return { kind: 'refused', reason: `line ${row.line}: ${all}`, errors };
 }
 
-/** An empty cell is a missing one. */
-function cellsOf(kind: MarketFileKind, row: MarketFileRow): Readonly<Record<string, string | undefined>> {
-  const cells: Record<string, string | undefined> = {};
-  MARKET_FILE_COLUMNS[kind].forEach((column, at) => {
-    cells[column] = row.cells[at] || undefined;
-  });
-  return cells;
+type Cell = string | undefined;
+
+/** In the order of the kind's columns. An empty cell is a missing one. */
+function cellsOf({ cells }: MarketFileRow): readonly Cell[] {
+  return cells.map((cell) => (cell === '' ? undefined : cell));
 }
 
-function baseOf(
-  cells: Readonly<Record<string, string | undefined>>,
-  row: MarketFileRow,
-  reader: FieldReader,
-): RowBase {
-  const symbol = reader.symbol(cells['symbol'], 'symbol');
-  if (cells['t'] === undefined) reader.issue('t', 'required', 'is required');
+function baseOf([symbolCell, timeCell]: readonly Cell[], row: MarketFileRow, reader: FieldReader): RowBase {
+  const symbol = reader.symbol(symbolCell, 'symbol');
+  if (timeCell === undefined) reader.issue('t', 'required', 'is required');
   else if (row.timeMs === null) {
     reader.issue('t', 'timestamp', 'must be an ISO 8601 time in UTC, such as 2019-02-11T14:30:00Z, or a day');
   }
@@ -88,15 +78,18 @@ function baseOf(
 
 const readers: Readonly<Record<MarketFileKind, (row: MarketFileRow, reader: FieldReader) => MarketRow>> = {
   bars(row, reader) {
-    const cells = cellsOf('bars', row);
+    const cells = cellsOf(row);
+    const { symbol, timeMs } = baseOf(cells, row, reader);
+    const [, , open, high, low, close, volume] = cells;
     const bar: BarRow = {
       kind: 'bars',
-      ...baseOf(cells, row, reader),
-      open: reader.price(cells['open'], 'open'),
-      high: reader.price(cells['high'], 'high'),
-      low: reader.price(cells['low'], 'low'),
-      close: reader.price(cells['close'], 'close'),
-      volume: reader.quantity(cells['volume'], 'volume'),
+      symbol,
+      timeMs,
+      open: reader.price(open, 'open'),
+      high: reader.price(high, 'high'),
+      low: reader.price(low, 'low'),
+      close: reader.price(close, 'close'),
+      volume: reader.quantity(volume, 'volume'),
     };
     if (reader.failed) return bar;
     if (bar.low > bar.high) reader.issue('low', 'maximum', 'must not be above high');
@@ -107,33 +100,36 @@ const readers: Readonly<Record<MarketFileKind, (row: MarketFileRow, reader: Fiel
     return bar;
   },
   trades(row, reader) {
-    const cells = cellsOf('trades', row);
+    const cells = cellsOf(row);
+    const { symbol, timeMs } = baseOf(cells, row, reader);
+    const [, , price, size] = cells;
     return {
       kind: 'trades',
-      ...baseOf(cells, row, reader),
-      price: reader.price(cells['price'], 'price'),
-      size: reader.quantity(cells['size'], 'size'),
+      symbol,
+      timeMs,
+      price: reader.price(price, 'price'),
+      size: reader.quantity(size, 'size'),
     };
   },
   /** One side may be missing, as in a market without it. Bid and ask may cross, as real ones do for a moment. */
   quotes(row, reader) {
-    const cells = cellsOf('quotes', row);
-    const base = baseOf(cells, row, reader);
-    if (cells['bid'] === undefined && cells['ask'] === undefined)
-      reader.issue('bid', 'required', 'is required, or ask');
-    for (const side of ['bid', 'ask'] as const) {
-      if (cells[side] === undefined && cells[`${side}_size`] !== undefined) {
-        reader.issue(`${side}_size`, 'exclusive', `must not stand without ${side}`);
-      }
-    }
+    const cells = cellsOf(row);
+    const { symbol, timeMs } = baseOf(cells, row, reader);
+    const [, , bid, bidSize, ask, askSize] = cells;
+    if (bid === undefined && ask === undefined) reader.issue('bid', 'required', 'is required, or ask');
+    if (bid === undefined && bidSize !== undefined)
+      reader.issue('bid_size', 'exclusive', 'must not stand without bid');
+    if (ask === undefined && askSize !== undefined)
+      reader.issue('ask_size', 'exclusive', 'must not stand without ask');
     return {
       kind: 'quotes',
-      ...base,
+      symbol,
+      timeMs,
       quote: {
-        bid: reader.optionalPrice(cells['bid'], 'bid'),
-        bidSize: reader.optionalQuantity(cells['bid_size'], 'bid_size'),
-        ask: reader.optionalPrice(cells['ask'], 'ask'),
-        askSize: reader.optionalQuantity(cells['ask_size'], 'ask_size'),
+        bid: reader.optionalPrice(bid, 'bid'),
+        bidSize: reader.optionalQuantity(bidSize, 'bid_size'),
+        ask: reader.optionalPrice(ask, 'ask'),
+        askSize: reader.optionalQuantity(askSize, 'ask_size'),
       },
     };
   },

@@ -17,7 +17,13 @@ import {
 } from './feed.ts';
 import { type MarketRow, readMarketRow } from './market-rows.ts';
 import type { Pacer } from './pacer.ts';
-import { compareKeys, createReplayMerge, type ItemKey, type ReplayItem } from './replay-merge.ts';
+import {
+  compareKeys,
+  createReplayMerge,
+  type ItemKey,
+  type ReplayItem,
+  type ReplayTick,
+} from './replay-merge.ts';
 
 /** Of a file in which no symbol has two bars. */
 const DEFAULT_INTERVAL_MS = 60_000;
@@ -63,10 +69,9 @@ export function createReplayFeed(files: MarketFiles, path: string, clock: Clock,
     for await (const items of replayItems(source, last, { intervalMs: barMs, latestMs, admit })) {
       for (const item of items) {
         // What has no time is given at once: only ticks wait for their time.
-        const isDue = item.kind === 'bad' || pacer.isDue(item.tick.timeMs);
+        const isDue = item.kind === 'bad' || pacer.isDue(item.timeMs);
         if (batch.size() > 0 && (batch.size() >= MAX_BATCH_ITEMS || !isDue)) yield batch.take(false);
-        if (item.kind === 'tick' && !pacer.isDue(item.tick.timeMs))
-          await pacer.until(item.tick.timeMs, signal);
+        if (item.kind === 'tick' && !pacer.isDue(item.timeMs)) await pacer.until(item.timeMs, signal);
         if (signal.aborted) return;
         batch.add(item);
       }
@@ -95,7 +100,7 @@ function createBatch(digest: string, last: ItemKey | null) {
   return {
     size: () => ticks.length + badRows.length,
     add(item: ReplayItem) {
-      if (item.kind === 'tick') ticks.push(item.tick);
+      if (item.kind === 'tick') ticks.push(item);
       else badRows.push(item.row);
       lastGiven = item;
     },
@@ -161,25 +166,24 @@ function itemsOf(
       errors: [{ field: 'symbol', rule: 'maxItems', message }],
     });
   }
-  return ticksOf(read.row, intervalMs).map((tick, step) => ({
-    kind: 'tick',
-    timeMs: tick.timeMs,
-    line,
-    step,
-    tick,
-  }));
+  return ticksOf(read.row, line, intervalMs);
 }
 
-function ticksOf(row: MarketRow, intervalMs: number): readonly FeedTick[] {
-  const { symbol, timeMs } = row;
-  switch (row.kind) {
-    case 'bars':
-      return barPath(row, intervalMs);
-    case 'trades':
-      return [{ symbol, timeMs, price: row.price, size: row.size, quote: null }];
-    case 'quotes':
-      return [{ symbol, timeMs, price: null, size: null, quote: row.quote }];
-  }
+function ticksOf(row: MarketRow, line: number, intervalMs: number): readonly ReplayTick[] {
+  if (row.kind === 'bars') return barPath(row, line, intervalMs);
+  const isTrade = row.kind === 'trades';
+  return [
+    {
+      kind: 'tick',
+      symbol: row.symbol,
+      timeMs: row.timeMs,
+      line,
+      step: 0,
+      price: isTrade ? row.price : null,
+      size: isTrade ? row.size : null,
+      quote: isTrade ? null : row.quote,
+    },
+  ];
 }
 
 function lastKey(text: string, path: string, digest: string): ItemKey | null {

@@ -8,8 +8,10 @@
  * order by itself, as the steps of all bars lie equally far behind their bars; together they hold the bars of one
  * interval at most.
  */
-import { PATH_STEPS } from './bar-path.ts';
 import type { BadRow, FeedTick } from './feed.ts';
+
+/** So many trades a bar becomes. */
+export const PATH_STEPS = 4;
 
 export interface ItemKey {
   /** Market time, ms; `null` of a row without a time, before all others. */
@@ -18,8 +20,19 @@ export interface ItemKey {
   readonly step: number;
 }
 
-export type ReplayItem = ItemKey &
-  ({ readonly kind: 'tick'; readonly tick: FeedTick } | { readonly kind: 'bad'; readonly row: BadRow });
+/** One object with its key, since of these a file gives millions. */
+export interface ReplayTick extends FeedTick {
+  readonly kind: 'tick';
+  readonly line: number;
+  readonly step: number;
+}
+
+export interface ReplayBadRow extends ItemKey {
+  readonly kind: 'bad';
+  readonly row: BadRow;
+}
+
+export type ReplayItem = ReplayTick | ReplayBadRow;
 
 export function compareKeys(left: ItemKey, right: ItemKey): number {
   if (left.timeMs !== right.timeMs) return (left.timeMs ?? -Infinity) - (right.timeMs ?? -Infinity);

@@ -4,7 +4,7 @@
  *
  * Ids follow from the events taken in, so that a sequencer that repeats itself after a crash repeats its ids.
  */
-import { fits, type Price, type Quantity } from '#domain/data/decimal.ts';
+import { fits, type Quantity } from '#domain/data/decimal.ts';
 import type { CommandId, Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
 import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
@@ -13,14 +13,8 @@ import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 /** A batch of more symbols is split, since a record has at most a mebibyte. */
 export const MAX_SYMBOLS_PER_BATCH = 2_000;
 
-interface OpenPrice {
-  /** The number of the batch that it goes into. */
-  batch: number;
-  last: MarketEvent;
-  tradedSize: bigint | null;
-  low: Price;
-  high: Price;
-}
+/** A price of the batch that is open. */
+type OpenPrice = { -readonly [Field in keyof BatchPrice]: BatchPrice[Field] };
 
 /** The batches of `events`, all of them closed: nothing waits for a later call. */
 export function batchPrices(
@@ -29,8 +23,8 @@ export function batchPrices(
   ingestTimeMs: number,
 ): readonly PriceBatch[] {
   const batches: PriceBatch[] = [];
-  /** As each symbol was last: of this batch, or of one before. A table for each batch would cost more than its prices. */
-  const known = new Map<Symbol, OpenPrice>();
+  /** Where each symbol's price lies in its batch, this one or one before. A table for each batch would cost more than its prices. */
+  const places = new Map<Symbol, number>();
   let open: OpenPrice[] = [];
   let windowEndMs = Number.NEGATIVE_INFINITY;
   let timeMs = Number.NEGATIVE_INFINITY;
@@ -48,59 +42,63 @@ export function batchPrices(
       windowEndMs = event.feedTimestampMs + windowMs;
     }
     timeMs = Math.max(timeMs, event.feedTimestampMs);
-    const price = known.get(event.symbol);
-    if (price?.batch === batches.length) {
+    const price = open[places.get(event.symbol) ?? open.length];
+    if (price?.symbol === event.symbol) {
       takeInto(price, event);
     } else {
-      const { price: first, size } = event;
-      const opened = { batch: batches.length, last: event, tradedSize: size, low: first, high: first };
-      known.set(event.symbol, opened);
-      open.push(opened);
+      places.set(event.symbol, open.length);
+      open.push(opened(event));
     }
   }
   close();
   return batches;
 }
 
-function takeInto(price: OpenPrice, event: MarketEvent): void {
+function opened(event: MarketEvent): OpenPrice {
+  return {
+    symbol: event.symbol,
+    sequence: event.sequence,
+    eventId: event.eventId,
+    feedTimestampMs: event.feedTimestampMs,
+    price: event.price,
+    bid: event.bid,
+    bidSize: event.bidSize,
+    ask: event.ask,
+    askSize: event.askSize,
+    tradedSize: event.size,
+    low: event.price,
+    high: event.price,
+  };
+}
+
+function takeInto(open: OpenPrice, event: MarketEvent): void {
   // A repeat of what is already in: ingestion numbers each symbol's events without gaps.
-  if (event.sequence <= price.last.sequence) return;
-  price.last = event;
-  price.tradedSize = tradedSize(price.tradedSize, event.size);
-  if (event.price < price.low) price.low = event.price;
-  if (event.price > price.high) price.high = event.price;
+  if (event.sequence <= open.sequence) return;
+  open.sequence = event.sequence;
+  open.eventId = event.eventId;
+  open.feedTimestampMs = event.feedTimestampMs;
+  open.price = event.price;
+  open.bid = event.bid;
+  open.bidSize = event.bidSize;
+  open.ask = event.ask;
+  open.askSize = event.askSize;
+  open.tradedSize = tradedSize(open.tradedSize, event.size);
+  if (event.price < open.low) open.low = event.price;
+  if (event.price > open.high) open.high = event.price;
 }
 
 /** A sum that no decimal can hold stays where it was: nobody could read the batch. */
-function tradedSize(soFar: bigint | null, size: bigint | null): bigint | null {
+function tradedSize(soFar: Quantity | null, size: Quantity | null): Quantity | null {
   if (size === null) return soFar;
   const sum = (soFar ?? 0n) + size;
-  return fits(sum) ? sum : soFar;
+  return fits(sum) ? (sum as Quantity) : soFar;
 }
 
-function batchOf(open: readonly OpenPrice[], timeMs: number, ingestTimeMs: number): PriceBatch {
-  const prices: BatchPrice[] = [];
-  const idParts: string[] = ['price-batch'];
-  for (const { last, tradedSize, low, high } of open) {
-    idParts.push(last.eventId);
-    prices.push({
-      symbol: last.symbol,
-      sequence: last.sequence,
-      eventId: last.eventId,
-      feedTimestampMs: last.feedTimestampMs,
-      price: last.price,
-      bid: last.bid,
-      bidSize: last.bidSize,
-      ask: last.ask,
-      askSize: last.askSize,
-      tradedSize: tradedSize === null ? null : (tradedSize as Quantity),
-      low,
-      high,
-    });
-  }
+function batchOf(prices: readonly BatchPrice[], timeMs: number, ingestTimeMs: number): PriceBatch {
+  const idParts = prices.map(({ eventId }) => eventId);
   return {
     type: 'PriceBatch',
-    commandId: derivedUuid(...idParts) as CommandId,
+    commandId: derivedUuid('price-batch', ...idParts) as CommandId,
     timeMs,
     ingestTimeMs,
     prices,

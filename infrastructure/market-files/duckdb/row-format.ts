@@ -28,7 +28,11 @@ export function recogniseColumns(names: readonly string[]): RowFormat | null {
 
 /** The fields of one CSV line; `null` when its quotes do not pair up. */
 export function splitLine(line: string): readonly string[] | null {
-  if (!line.includes('"')) return line.split(',').map((field) => field.trim());
+  if (!line.includes('"')) {
+    const fields = line.split(',');
+    for (let at = 0; at < fields.length; at += 1) fields[at] = (fields[at] as string).trim();
+    return fields;
+  }
   try {
     const [fields] = parse(line, { trim: true, relax_column_count: true }) as string[][];
     return fields ?? null;
