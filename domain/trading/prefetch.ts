@@ -45,10 +45,5 @@ export function prefetch(state: PartitionState, inputs: readonly TradingInput[])
     seen ^= openOrders ^ sum.lane0 ^ (accountWords[word] as number);
     seen ^= accountWords[word + LINE_WORDS] as number;
   }
-  const positionWords = state.positionRows.words;
-  for (const { place } of state.positions.prefetch(accounts, instruments)) {
-    const word = place * 2;
-    seen ^= (positionWords[word] as number) ^ (positionWords[word + LINE_WORDS] as number);
-  }
-  read[0] = seen;
+  read[0] = seen ^ state.positions.prefetch(accounts, instruments);
 }

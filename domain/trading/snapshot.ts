@@ -34,7 +34,11 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   refreshHash(state);
   const { changes } = state;
   const taken: EntityChange[] = changes.removedOrders;
-  for (const position of cleared(changes.positions)) taken.push(positionEntity(position));
+  for (const place of changes.positions) {
+    const position = state.positions.at(place);
+    position.clearChanged();
+    taken.push(positionEntity(position));
+  }
   for (const order of changes.orders) takeOrder(order, taken);
   for (const { price } of cleared(changes.instruments)) taken.push({ kind: 'price', price });
   for (const book of cleared(changes.books)) taken.push(bookEntity(book));
@@ -96,10 +100,10 @@ export function hashState(state: PartitionState): string {
 
 /** Of an order that is closed nothing is left in the sums; closing it has seen to that. */
 function refreshHash(state: PartitionState): void {
-  const { changes, lanes } = state;
-  for (const position of changes.positions) {
-    if (!position.stale) continue;
-    position.stale = false;
+  const { changes, lanes, positions } = state;
+  for (const place of changes.positions) {
+    const position = positions.at(place);
+    if (!position.takeStale()) continue;
     rehashRow(position.rows, position.place, POSITION_CELLS, lanes, position.account.sum);
   }
   for (const order of changes.orders) {
@@ -207,16 +211,12 @@ function countersEntity(state: PartitionState): CountersEntity {
 export function takeNothing(state: PartitionState): void {
   refreshHash(state);
   const { changes } = state;
-  for (const list of [
-    changes.positions,
-    changes.instruments,
-    changes.books,
-    changes.sources,
-    changes.accounts,
-  ]) {
+  for (const list of [changes.instruments, changes.books, changes.sources, changes.accounts]) {
     cleared<Changeable>(list);
     list.length = 0;
   }
+  for (const place of changes.positions) state.positions.at(place).clearChanged();
+  changes.positions.length = 0;
   cleared(changes.orders);
   changes.orders.length = 0;
   changes.removedOrders.length = 0;
