@@ -8,8 +8,9 @@ import type { Rows } from './rows.ts';
 import { emptyLanes, formatLanes, type Lanes, readLanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
 
-/** The hashed cells of a row; behind them lies the hash. */
+/** The hashed cells of a row; behind them lie the hash, and the sum of all that is the account's. */
 export const ACCOUNT_CELLS = 10;
+export const MORE_ACCOUNT_CELLS = 2;
 const CASH = 0;
 const CASH_RESERVED = 1;
 const SEQUENCE = 2;
@@ -18,6 +19,7 @@ const HALTED = 4;
 const ACCOUNT_KIND = 5;
 const ACCOUNT_ID = 6;
 const NAME = 8;
+const SUM = 12;
 
 export class Account implements Changeable {
   stale = false;
@@ -30,8 +32,6 @@ export class Account implements Changeable {
   readonly number: number;
   readonly accountId: AccountId;
   name = '';
-  /** Over the head, the positions and the open orders. */
-  readonly sum: Lanes = emptyLanes();
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
     this.rows = rows;
@@ -51,6 +51,16 @@ export class Account implements Changeable {
   /** The id's own hash. */
   readIdentity(lanes: Lanes): void {
     readLanes(this.rows.words, (this.place + ACCOUNT_ID) * 2, lanes);
+  }
+
+  /** Where the hash over the head, the positions and the open orders lies in the rows. */
+  get sumAt(): number {
+    return (this.place + SUM) * 2;
+  }
+
+  /** That hash. */
+  readSum(lanes: Lanes): void {
+    readLanes(this.rows.words, this.sumAt, lanes);
   }
 
   /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */

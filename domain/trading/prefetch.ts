@@ -40,9 +40,9 @@ export function prefetch(state: PartitionState, inputs: readonly TradingInput[])
     seen ^= state.workingOrders.prefetch(openNumber(state.orderIds.guessAhead(at)));
   }
   const accountWords = state.accountRows.words;
-  for (const { place, sum, openOrders } of accounts) {
+  for (const { place, openOrders } of accounts) {
     const word = place * 2;
-    seen ^= openOrders ^ sum.lane0 ^ (accountWords[word] as number);
+    seen ^= openOrders ^ (accountWords[word] as number);
     seen ^= accountWords[word + LINE_WORDS] as number;
   }
   read[0] = seen ^ state.positions.prefetch(accounts, instruments);
