@@ -1,6 +1,7 @@
 /**
- * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. The entity's kind and ids
- * are in its row too, written once, so that its hash is over the row and nothing else.
+ * Accounts and their positions as the core holds them: an account's amounts in a row and the rest beside them, a
+ * position all in its row. The entity's kind and ids are there too, written once, so that its hash is over the row and
+ * nothing else.
  */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';

@@ -66,13 +66,16 @@ export class PositionTable {
       hashes[pair] = hashOf((accounts[pair] as Account).number, (instruments[pair] as Numbered).number);
     }
     const cells = this.#cells;
-    const { words } = this.#rows;
+    const rows = this.#rows;
+    const { words } = rows;
     let seen = cells.prefetch(hashes, length);
     for (let pair = 0; pair < length; pair += 1) {
       const place = cells.first(hashes[pair] as number);
       if (place < 0) continue;
       const word = place * 2;
       seen ^= (words[word] as number) ^ (words[word + LINE_WORDS] as number);
+      // Where a row begins late in its line, its end is on a third one.
+      seen ^= accountNumberAt(rows, place);
     }
     return seen;
   }
