@@ -6,7 +6,7 @@ import type { ClosedOrderEntity, EntityChange } from '#domain/data/account-state
 import type { Quantity } from '#domain/data/decimal.ts';
 import { ClosedOrders } from './closed-orders.ts';
 import { accountId, orderId } from './fixtures/inputs.ts';
-import { ACCOUNT_CELLS, Account } from './holdings.ts';
+import { ACCOUNT_CELLS, Account, MORE_ACCOUNT_CELLS } from './holdings.ts';
 import { IdMap } from './id-map.ts';
 import { closedSlot, OrderIds, UNKNOWN } from './order-ids.ts';
 import { Rows } from './rows.ts';
@@ -27,7 +27,7 @@ const NONE_OPEN = { isId: () => assert.fail('no order is open') };
 
 function createWorld() {
   const accounts = new IdMap<Account['accountId'], Account>();
-  const rows = new Rows(ACCOUNT_CELLS);
+  const rows = new Rows(ACCOUNT_CELLS, MORE_ACCOUNT_CELLS);
   for (let number = 0; number < 3; number += 1) {
     accounts.add(accountId(number), new Account(accountId(number), 'n', number, rows));
   }

@@ -5,7 +5,7 @@ import { AccountCommands } from './account-commands.ts';
 import { AssetBook, BOOK_CELLS } from './book.ts';
 import { ClosedOrders } from './closed-orders.ts';
 import { DEFAULT_CONTROLS } from './default-controls.ts';
-import { ACCOUNT_CELLS, POSITION_CELLS } from './holdings.ts';
+import { ACCOUNT_CELLS, MORE_ACCOUNT_CELLS } from './holdings.ts';
 import { IdMap } from './id-map.ts';
 import { OrderIds } from './order-ids.ts';
 import { PositionTable } from './position-table.ts';
@@ -28,10 +28,9 @@ export function createState(partition: number): PartitionState {
     clockMs: 0,
     ordersAccepted: 0,
     nextExpiryMs: Number.POSITIVE_INFINITY,
-    accountRows: new Rows(ACCOUNT_CELLS),
-    positionRows: new Rows(POSITION_CELLS),
+    accountRows: new Rows(ACCOUNT_CELLS, MORE_ACCOUNT_CELLS),
     bookRows,
-    positions: new PositionTable(),
+    positions: new PositionTable(accounts),
     accounts,
     orderIds,
     workingOrders: new WorkingOrders(),

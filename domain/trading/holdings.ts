@@ -1,6 +1,7 @@
 /**
- * Accounts and their positions as the core holds them: amounts in rows, the rest beside them. The entity's kind and ids
- * are in its row too, written once, so that its hash is over the row and nothing else.
+ * Accounts and their positions as the core holds them: an account's amounts in a row and the rest beside them, a
+ * position all in its row. The entity's kind and ids are there too, written once, so that its hash is over the row and
+ * nothing else.
  */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
@@ -8,8 +9,9 @@ import type { Rows } from './rows.ts';
 import { emptyLanes, formatLanes, type Lanes, readLanes, textLanes, writeLanes } from './state-hash.ts';
 import type { Changeable } from './tracking.ts';
 
-/** The hashed cells of a row; behind them lies the hash. */
+/** The hashed cells of a row; behind them lie the hash, and the sum of all that is the account's. */
 export const ACCOUNT_CELLS = 10;
+export const MORE_ACCOUNT_CELLS = 2;
 const CASH = 0;
 const CASH_RESERVED = 1;
 const SEQUENCE = 2;
@@ -18,6 +20,7 @@ const HALTED = 4;
 const ACCOUNT_KIND = 5;
 const ACCOUNT_ID = 6;
 const NAME = 8;
+const SUM = 12;
 
 export class Account implements Changeable {
   stale = false;
@@ -30,8 +33,6 @@ export class Account implements Changeable {
   readonly number: number;
   readonly accountId: AccountId;
   name = '';
-  /** Over the head, the positions and the open orders. */
-  readonly sum: Lanes = emptyLanes();
 
   constructor(accountId: AccountId, name: string, number: number, rows: Rows) {
     this.rows = rows;
@@ -51,6 +52,16 @@ export class Account implements Changeable {
   /** The id's own hash. */
   readIdentity(lanes: Lanes): void {
     readLanes(this.rows.words, (this.place + ACCOUNT_ID) * 2, lanes);
+  }
+
+  /** Where the hash over the head, the positions and the open orders lies in the rows. */
+  get sumAt(): number {
+    return (this.place + SUM) * 2;
+  }
+
+  /** That hash. */
+  readSum(lanes: Lanes): void {
+    readLanes(this.rows.words, this.sumAt, lanes);
   }
 
   /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
@@ -102,8 +113,9 @@ export class Account implements Changeable {
   }
 }
 
-/** As above. */
+/** As above; behind the hash lie the numbers of account and instrument, and what is noted of changes. */
 export const POSITION_CELLS = 10;
+export const MORE_POSITION_CELLS = 2;
 const QUANTITY = 0;
 const RESERVED = 1;
 const COST_BASIS = 2;
@@ -113,38 +125,65 @@ const LIQUIDITY_BOUGHT = 5;
 const LIQUIDITY_SOLD = 6;
 const POSITION_KIND = 7;
 const POSITION_IDENTITY = 8;
+const NUMBERS = 12;
+const CHANGES = 13;
+const STALE = 1;
+const CHANGED = 2;
 
 const identity = emptyLanes();
 
-export class Position implements Changeable {
-  stale = false;
-  changed = false;
+/**
+ * A position is its row and nothing else: this is a way to look at it, made when it is asked for. There are many, most
+ * are hardly ever looked at, and an object of each would have to be brought near before its row.
+ */
+export class Position {
   readonly rows: Rows;
   /** Of the row's first cell. */
   readonly place: number;
   readonly account: Account;
   readonly symbol: Symbol;
 
-  constructor(account: Account, symbol: Symbol, rows: Rows) {
+  constructor(rows: Rows, place: number, account: Account, symbol: Symbol) {
     this.rows = rows;
-    this.place = rows.add();
+    this.place = place;
     this.account = account;
     this.symbol = symbol;
-    rows.numbers[this.place + POSITION_KIND] = 2;
-    account.readIdentity(identity);
-    writeLanes(
-      textLanes(`${formatLanes(identity)} ${symbol}`),
-      rows.words,
-      (this.place + POSITION_IDENTITY) * 2,
-    );
   }
 
-  /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. */
-  touch(changed: Position[]): void {
-    this.stale = true;
-    if (this.changed) return;
-    this.changed = true;
-    changed.push(this);
+  /** Writes into a new row what it is of. */
+  identify(instrumentNumber: number): void {
+    const { rows, place, account, symbol } = this;
+    const { words } = rows;
+    rows.numbers[place + POSITION_KIND] = 2;
+    account.readIdentity(identity);
+    writeLanes(textLanes(`${formatLanes(identity)} ${symbol}`), words, (place + POSITION_IDENTITY) * 2);
+    words[(place + NUMBERS) * 2] = account.number;
+    words[(place + NUMBERS) * 2 + 1] = instrumentNumber;
+  }
+
+  /** To be called by whoever changes it: it is hashed anew and goes into the next snapshot. `changed` is of places. */
+  touch(changed: number[]): void {
+    const { words } = this.rows;
+    const at = (this.place + CHANGES) * 2;
+    const noted = words[at] as number;
+    words[at] = STALE | CHANGED;
+    if ((noted & CHANGED) === 0) changed.push(this.place);
+  }
+
+  /** Whether the hash is that of an earlier value; from now on it is not. */
+  takeStale(): boolean {
+    const { words } = this.rows;
+    const at = (this.place + CHANGES) * 2;
+    const noted = words[at] as number;
+    words[at] = noted & ~STALE;
+    return (noted & STALE) !== 0;
+  }
+
+  /** A snapshot has it as it is. */
+  clearChanged(): void {
+    const { words } = this.rows;
+    const at = (this.place + CHANGES) * 2;
+    words[at] = (words[at] as number) & ~CHANGED;
   }
 
   get quantity(): Quantity {
@@ -203,4 +242,13 @@ export class Position implements Changeable {
   set liquiditySold(shares: Quantity) {
     this.rows.cells[this.place + LIQUIDITY_SOLD] = shares;
   }
+}
+
+/** Of the position in the row at this place. */
+export function accountNumberAt(rows: Rows, place: number): number {
+  return rows.words[(place + NUMBERS) * 2] as number;
+}
+
+export function instrumentNumberAt(rows: Rows, place: number): number {
+  return rows.words[(place + NUMBERS) * 2 + 1] as number;
 }

@@ -25,7 +25,7 @@ import { invariant } from './invariant.ts';
 import { closedSlot, openNumber, referenceToOpen, UNKNOWN } from './order-ids.ts';
 import type { Denial, ProposedOrder, RiskApproved } from './risk.ts';
 import type { PartitionState } from './state.ts';
-import { emptyLanes, readLanes, subtractLanes, writeLanes } from './state-hash.ts';
+import { emptyLanes, readLanes, shiftWords, subtractLanes, writeLanes } from './state-hash.ts';
 import { emitOrderUpdate, emitTrade, nextSequence, type Step } from './step.ts';
 import { NEVER, ORDER_CELLS, type WorkingOrder } from './working-order.ts';
 
@@ -98,7 +98,8 @@ function unlistOrder(state: PartitionState, order: WorkingOrder): void {
   order.listed = false;
   order.instrument.resting.remove(order);
   readLanes(words, hashAt, formerHash);
-  subtractLanes(account.sum, formerHash);
+  const { lane0, lane1, lane2, lane3 } = formerHash;
+  shiftWords(account.rows.words, account.sumAt, -lane0 | 0, -lane1 | 0, -lane2 | 0, -lane3 | 0);
   subtractLanes(state.lanes, formerHash);
   writeLanes(NO_HASH, words, hashAt);
   if (order.saved) {

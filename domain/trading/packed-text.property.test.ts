@@ -40,3 +40,20 @@ test('one other character, or one more or less, and it is not packed', () => {
     }),
   );
 });
+
+test('of all characters the sixteen digits alone are packed, wherever they stand', () => {
+  const digits = new Set('0123456789abcdef');
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const character = String.fromCharCode(code);
+    const at = code % 64;
+    const text = 'f'.repeat(at) + character + '0'.repeat(63 - at);
+    assert.equal(packDigest(text, words, 0), digits.has(character), `${code} at ${at}`);
+  }
+  for (let at = 0; at < 64; at += 1) {
+    for (let code = 0; code < 256; code += 1) {
+      const character = String.fromCharCode(code);
+      const text = '9'.repeat(at) + character + 'a'.repeat(63 - at);
+      assert.equal(packDigest(text, words, 0), digits.has(character), `${code} at ${at}`);
+    }
+  }
+});

@@ -7,9 +7,6 @@ const DIGEST_LENGTH = 64;
 export const UUID_WORDS = 4;
 export const DIGEST_WORDS = 8;
 
-/** By character code; one sign bit tells a character that is no digit. */
-const DIGIT = new Int8Array(128).fill(-128);
-for (let digit = 0; digit < 16; digit += 1) DIGIT[digit.toString(16).charCodeAt(0)] = digit;
 const LAST_ASCII = 127;
 
 const HYPHEN = 45;
@@ -24,7 +21,7 @@ export function packUuid(text: string, words: Int32Array, at: number): boolean {
   words[at + 2] = wordOf(text, 19, 24);
   words[at + 3] = wordOf(text, 28, 32);
   return (
-    wrong >= 0 &&
+    wrong === 0 &&
     text.charCodeAt(8) === HYPHEN &&
     text.charCodeAt(13) === HYPHEN &&
     text.charCodeAt(18) === HYPHEN &&
@@ -37,13 +34,16 @@ export function packDigest(text: string, words: Int32Array, at: number): boolean
   if (text.length !== DIGEST_LENGTH) return false;
   wrong = 0;
   for (let word = 0; word < DIGEST_WORDS; word += 1) words[at + word] = wordOf(text, word * 8, word * 8 + 4);
-  return wrong >= 0;
+  return wrong === 0;
 }
 
-/** Below zero once a character was no digit. */
+/** Not zero once a character was no digit. */
 let wrong = 0;
 
-/** Four digits from `high` on and four from `low` on. Written out, since each order passes a hundred digits here. */
+/**
+ * Four digits from `high` on and four from `low` on. Each order passes a hundred digits here, so that four are read at
+ * once: a byte each, first as codes, then as numbers.
+ */
 function wordOf(text: string, high: number, low: number): number {
   const code0 = text.charCodeAt(high);
   const code1 = text.charCodeAt(high + 1);
@@ -53,29 +53,31 @@ function wordOf(text: string, high: number, low: number): number {
   const code5 = text.charCodeAt(low + 1);
   const code6 = text.charCodeAt(low + 2);
   const code7 = text.charCodeAt(low + 3);
-  if ((code0 | code1 | code2 | code3 | code4 | code5 | code6 | code7) > LAST_ASCII) {
-    wrong = -1;
-    return 0;
-  }
-  const digit0 = DIGIT[code0] as number;
-  const digit1 = DIGIT[code1] as number;
-  const digit2 = DIGIT[code2] as number;
-  const digit3 = DIGIT[code3] as number;
-  const digit4 = DIGIT[code4] as number;
-  const digit5 = DIGIT[code5] as number;
-  const digit6 = DIGIT[code6] as number;
-  const digit7 = DIGIT[code7] as number;
-  wrong |= digit0 | digit1 | digit2 | digit3 | digit4 | digit5 | digit6 | digit7;
-  return (
-    (digit0 << 28) |
-    (digit1 << 24) |
-    (digit2 << 20) |
-    (digit3 << 16) |
-    (digit4 << 12) |
-    (digit5 << 8) |
-    (digit6 << 4) |
-    digit7
-  );
+  const left = (code0 << 24) | (code1 << 16) | (code2 << 8) | code3;
+  const right = (code4 << 24) | (code5 << 16) | (code6 << 8) | code7;
+  const leftDigits = digitsOf(left);
+  const rightDigits = digitsOf(right);
+  const codes = code0 | code1 | code2 | code3 | code4 | code5 | code6 | code7;
+  wrong |= (codes & ~LAST_ASCII) | ((leftDigits | rightDigits) & 0xf0f0f0f0);
+  wrong |= (left ^ codesOf(leftDigits)) | (right ^ codesOf(rightDigits));
+  return (halfOf(leftDigits) << 16) | halfOf(rightDigits);
+}
+
+/** What four codes stand for if they are digits: the low bits, and nine more for a letter. */
+function digitsOf(codes: number): number {
+  return (codes & 0x0f0f0f0f) + Math.imul((codes >>> 6) & 0x01010101, 9);
+}
+
+/** How four digits are written: from "0" on, those above nine from "a" on. */
+function codesOf(digits: number): number {
+  const letters = ((digits + 0x06060606) >>> 4) & 0x01010101;
+  return digits + 0x30303030 + Math.imul(letters, 39);
+}
+
+/** Four digits without the gaps between them. */
+function halfOf(digits: number): number {
+  const pairs = digits | (digits >>> 4);
+  return ((pairs >>> 8) & 0xff00) | (pairs & 0xff);
 }
 
 export function unpackUuid(words: Int32Array, at: number): string {

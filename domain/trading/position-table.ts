@@ -1,86 +1,98 @@
-/**
- * All positions of a partition, found by account and symbol. Positions are never taken out.
- *
- * Open addressing with linear probing; a cell holds both numbers, so that nothing else is looked at on the way.
- */
-import type { Account, Position } from './holdings.ts';
+/** All positions of a partition, found by account and symbol. Positions are never taken out. */
+import type { Symbol } from '#domain/data/identifiers.ts';
+import { HashCells } from './hash-cells.ts';
+import {
+  type Account,
+  accountNumberAt,
+  instrumentNumberAt,
+  MORE_POSITION_CELLS,
+  POSITION_CELLS,
+  Position,
+} from './holdings.ts';
+import { invariant } from './invariant.ts';
+import { LINE_WORDS, Rows } from './rows.ts';
 
 /** An instrument, as far as it matters here. */
 interface Numbered {
   readonly number: number;
+  readonly symbol: Symbol;
 }
 
-const LEAST_CELLS = 16;
-/** Words of a cell: the account's number, the instrument's, and the place plus one; 0 where nothing lies. */
-const WIDTH = 4;
-const INSTRUMENT = 1;
-const PLACE = 2;
-
 export class PositionTable {
-  #cells = new Int32Array(LEAST_CELLS * WIDTH);
-  #mask = LEAST_CELLS - 1;
-  readonly #positions: Position[] = [];
+  readonly #rows = new Rows(POSITION_CELLS, MORE_POSITION_CELLS);
+  readonly #cells = new HashCells();
+  readonly #accounts: { at(number: number): Account | undefined };
+  /** By the instrument's number. */
+  readonly #symbols: Symbol[] = [];
+  #hashes = new Int32Array(0);
 
-  get(account: Account, instrument: Numbered): Position | undefined {
-    const at = this.#find(account.number, instrument.number);
-    const place = this.#cells[at + PLACE] as number;
-    return place === 0 ? undefined : this.#positions[place - 1];
+  constructor(accounts: { at(number: number): Account | undefined }) {
+    this.#accounts = accounts;
   }
 
-  /** Those of the pairs that there are. Every first cell is read before any is looked at (`prefetch.ts`). */
-  prefetch(accounts: readonly Account[], instruments: readonly Numbered[]): readonly Position[] {
+  get(account: Account, instrument: Numbered): Position | undefined {
+    const rows = this.#rows;
     const cells = this.#cells;
-    const found: Position[] = [];
-    let seen = 0;
-    for (let pair = 0; pair < accounts.length; pair += 1) {
-      const cell = hashOf((accounts[pair] as Account).number, (instruments[pair] as Numbered).number);
-      seen |= cells[(cell & this.#mask) * WIDTH + PLACE] as number;
+    const hash = hashOf(account.number, instrument.number);
+    for (let place = cells.first(hash); place >= 0; place = cells.next(hash)) {
+      if (
+        accountNumberAt(rows, place) === account.number &&
+        instrumentNumberAt(rows, place) === instrument.number
+      ) {
+        return new Position(rows, place, account, instrument.symbol);
+      }
     }
-    if (seen === 0) return found;
-    for (let pair = 0; pair < accounts.length; pair += 1) {
-      const position = this.get(accounts[pair] as Account, instruments[pair] as Numbered);
-      if (position !== undefined) found.push(position);
+    return undefined;
+  }
+
+  /** The position whose row begins there. */
+  at(place: number): Position {
+    const rows = this.#rows;
+    const account = this.#accounts.at(accountNumberAt(rows, place));
+    const symbol = this.#symbols[instrumentNumberAt(rows, place)];
+    invariant(account !== undefined && symbol !== undefined, 'a position is of an account and a symbol');
+    return new Position(rows, place, account, symbol);
+  }
+
+  /**
+   * Reads the rows of those of the pairs that there are; what is given means nothing (`prefetch.ts`). Every first cell is
+   * read before any row is.
+   */
+  prefetch(accounts: readonly Account[], instruments: readonly Numbered[]): number {
+    const { length } = accounts;
+    if (this.#hashes.length < length) this.#hashes = new Int32Array(length);
+    const hashes = this.#hashes;
+    for (let pair = 0; pair < length; pair += 1) {
+      hashes[pair] = hashOf((accounts[pair] as Account).number, (instruments[pair] as Numbered).number);
     }
-    return found;
+    const cells = this.#cells;
+    const rows = this.#rows;
+    const { words } = rows;
+    let seen = cells.prefetch(hashes, length);
+    for (let pair = 0; pair < length; pair += 1) {
+      const place = cells.first(hashes[pair] as number);
+      if (place < 0) continue;
+      const word = place * 2;
+      seen ^= (words[word] as number) ^ (words[word + LINE_WORDS] as number);
+      // Where a row begins late in its line, its end is on a third one.
+      seen ^= accountNumberAt(rows, place);
+    }
+    return seen;
   }
 
   all(): readonly Position[] {
-    return this.#positions;
+    const rows = this.#rows;
+    return Array.from({ length: rows.count }, (_, number) => this.at(rows.placeOf(number)));
   }
 
-  /** One that is not there yet. */
-  add(instrument: Numbered, position: Position): void {
-    if (this.#positions.length * 2 > this.#mask) this.#grow();
-    this.#positions.push(position);
-    this.#lay(position.account.number, instrument.number, this.#positions.length);
-  }
-
-  /** Where the cell of the two begins, or the empty one where it would lie. */
-  #find(account: number, instrument: number): number {
-    const cells = this.#cells;
-    const mask = this.#mask;
-    for (let cell = hashOf(account, instrument) & mask; ; cell = (cell + 1) & mask) {
-      const at = cell * WIDTH;
-      if (cells[at + PLACE] === 0) return at;
-      if (cells[at] === account && cells[at + INSTRUMENT] === instrument) return at;
-    }
-  }
-
-  #lay(account: number, instrument: number, placePlusOne: number): void {
-    const at = this.#find(account, instrument);
-    this.#cells[at] = account;
-    this.#cells[at + INSTRUMENT] = instrument;
-    this.#cells[at + PLACE] = placePlusOne;
-  }
-
-  #grow(): void {
-    const former = this.#cells;
-    this.#cells = new Int32Array(former.length * 2);
-    this.#mask = this.#mask * 2 + 1;
-    for (let at = 0; at < former.length; at += WIDTH) {
-      const place = former[at + PLACE] as number;
-      if (place !== 0) this.#lay(former[at] as number, former[at + INSTRUMENT] as number, place);
-    }
+  /** An empty one, which is not there yet. */
+  add(account: Account, instrument: Numbered): Position {
+    const rows = this.#rows;
+    const position = new Position(rows, rows.add(), account, instrument.symbol);
+    position.identify(instrument.number);
+    this.#symbols[instrument.number] = instrument.symbol;
+    this.#cells.add(hashOf(account.number, instrument.number), position.place);
+    return position;
   }
 }
 

@@ -1,5 +1,5 @@
 /** A position: what an account holds of a symbol, what it paid for it, and what its sales have earned. */
-import { type Account, Position } from './holdings.ts';
+import type { Account, Position } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import type { PartitionState } from './state.ts';
 
@@ -7,8 +7,7 @@ import type { PartitionState } from './state.ts';
 export function positionOf(state: PartitionState, account: Account, instrument: Instrument): Position {
   const held = state.positions.get(account, instrument);
   if (held !== undefined) return held;
-  const position = new Position(account, instrument.symbol, state.positionRows);
-  state.positions.add(instrument, position);
+  const position = state.positions.add(account, instrument);
   position.touch(state.changes.positions);
   return position;
 }

@@ -40,15 +40,10 @@ export function prefetch(state: PartitionState, inputs: readonly TradingInput[])
     seen ^= state.workingOrders.prefetch(openNumber(state.orderIds.guessAhead(at)));
   }
   const accountWords = state.accountRows.words;
-  for (const { place, sum, openOrders } of accounts) {
+  for (const { place, openOrders } of accounts) {
     const word = place * 2;
-    seen ^= openOrders ^ sum.lane0 ^ (accountWords[word] as number);
+    seen ^= openOrders ^ (accountWords[word] as number);
     seen ^= accountWords[word + LINE_WORDS] as number;
   }
-  const positionWords = state.positionRows.words;
-  for (const { place } of state.positions.prefetch(accounts, instruments)) {
-    const word = place * 2;
-    seen ^= (positionWords[word] as number) ^ (positionWords[word + LINE_WORDS] as number);
-  }
-  read[0] = seen;
+  read[0] = seen ^ state.positions.prefetch(accounts, instruments);
 }

@@ -21,7 +21,7 @@ import { positionOf } from './position.ts';
 import { createInstrument } from './price-book.ts';
 import { takeNothing } from './snapshot.ts';
 import type { PartitionState } from './state.ts';
-import { formatLanes } from './state-hash.ts';
+import { emptyLanes, formatLanes } from './state-hash.ts';
 import { touch, untracked } from './tracking.ts';
 import { NEVER, NO_LIMIT } from './working-order.ts';
 
@@ -120,9 +120,11 @@ export class PartitionRestore {
     state.closedOrders.finishRestore(counters.ordersClosed);
     state.accountCommands.finishRestore(counters.accountCommands);
     takeNothing(state);
+    const sum = emptyLanes();
     for (const account of accounts) {
+      account.readSum(sum);
       invariant(
-        formatLanes(account.sum) === this.#accountHashes[account.number],
+        formatLanes(sum) === this.#accountHashes[account.number],
         `account ${account.accountId} is restored to the hash it was saved with`,
       );
     }

@@ -23,6 +23,7 @@ import {
   hashWords,
   type Lanes,
   shiftLanes,
+  shiftWords,
   subtractLanes,
   writeLanes,
 } from './state-hash.ts';
@@ -34,7 +35,11 @@ export function takeChanges(state: PartitionState): readonly EntityChange[] {
   refreshHash(state);
   const { changes } = state;
   const taken: EntityChange[] = changes.removedOrders;
-  for (const position of cleared(changes.positions)) taken.push(positionEntity(position));
+  for (const place of changes.positions) {
+    const position = state.positions.at(place);
+    position.clearChanged();
+    taken.push(positionEntity(position));
+  }
   for (const order of changes.orders) takeOrder(order, taken);
   for (const { price } of cleared(changes.instruments)) taken.push({ kind: 'price', price });
   for (const book of cleared(changes.books)) taken.push(bookEntity(book));
@@ -96,23 +101,23 @@ export function hashState(state: PartitionState): string {
 
 /** Of an order that is closed nothing is left in the sums; closing it has seen to that. */
 function refreshHash(state: PartitionState): void {
-  const { changes, lanes } = state;
-  for (const position of changes.positions) {
-    if (!position.stale) continue;
-    position.stale = false;
-    rehashRow(position.rows, position.place, POSITION_CELLS, lanes, position.account.sum);
+  const { changes, lanes, positions } = state;
+  for (const place of changes.positions) {
+    const position = positions.at(place);
+    if (!position.takeStale()) continue;
+    rehashRow(position.rows, place, POSITION_CELLS, lanes, position.account);
   }
   for (const order of changes.orders) {
     if (!order.stale || !order.listed) continue;
     order.stale = false;
     if (!order.identified) identifyOrder(order);
     order.identified = true;
-    rehashRow(order.rows, order.place, ORDER_CELLS, lanes, order.account.sum);
+    rehashRow(order.rows, order.place, ORDER_CELLS, lanes, order.account);
   }
   for (const account of changes.accounts) {
     if (!account.stale) continue;
     account.stale = false;
-    rehashRow(account.rows, account.place, ACCOUNT_CELLS, lanes, account.sum);
+    rehashRow(account.rows, account.place, ACCOUNT_CELLS, lanes, account);
   }
   for (const book of changes.books) {
     if (!book.stale) continue;
@@ -140,11 +145,12 @@ function rehash<Entity extends Tracked>(
   addLanes(sum, entity.hash);
 }
 
+const accountSum = emptyLanes();
 const rowHash = emptyLanes();
 const ROW = 0;
 
 /** A row says in one of its cells what it is of; its hash lies behind the `cells` that are hashed. */
-function rehashRow(rows: Rows, place: number, cells: number, sum: Lanes, accountSum: Lanes | null): void {
+function rehashRow(rows: Rows, place: number, cells: number, sum: Lanes, account: Account | null): void {
   const { words } = rows;
   const hashAt = (place + cells) * 2;
   hashWords(words, place * 2, cells * 2, ROW, rowHash);
@@ -154,10 +160,11 @@ function rehashRow(rows: Rows, place: number, cells: number, sum: Lanes, account
   const change3 = (rowHash.lane3 - (words[hashAt + 3] as number)) | 0;
   writeLanes(rowHash, words, hashAt);
   shiftLanes(sum, change0, change1, change2, change3);
-  if (accountSum !== null) shiftLanes(accountSum, change0, change1, change2, change3);
+  if (account !== null) shiftWords(account.rows.words, account.sumAt, change0, change1, change2, change3);
 }
 
 function accountEntity(account: Account): AccountHeadEntity {
+  account.readSum(accountSum);
   return {
     kind: 'account',
     accountId: account.accountId,
@@ -166,7 +173,7 @@ function accountEntity(account: Account): AccountHeadEntity {
     cashReserved: account.cashReserved,
     sequence: account.sequence,
     killSwitchEngaged: account.killSwitchEngaged,
-    accountHash: formatLanes(account.sum),
+    accountHash: formatLanes(accountSum),
     updatedAtMs: account.updatedAtMs,
   };
 }
@@ -207,16 +214,12 @@ function countersEntity(state: PartitionState): CountersEntity {
 export function takeNothing(state: PartitionState): void {
   refreshHash(state);
   const { changes } = state;
-  for (const list of [
-    changes.positions,
-    changes.instruments,
-    changes.books,
-    changes.sources,
-    changes.accounts,
-  ]) {
+  for (const list of [changes.instruments, changes.books, changes.sources, changes.accounts]) {
     cleared<Changeable>(list);
     list.length = 0;
   }
+  for (const place of changes.positions) state.positions.at(place).clearChanged();
+  changes.positions.length = 0;
   cleared(changes.orders);
   changes.orders.length = 0;
   changes.removedOrders.length = 0;

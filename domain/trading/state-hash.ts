@@ -44,6 +44,21 @@ export function shiftLanes(sum: Lanes, by0: number, by1: number, by2: number, by
   sum.lane3 = (sum.lane3 + by3) | 0;
 }
 
+/** The same where the sum lies in words. */
+export function shiftWords(
+  words: Int32Array,
+  at: number,
+  by0: number,
+  by1: number,
+  by2: number,
+  by3: number,
+): void {
+  words[at] = (words[at] as number) + by0;
+  words[at + 1] = (words[at + 1] as number) + by1;
+  words[at + 2] = (words[at + 2] as number) + by2;
+  words[at + 3] = (words[at + 3] as number) + by3;
+}
+
 export function writeLanes(lanes: Lanes, words: Int32Array, at: number): void {
   words[at] = lanes.lane0;
   words[at + 1] = lanes.lane1;

@@ -7,7 +7,7 @@ import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { AccountCommands } from './account-commands.ts';
 import type { AssetBook } from './book.ts';
 import type { ClosedOrders } from './closed-orders.ts';
-import type { Account, Position } from './holdings.ts';
+import type { Account } from './holdings.ts';
 import type { IdMap } from './id-map.ts';
 import type { Instrument } from './instrument.ts';
 import type { OrderIds } from './order-ids.ts';
@@ -30,7 +30,6 @@ export interface PartitionState {
   /** No open order expires before. */
   nextExpiryMs: number;
   readonly accountRows: Rows;
-  readonly positionRows: Rows;
   readonly bookRows: Rows;
   readonly positions: PositionTable;
   readonly accounts: IdMap<AccountId, Account>;
@@ -53,7 +52,8 @@ export interface PartitionState {
 /** What the next snapshot has to take. */
 export interface Changes {
   accounts: Account[];
-  positions: Position[];
+  /** By place. */
+  positions: number[];
   orders: WorkingOrder[];
   removedOrders: RemovedOrder[];
   instruments: Instrument[];
