@@ -5,5 +5,5 @@ import { provePowerCuts, skip } from '#tests/power-cut/prove.ts';
 test('an order that was accepted survives a power cut, wherever it comes and whatever the disk had not synced', {
   skip,
 }, async (context) => {
-  context.diagnostic(await provePowerCuts({ orders: 160, cuts: 114, startEvery: 23, seed: 1 }));
+  context.diagnostic(await provePowerCuts({ orders: 120, cuts: 95, startEvery: 25, seed: 1 }));
 });

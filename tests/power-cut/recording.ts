@@ -12,6 +12,7 @@ import { TRACED_CALLS, TracedDisk } from './traced-disk.ts';
 const AT_ONCE = 8;
 const ACCOUNTS = 6;
 const LIVES = 2;
+const PLAN_SEED = 7;
 /** Larger than what one call writes: a text that strace cuts off is refused. */
 const TEXT_BYTES = 64 * 1024 * 1024;
 
@@ -41,27 +42,25 @@ function startTraced(strace: string, root: string, life: number): Promise<Runnin
   ]);
 }
 
-/** Orders in two lives: the first is told to end, the second is killed in the middle of orders. */
+/**
+ * Orders in two lives, each told to end. Neither is killed: what a call that was under way then did to the disk, strace
+ * cannot tell, and the power is cut in the middle of everything anyway.
+ */
 export async function record(strace: string, root: string, orders: number): Promise<Recording> {
   const diary: Diary = { accepted: new Map(), statuses: new Map(), sent: 0 };
-  let accounts: readonly Account[] = [];
-  let left: readonly Intent[] = [];
+  let plan: readonly Intent[] = [];
   for (let life = 0; life < LIVES; life += 1) {
     const program = await startTraced(strace, root, life);
     const api = connect(program.url);
     try {
-      if (life === 0) {
-        accounts = await openAccounts(join(root, DATA_FOLDER), ACCOUNTS);
-        left = planDay(accounts, orders, 7);
-      }
-      const share = life === 0 ? left.slice(0, orders / 2) : left;
-      left = left.slice(share.length);
-      const unknown = await carryOutAll(api, share, diary, AT_ONCE);
-      left = [...unknown, ...left];
+      if (life === 0)
+        plan = planDay(await openAccounts(join(root, DATA_FOLDER), ACCOUNTS), orders, PLAN_SEED);
+      const share = plan.slice((life * orders) / LIVES, ((life + 1) * orders) / LIVES);
+      assert.deepEqual(await carryOutAll(api, share, diary, AT_ONCE), [], 'every order is answered');
     } finally {
       await api.close();
-      const { code, stderr } = await program.end(life === 0 ? 'SIGTERM' : 'SIGKILL');
-      if (life === 0) assert.equal(code, 0, stderr);
+      const { code, stderr } = await program.end('SIGTERM');
+      assert.equal(code, 0, stderr);
     }
   }
   assert.ok(diary.accepted.size > 0);
