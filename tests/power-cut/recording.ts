@@ -1,8 +1,10 @@
 /** The program's lives on a fresh folder, with every system call that changes the folder or tells a client something. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DATA_PATHS } from '#composition/data-paths.ts';
 import { connect } from '#tests/e2e/api.ts';
+import { eventually } from '#tests/e2e/eventually.ts';
 import { openAccounts } from '#tests/e2e/operator.ts';
 import { type RunningProgram, startIn } from '#tests/e2e/program.ts';
 import { type Account, carryOutAll, type Diary, type Intent, planDay } from '#tests/e2e/workload.ts';
@@ -55,8 +57,13 @@ export async function record(strace: string, root: string, orders: number): Prom
     try {
       if (life === 0)
         plan = planDay(await openAccounts(join(root, DATA_FOLDER), ACCOUNTS), orders, PLAN_SEED);
-      const share = plan.slice((life * orders) / LIVES, ((life + 1) * orders) / LIVES);
-      assert.deepEqual(await carryOutAll(api, share, diary, AT_ONCE), [], 'every order is answered');
+      const carryOutHalf = async (half: number): Promise<void> => {
+        const share = plan.slice((half * orders) / (2 * LIVES), ((half + 1) * orders) / (2 * LIVES));
+        assert.deepEqual(await carryOutAll(api, share, diary, AT_ONCE), [], 'every order is answered');
+      };
+      await carryOutHalf(2 * life);
+      await pagesAreCopiedBack(root);
+      await carryOutHalf(2 * life + 1);
     } finally {
       await api.close();
       const { code, stderr } = await program.end('SIGTERM');
@@ -67,6 +74,15 @@ export async function record(strace: string, root: string, orders: number): Prom
   const accepted = [...diary.accepted].map(([orderId, { account }]) => [orderId, account] as const);
   writeFileSync(notePath(root), JSON.stringify(accepted));
   return { root, lives: LIVES, accepted: new Map(accepted) };
+}
+
+/** Into the database: from then on the write-ahead log is written over, and what was in it is nowhere else. */
+async function pagesAreCopiedBack(root: string): Promise<void> {
+  const file = join(root, DATA_FOLDER, DATA_PATHS.log, 'event-log.sqlite');
+  const before = statSync(file).mtimeMs;
+  await eventually('pages of the log are copied back', async () =>
+    statSync(file).mtimeMs > before ? true : null,
+  );
 }
 
 /** One that `record` made in an earlier run. */
