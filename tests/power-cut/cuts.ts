@@ -50,11 +50,12 @@ export function momentsOf(recording: Recording): Moments {
     add(moments, `${phase}${moment}`, count);
     last.push(what);
   }
-  const stop = last.lastIndexOf('unlink socket');
-  assert.ok(stop > 0, 'the first life was told to end');
-  for (let after = stop; after < count && last[after]?.startsWith('>') !== true; after += 1) {
+  const [firstStop, secondStop] = [last.indexOf('unlink socket'), last.lastIndexOf('unlink socket')];
+  assert.ok(firstStop > 0 && secondStop > firstStop, 'both lives were told to end');
+  for (let after = firstStop; after < count && last[after]?.startsWith('>') !== true; after += 1) {
     add(moments, 'the stop and the second start', after);
   }
+  for (let after = secondStop; after <= count; after += 1) add(moments, 'the second stop', after);
   assert.deepEqual(
     [...recording.accepted.keys()].filter((id) => !toldAfter.has(id)),
     [],
