@@ -22,6 +22,7 @@ import { openDuckDbTradeAnalytics } from '#infrastructure/trade-analytics/duckdb
 import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
+import { canBeRebuilt, setAside } from './damaged-stores.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 import {
@@ -266,7 +267,17 @@ export async function openPorts(names: readonly PortName[], context: AdapterCont
     await fillAgain(open.log, [...lost], 'stores are missing, or elsewhere than at the last start', context);
     // All at once, since most of it is waiting for threads and servers.
     const others = names.filter((name) => name !== 'log');
-    await inParallel(others, others.length, (name) => openOne(name, context, open));
+    await inParallel(others, others.length, async (name) => {
+      try {
+        await openOne(name, context, open);
+      } catch (error) {
+        if (open.log === undefined || !canBeRebuilt(name, error) || isOnServer(config, name)) throw error;
+        const aside = setAside(folder.file(DATA_PATHS[name]));
+        context.logger.error({ err: error, aside }, 'a damaged store is set aside');
+        await fillAgain(open.log, [name], 'a store was damaged', context);
+        await openOne(name, context, open);
+      }
+    });
     await fillAgain(open.log, await emptyOnServers(open, config), 'stores on servers are empty', context);
     noteStores(folder, config, stores);
   } catch (error) {

@@ -1,6 +1,16 @@
 /** The whole program stopped, its stores lost or its log moved elsewhere, and started again: nothing is missing after. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -107,6 +117,23 @@ test('a projection that was deleted is rebuilt by the next start', async () => {
   await buy(hall, await keyFor(hall, accountId), 'after');
   await stop(hall);
   assert.deepEqual((await deep(data)).findings, []);
+});
+
+test('a projection that is damaged is set aside and rebuilt by the next start; damaged API keys stop it', async () => {
+  const damage = (name: string) => {
+    const file = openSync(join(data, name), 'r+');
+    writeSync(file, Buffer.alloc(4_096));
+    closeSync(file);
+  };
+  const derived = [DATA_PATHS.portfolios, DATA_PATHS.history, DATA_PATHS.analytics];
+  for (const name of derived) damage(name);
+  await stop(await start(data));
+  for (const name of derived) assert.ok(existsSync(join(data, `${name}.damaged`)));
+  assert.deepEqual((await deep(data)).findings, []);
+  const copy = join(root, 'damaged-keys');
+  cpSync(data, copy, { recursive: true });
+  writeFileSync(join(copy, DATA_PATHS.relational), 'no database');
+  await assert.rejects(start(copy), { code: 'STORE_DAMAGED' });
 });
 
 test('an imported log has its accounts, which can be given keys and trade', async () => {

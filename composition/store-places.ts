@@ -6,9 +6,10 @@
  *
  * With the log on a server there may be many processes, each with a folder of its own; then the note of one says nothing.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fieldsOf } from '#infrastructure/common/request-reader.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
+import { replaceFile } from '#infrastructure/core/durable-files.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 import type { ProjectionStore } from './rewind-projections.ts';
 
@@ -36,8 +37,10 @@ export function noteStores(
   stores: readonly ProjectionStore[],
 ): void {
   const now = stores.map((store) => [store, placeOf(urlOf(config, store))] as const);
-  const note = { ...readNote(folder), ...Object.fromEntries(now) };
-  writeFileSync(folder.file(NOTE_FILE), `${JSON.stringify(note)}\n`);
+  const before = readNote(folder);
+  if (now.every(([store, place]) => before[store] === place)) return;
+  // Durable before anything is written there: else a move back would not be noticed after a power cut.
+  replaceFile(folder.file(NOTE_FILE), `${JSON.stringify({ ...before, ...Object.fromEntries(now) })}\n`);
 }
 
 function readNote(folder: Pick<DataFolder, 'file'>): Readonly<Record<string, unknown>> {
@@ -46,7 +49,7 @@ function readNote(folder: Pick<DataFolder, 'file'>): Readonly<Record<string, unk
   try {
     return fieldsOf(JSON.parse(readFileSync(path, 'utf8'))) ?? UNKNOWN;
   } catch (error) {
-    // Cut off by a power failure: what it said is not known, and to fill a store again does no harm.
+    // Spoilt by the disk or by somebody: what it said is not known, and to fill a store again does no harm.
     if (error instanceof SyntaxError) return UNKNOWN;
     throw error;
   }

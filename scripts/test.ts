@@ -6,8 +6,10 @@
  */
 
 import { runChecks } from './check.ts';
-import { provideChromium } from './chromium.ts';
+import { CHROMIUM } from './chromium.ts';
+import { provideTool } from './debian-tool.ts';
 import { requireNode } from './require-node.ts';
+import { STRACE } from './strace.ts';
 import { addTotals, runTests, testFiles } from './test-runner.ts';
 import { startTestServers, testsByServers } from './test-servers.ts';
 
@@ -18,12 +20,17 @@ const missing: string[] = [];
 
 let totals = await runChecks();
 
-const chromium = await provideChromium((sentence) => console.log(`  ${sentence}`));
-if (chromium.kind === 'ready') {
-  process.env['CHROMIUM_PATH'] = chromium.executable;
-  console.log(`✓ Chromium for page tests: ${chromium.executable}`);
-} else {
-  missing.push(`Chromium, for page tests: ${chromium.reason}. To provide it: ${chromium.command}`);
+for (const [tool, purpose] of [
+  [CHROMIUM, 'page tests'],
+  [STRACE, 'power cuts'],
+] as const) {
+  const provided = await provideTool(tool, (sentence) => console.log(`  ${sentence}`));
+  if (provided.kind === 'ready') {
+    process.env[tool.variable] = provided.executable;
+    console.log(`✓ ${tool.title} for ${purpose}: ${provided.executable}`);
+  } else {
+    missing.push(`${tool.title}, for ${purpose}: ${provided.reason}. To provide it: ${provided.command}`);
+  }
 }
 
 const isHouse = (path: string): boolean => path.startsWith('tests/house/');
@@ -76,7 +83,7 @@ totals = addTotals(
   totals,
   await runTests({
     title: 'end to end',
-    files: testFiles('tests/e2e/**/*.test.ts'),
+    files: testFiles('tests/e2e/**/*.test.ts', isFaults),
     concurrency: 1,
     timeoutMs: 420_000,
   }),

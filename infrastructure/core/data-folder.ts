@@ -4,9 +4,10 @@
  * The lock is a transaction held open on a small SQLite file: the operating system drops it with the process,
  * however that ends, so a stale lock cannot be. `format.json` says which version wrote the folder.
  */
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { replaceFile } from './durable-files.ts';
 import { makeFolder } from './make-folder.ts';
 import { OperatingError } from './operating-error.ts';
 
@@ -93,9 +94,7 @@ function checkFormat(path: string): void {
     throw unusable(path, 'was being restored and is not whole: empty it, and restore again.');
   const file = join(path, FORMAT_FILE);
   if (!existsSync(file)) {
-    const temporary = `${file}.tmp`;
-    writeFileSync(temporary, `${JSON.stringify({ format: DATA_FORMAT })}\n`);
-    renameSync(temporary, file);
+    replaceFile(file, `${JSON.stringify({ format: DATA_FORMAT })}\n`);
     return;
   }
   let format: unknown;

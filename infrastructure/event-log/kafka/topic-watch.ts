@@ -7,8 +7,9 @@
  *   gone, or with another id ─▶ no record was ever in it ─▶ it is made (again)
  *                             └▶ records were            ─▶ the log is damaged: nothing is written until a person has looked
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '#infrastructure/core/durable-files.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
@@ -147,9 +148,7 @@ export class TopicWatch {
     const isSame = [...ids].every(([topic, id]) => this.#known.get(topic) === id);
     this.#known = new Map([...this.#known, ...ids]);
     if (isSame) return;
-    const fresh = `${this.#file}.new`;
-    writeFileSync(fresh, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`, { flush: true });
-    renameSync(fresh, this.#file);
+    replaceFile(this.#file, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`);
   }
 }
 

@@ -6,6 +6,7 @@ import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { syncFolder } from '#infrastructure/core/durable-files.ts';
 import { makeFolder } from '#infrastructure/core/make-folder.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ExportLine } from '../export-format.ts';
@@ -152,6 +153,7 @@ export async function importLog(
     if (!verdict.sound) return { kind: 'refused', verdict };
     // The heads first: a log without heads is refused, heads without a log are a log that lost everything.
     for (const name of [HEADS_FILE, LOG_FILE]) renameSync(join(building, name), join(directory, name));
+    syncFolder(directory);
     return { kind: 'imported', verdict };
   } finally {
     rmSync(building, { recursive: true, force: true });

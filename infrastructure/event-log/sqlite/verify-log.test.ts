@@ -1,6 +1,7 @@
 /** A log that was tampered with is found out, offline, and the first bad record is named. */
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -11,7 +12,8 @@ import { contentCheck } from '../seal.ts';
 import { type LogVerdict, verifyLog } from '../verify-log.ts';
 import { openLogArchiveFromDirectory } from './directory-archive.ts';
 import { importLog } from './import-log.ts';
-import { HEADS_FILE, LOG_FILE } from './schema.ts';
+import { openLogHeads } from './log-heads.ts';
+import { HEADS_FILE, LOG_FILE, openLogFile } from './schema.ts';
 import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite-log.testing.ts';
 
 function verify(directory: string): LogVerdict {
@@ -22,6 +24,19 @@ function verify(directory: string): LogVerdict {
     archive.close();
   }
 }
+
+test('a log whose first start was cut off between its heads and its first topic is sound', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'cut-off-'));
+  try {
+    openLogFile({ directory, maxBytes: null }).close();
+    const heads = openLogHeads(directory);
+    heads.begin();
+    heads.close();
+    assert.deepEqual(verify(directory).problems, []);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
 
 describe('verify', () => {
   let under: SqliteLogUnderTest;

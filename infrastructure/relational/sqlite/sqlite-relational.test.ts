@@ -39,6 +39,23 @@ describe('the relational file', () => {
     );
   });
 
+  test('a file whose tables were cut off in their making, wherever, gets them with the next start', async () => {
+    let cutOff = 0;
+    for (let pages = 2; pages < 40; pages += 1) {
+      const file = join(folder, `limit-${pages}.sqlite`);
+      try {
+        await (await openSqliteRelational({ path: file, sizeLimitBytes: pages * 4_096 })).close();
+      } catch (error) {
+        assert.ok(error instanceof OperatingError && error.code === 'STORE_FULL');
+        cutOff += 1;
+      }
+      const stores = await openSqliteRelational({ path: file });
+      await stores.orders.put([acceptedOrder(0)]);
+      await stores.close();
+    }
+    assert.ok(cutOff > 3);
+  });
+
   test('a full disk is an operating failure, and the batch leaves nothing', async () => {
     const stores = await openSqliteRelational({ path, sizeLimitBytes: 200_000 });
     const orders = Array.from({ length: 2_000 }, (_, number) => acceptedOrder(number));

@@ -4,7 +4,7 @@
  * Commits are synced before they are answered: API keys exist nowhere else, and the projections' consumers
  * commit their positions after their writes.
  */
-import { Kysely, SqliteDialect } from 'kysely';
+import { type DialectAdapter, Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import {
   openSqliteFile,
   type SqliteFileOptions,
@@ -34,6 +34,19 @@ const FORMAT: SqliteFormat = {
 const READER_CACHE_KIB = 8 * 1024;
 const WRITER_CACHE_KIB = 16 * 1024;
 
+/** Kysely runs migrations of SQLite statement by statement: one that was cut off could not be begun again. SQLite can do better. */
+class WholeUpgrades extends SqliteDialect {
+  override createAdapter(): DialectAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
 export async function openSqliteRelational(options: SqliteRelationalOptions): Promise<RelationalStores> {
   const { path, sizeLimitBytes } = options;
   const file: Omit<SqliteFileOptions, 'cacheKib'> = {
@@ -43,7 +56,7 @@ export async function openSqliteRelational(options: SqliteRelationalOptions): Pr
   };
   const reader = openSqliteFile({ ...file, cacheKib: READER_CACHE_KIB });
   const tables = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: forKysely(reader, FORMAT.name, path) }),
+    dialect: new WholeUpgrades({ database: forKysely(reader, FORMAT.name, path) }),
   });
   try {
     await migrate(tables, migrations, path);

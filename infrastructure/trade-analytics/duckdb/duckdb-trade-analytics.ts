@@ -8,9 +8,12 @@
  * event ids of the batch's own time range only: a repeat carries the same time, the table is roughly in time
  * order, and DuckDB skips the parts of a table whose minimum and maximum lie outside the range.
  *
- * Durable: a commit is synced to DuckDB's write-ahead log before `append` returns.
+ * Durable: a commit is synced to DuckDB's write-ahead log before `append` returns. DuckDB makes that file with the first
+ * commit after a checkpoint and syncs what is in it, but not its name: that is done here.
  */
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   type DuckDBAppender,
   type DuckDBConnection,
@@ -19,6 +22,7 @@ import {
 } from '@duckdb/node-api';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import { syncFolder } from '#infrastructure/core/durable-files.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { divideHalfEven, SCALE } from '../exact.ts';
 import {
@@ -41,6 +45,8 @@ export interface DuckDbTradeAnalyticsOptions {
   readonly threads: number;
 }
 
+const IN_MEMORY = ':memory:';
+
 /** Rows staged at once, so that a batch of any size needs a bounded memory. */
 const STAGED_ROWS_MAX = 20_000;
 
@@ -53,7 +59,7 @@ export async function openDuckDbTradeAnalytics(
     const instance = await DuckDBInstance.create(path, {
       memory_limit: `${options.memoryLimitMb}MB`,
       threads: String(options.threads),
-      ...(path === ':memory:' ? {} : { temp_directory: `${path}.tmp` }),
+      ...(path === IN_MEMORY ? {} : { temp_directory: `${path}.tmp` }),
       // Rows that are read back are ordered by the queries, so parallel scans need not keep an order.
       preserve_insertion_order: 'false',
       autoinstall_known_extensions: 'false',
@@ -62,6 +68,7 @@ export async function openDuckDbTradeAnalytics(
     try {
       const writer = await instance.connect();
       await migrateAnalytics(writer, path);
+      if (path !== IN_MEMORY) syncFolder(dirname(path));
       await writer.run(STAGING_TABLE);
       return new DuckDbTradeAnalytics(path, instance, writer, await instance.connect());
     } catch (error) {
@@ -94,6 +101,8 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
   #closed = false;
   /** A failure may have left rows staged: under another batch's times they would not be known as repeats. */
   #mayBeStaged = false;
+  /** Of the write-ahead log whose name is durable; `null` while there is none. */
+  #logMadeNs: bigint | null = null;
 
   constructor(path: string, instance: DuckDBInstance, writer: DuckDBConnection, reader: DuckDBConnection) {
     this.#path = path;
@@ -227,10 +236,20 @@ class DuckDbTradeAnalytics implements TradeAnalytics {
     appender.closeSync();
     try {
       await this.#writer.run(TAKE_STAGED, [BigInt(first), BigInt(last)]);
+      this.#keepNameOfLog();
     } finally {
       await this.#writer.run('TRUNCATE staged_trades');
       this.#mayBeStaged = false;
     }
+  }
+
+  #keepNameOfLog(): void {
+    if (this.#path === IN_MEMORY) return;
+    const log = statSync(`${this.#path}.wal`, { bigint: true, throwIfNoEntry: false });
+    const made = log === undefined ? null : log.birthtimeNs;
+    if (made === this.#logMadeNs) return;
+    syncFolder(dirname(this.#path));
+    this.#logMadeNs = made;
   }
 
   #query(sql: string, values: DuckDBValue[]): Promise<readonly Row[]> {
