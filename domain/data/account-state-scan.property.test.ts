@@ -107,3 +107,14 @@ test('bytes that were changed, cut or added are read by both in the same way, or
     { numRuns: 2_000 },
   );
 });
+
+test('a sign, a zero or a point wherever it does not belong is scanned nowhere', () => {
+  for (const entity of common) {
+    const bytes = encodeAccountStateEntity(entity);
+    for (const mark of Array.from('-0.', (each) => each.charCodeAt(0))) {
+      for (let at = 0; at <= bytes.length; at += 1) {
+        assertSame(Uint8Array.of(...bytes.subarray(0, at), mark, ...bytes.subarray(at)));
+      }
+    }
+  }
+});
