@@ -8,6 +8,10 @@
 const needed = 26;
 const found = Number(process.versions.node.split('.')[0]);
 
+// Half of a start is turning TypeScript into what Node runs; what was made of a file once is kept beside the packages.
+// Where that folder cannot be written, Node goes on without.
+const compileCache = `${__dirname}/../node_modules/.cache/tradehall`;
+
 // Of a long-running start, docs/decisions/0015: what V8 and the C library read before any code runs.
 const allocator = { MALLOC_MMAP_THRESHOLD_: '131072' };
 const heap = ['--max-semi-space-size=16', '--expose-gc'];
@@ -25,8 +29,8 @@ if (found < needed) {
   process.execve(
     process.execPath,
     [process.execPath, ...heap, ...process.execArgv, ...process.argv.slice(1)],
-    // house: allow environment — handed on whole, and nothing of it read.
-    { ...allocator, ...process.env },
+    // house: allow environment — handed on whole, and nothing of it read. Named here, the cache has this file in it too.
+    { ...allocator, NODE_COMPILE_CACHE: compileCache, ...process.env },
   );
 } else {
   // Clients of servers wait on threads of this pool, whose four would be one broker's silence away from standing still.
@@ -34,10 +38,8 @@ if (found < needed) {
   // house: allow environment — libuv reads it and nothing else, and nobody can say it later
   const { env } = process;
   env['UV_THREADPOOL_SIZE'] = env['UV_THREADPOOL_SIZE'] || '16';
-  // Half of a start is turning TypeScript into what Node runs; what was made of a file once is kept beside the packages.
-  // Where that folder cannot be written, Node goes on without.
   import('node:module')
-    .then((module) => module.enableCompileCache(`${__dirname}/../node_modules/.cache/tradehall`))
+    .then((module) => module.enableCompileCache(compileCache))
     .then(() => import('../commands/program.ts'))
     .then((program) => program.main(process.argv))
     .catch((error) => {

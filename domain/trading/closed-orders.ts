@@ -7,13 +7,14 @@
  * The entity is made anew for whoever asks. One with a digest that is no SHA-256, or of no account, keeps its entity.
  */
 import type { ClosedOrderEntity, ClosedOrderStatus, EntityChange } from '#domain/data/account-state.ts';
+import type { ScannedClosedOrder } from '#domain/data/account-state-scan.ts';
 import type { Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import type { Account } from './holdings.ts';
 import type { IdMap } from './id-map.ts';
 import { invariant } from './invariant.ts';
-import { type OrderIds, type OrderReference, referenceToClosed, UNKNOWN } from './order-ids.ts';
-import { packDigest, UUID_WORDS, unpackDigest, unpackUuid } from './packed-text.ts';
+import { hashOfWords, type OrderIds, type OrderReference, referenceToClosed, UNKNOWN } from './order-ids.ts';
+import { DIGEST_WORDS, packDigest, UUID_WORDS, unpackDigest, unpackUuid } from './packed-text.ts';
 import { Rows } from './rows.ts';
 import {
   addLanes,
@@ -141,7 +142,15 @@ export class ClosedOrders {
     const word = slot * WORDS;
     for (let at = 0; at < UUID_WORDS; at += 1) words[word + ID + at] = id[idAt + at] as number;
     const status = STATUSES.indexOf(closed.status);
-    this.#write(slot, closed, status, account, hashOfId);
+    this.#writeTexts(slot, closed, account);
+    this.#writeNumbers(slot, closed, status, account, hashOfId);
+    this.#enter(slot, status, hashOfId, former, sum);
+  }
+
+  /** The row is written: it is hashed, and its id leads to it. */
+  #enter(slot: number, status: number, hashOfId: number, former: OrderReference, sum: Lanes): void {
+    const { words } = this.#rows;
+    const word = slot * WORDS;
     hashWords(words, word, HASHED, SEED + status, lanes);
     writeLanes(lanes, words, word + LANES);
     addLanes(sum, lanes);
@@ -183,13 +192,34 @@ export class ClosedOrders {
    * behind the last of them.
    */
   restore(closed: ClosedOrderEntity, account: Account | null, sum: Lanes): void {
-    const rows = this.#rows;
-    const slot = closed.closingNumber % this.#capacity;
-    while (rows.count <= slot) rows.add();
-    if (this.#isTaken(slot)) this.#evict(slot, sum);
+    const slot = this.#emptySlot(closed.closingNumber, sum);
     const ids = this.#ids;
     ids.read(closed.orderId);
     this.#put(slot, closed, account, ids.words, 0, ids.hash, UNKNOWN, sum);
+  }
+
+  /** The same of one whose ids are words already. */
+  restoreScanned(closed: ScannedClosedOrder, account: Account, sum: Lanes): void {
+    const slot = this.#emptySlot(closed.closingNumber, sum);
+    const { words } = this.#rows;
+    const word = slot * WORDS;
+    const { orderId, bodyDigest } = closed;
+    for (let at = 0; at < UUID_WORDS; at += 1) words[word + ID + at] = orderId[at] as number;
+    for (let at = 0; at < DIGEST_WORDS; at += 1) words[word + DIGEST + at] = bodyDigest[at] as number;
+    account.readIdentity(lanes);
+    writeLanes(lanes, words, word + ACCOUNT_ID);
+    const status = STATUSES.indexOf(closed.status);
+    const hashOfId = hashOfWords(orderId, 0);
+    this.#writeNumbers(slot, closed, status, account, hashOfId);
+    this.#enter(slot, status, hashOfId, UNKNOWN, sum);
+  }
+
+  #emptySlot(closingNumber: number, sum: Lanes): number {
+    const rows = this.#rows;
+    const slot = closingNumber % this.#capacity;
+    while (rows.count <= slot) rows.add();
+    if (this.#isTaken(slot)) this.#evict(slot, sum);
+    return slot;
   }
 
   /** `count` is how many there have ever been. */
@@ -234,16 +264,9 @@ export class ClosedOrders {
     if (this.#texts.size > 0) this.#texts.delete(slot);
   }
 
-  #write(
-    slot: number,
-    closed: ClosedOrderEntity,
-    status: number,
-    account: Account | null,
-    hash: number,
-  ): void {
-    const rows = this.#rows;
+  #writeTexts(slot: number, closed: ClosedOrderEntity, account: Account | null): void {
     const word = slot * WORDS;
-    const { words } = rows;
+    const { words } = this.#rows;
     const packed = packDigest(closed.bodyDigest, words, word + DIGEST);
     if (!packed) {
       writeLanes(textLanes(closed.bodyDigest), words, word + DIGEST);
@@ -255,6 +278,18 @@ export class ClosedOrders {
       account.readIdentity(lanes);
       writeLanes(lanes, words, word + ACCOUNT_ID);
     }
+  }
+
+  #writeNumbers(
+    slot: number,
+    closed: Pick<ClosedOrderEntity, 'closingNumber' | 'filledQuantity'>,
+    status: number,
+    account: Account | null,
+    hash: number,
+  ): void {
+    const rows = this.#rows;
+    const { words } = rows;
+    const word = slot * WORDS;
     rows.numbers[(word + CLOSING_NUMBER) >> 1] = closed.closingNumber;
     rows.cells[(word + FILLED) >> 1] = closed.filledQuantity;
     words[word + ACCOUNT_NUMBER] = account === null ? NO_ACCOUNT : account.number;

@@ -121,7 +121,7 @@ export class OrderIds {
 }
 
 /** Ids are drawn or derived by the door, so that mixing their words is enough. */
-function hashOfWords(words: Int32Array, at: number): number {
+export function hashOfWords(words: Int32Array, at: number): number {
   let hash = Math.imul(words[at] as number, 0xcc9e2d51) ^ (words[at + 1] as number);
   hash = Math.imul(hash ^ (hash >>> 15), 0x1b873593) ^ (words[at + 2] as number);
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (words[at + 3] as number);

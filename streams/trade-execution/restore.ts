@@ -113,6 +113,11 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
     const last = page.at(-1);
     if (last === undefined) break;
     for (const record of page) {
+      const { value } = record;
+      if (record.key !== null && value !== null && checked(partition, () => restoring.takeWritten(value))) {
+        entities += 1;
+        continue;
+      }
       const { key, entity } = readChange(record);
       if (entity?.kind === 'head') {
         head = entity;

@@ -1,0 +1,180 @@
+/**
+ * The entities of which a partition has the most, read from their bytes as account-state-writer.ts writes them
+ * (record-scanner.ts), with ids as words instead of texts. What is not read here is for account-state-codec.ts.
+ */
+import type {
+  AccountCommandEntity,
+  AccountHeadEntity,
+  ClosedOrderEntity,
+  ClosedOrderStatus,
+  PositionEntity,
+} from './account-state.ts';
+import type { Money, Quantity } from './decimal.ts';
+import type { CommandId } from './identifiers.ts';
+import {
+  beginScan,
+  endScan,
+  scanBytes,
+  scanDecimal,
+  scanHexadecimal,
+  scanInteger,
+  scanSymbol,
+  scanText,
+  scanUuid,
+  tryBytes,
+  UUID_WORDS,
+} from './record-scanner.ts';
+import { fieldName, literal } from './record-writer.ts';
+import { MAX_TIMESTAMP_MS } from './timestamp.ts';
+
+/** Ids and digests in what is scanned are words, which the next scan writes over. */
+interface OfAccount {
+  readonly accountId: Int32Array;
+}
+export interface ScannedAccount extends Omit<AccountHeadEntity, 'accountId'>, OfAccount {}
+export interface ScannedPosition extends Omit<PositionEntity, 'accountId'>, OfAccount {}
+export interface ScannedClosedOrder
+  extends Omit<ClosedOrderEntity, 'accountId' | 'orderId' | 'bodyDigest'>,
+    OfAccount {
+  readonly orderId: Int32Array;
+  /** A SHA-256. */
+  readonly bodyDigest: Int32Array;
+}
+export type ScannedState = ScannedAccount | ScannedPosition | ScannedClosedOrder | AccountCommandEntity;
+
+const ACCOUNT = literal('{"kind":"account","accountId":');
+const POSITION = literal('{"kind":"position","accountId":');
+const CLOSED_ORDER = literal('{"kind":"closed_order","closingNumber":');
+const ACCOUNT_COMMAND = literal('{"kind":"account_command","commandNumber":');
+const ACCOUNT_HASH = fieldName('accountHash');
+const ACCOUNT_ID = fieldName('accountId');
+const BODY_DIGEST = fieldName('bodyDigest');
+const BOUGHT = fieldName('bought');
+const CASH = fieldName('cash');
+const CASH_RESERVED = fieldName('cashReserved');
+const COMMAND_ID = fieldName('commandId');
+const COST_BASIS = fieldName('costBasis');
+const FILLED_QUANTITY = fieldName('filledQuantity');
+const FINGERPRINT = fieldName('fingerprint');
+const KILL_SWITCH_OFF = literal(',"killSwitchEngaged":false');
+const KILL_SWITCH_ON = literal(',"killSwitchEngaged":true');
+const LIQUIDITY_SEQUENCE = literal(',"liquidityUsed":{"sequence":');
+const NAME = fieldName('name');
+const ORDER_ID = fieldName('orderId');
+const QUANTITY = fieldName('quantity');
+const REALISED_PROFIT = fieldName('realisedProfit');
+const RESERVED = fieldName('reserved');
+const SEQUENCE = fieldName('sequence');
+const SOLD = fieldName('sold');
+const STATUS = fieldName('status');
+const SYMBOL = fieldName('symbol');
+const UPDATED_AT_MS = fieldName('updatedAtMs');
+const END = literal('}');
+const END_TWICE = literal('}}');
+const CLOSED_STATUSES = (['FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'DENIED'] as const).map(
+  (status) => [status, literal(`"${status}"`)] as const,
+);
+/** Longer ones are read in the general way. */
+const MAX_TEXT_LENGTH = 200;
+
+const accountId = new Int32Array(UUID_WORDS);
+const orderId = new Int32Array(UUID_WORDS);
+const bodyDigest = new Int32Array(8);
+
+/** `null` for an entity of another kind, or one that is written otherwise, unreadable ones among them. */
+export function scanAccountState(bytes: Uint8Array): ScannedState | null {
+  beginScan(bytes);
+  if (tryBytes(POSITION)) return scanPosition();
+  if (tryBytes(CLOSED_ORDER)) return scanClosedOrder();
+  if (tryBytes(ACCOUNT_COMMAND)) return scanAccountCommand();
+  if (tryBytes(ACCOUNT)) return scanAccount();
+  return null;
+}
+
+function scanAccount(): ScannedAccount | null {
+  scanUuid(accountId);
+  scanBytes(NAME);
+  const name = scanText(MAX_TEXT_LENGTH);
+  scanBytes(CASH);
+  const cash = scanDecimal('unsigned') as Money;
+  scanBytes(CASH_RESERVED);
+  const cashReserved = scanDecimal('unsigned') as Money;
+  scanBytes(SEQUENCE);
+  const sequence = scanInteger();
+  const killSwitchEngaged = tryBytes(KILL_SWITCH_ON);
+  if (!killSwitchEngaged) scanBytes(KILL_SWITCH_OFF);
+  scanBytes(ACCOUNT_HASH);
+  const accountHash = scanText(MAX_TEXT_LENGTH);
+  scanBytes(UPDATED_AT_MS);
+  const updatedAtMs = scanInteger();
+  scanBytes(END);
+  if (!endScan() || accountHash === '' || updatedAtMs > MAX_TIMESTAMP_MS) return null;
+  const amounts = { cash, cashReserved, sequence };
+  return { kind: 'account', accountId, name, ...amounts, killSwitchEngaged, accountHash, updatedAtMs };
+}
+
+function scanPosition(): ScannedPosition | null {
+  scanUuid(accountId);
+  scanBytes(SYMBOL);
+  const symbol = scanSymbol();
+  scanBytes(QUANTITY);
+  const quantity = scanDecimal('unsigned') as Quantity;
+  scanBytes(RESERVED);
+  const reserved = scanDecimal('unsigned') as Quantity;
+  scanBytes(COST_BASIS);
+  const costBasis = scanDecimal('unsigned') as Money;
+  scanBytes(REALISED_PROFIT);
+  const realisedProfit = scanDecimal('signed') as Money;
+  scanBytes(LIQUIDITY_SEQUENCE);
+  const sequence = scanInteger();
+  scanBytes(BOUGHT);
+  const bought = scanDecimal('unsigned') as Quantity;
+  scanBytes(SOLD);
+  const sold = scanDecimal('unsigned') as Quantity;
+  scanBytes(END_TWICE);
+  if (!endScan()) return null;
+  const liquidityUsed = { sequence, bought, sold };
+  return {
+    kind: 'position',
+    accountId,
+    symbol,
+    quantity,
+    reserved,
+    costBasis,
+    realisedProfit,
+    liquidityUsed,
+  };
+}
+
+function scanClosedOrder(): ScannedClosedOrder | null {
+  const closingNumber = scanInteger();
+  scanBytes(ACCOUNT_ID);
+  scanUuid(accountId);
+  scanBytes(ORDER_ID);
+  scanUuid(orderId);
+  scanBytes(BODY_DIGEST);
+  scanHexadecimal(bodyDigest);
+  scanBytes(STATUS);
+  const status = scanStatus();
+  scanBytes(FILLED_QUANTITY);
+  const filledQuantity = scanDecimal('unsigned') as Quantity;
+  scanBytes(END);
+  if (!endScan() || status === null) return null;
+  return { kind: 'closed_order', closingNumber, accountId, orderId, bodyDigest, status, filledQuantity };
+}
+
+function scanStatus(): ClosedOrderStatus | null {
+  for (const [status, written] of CLOSED_STATUSES) if (tryBytes(written)) return status;
+  return null;
+}
+
+function scanAccountCommand(): AccountCommandEntity | null {
+  const commandNumber = scanInteger();
+  scanBytes(COMMAND_ID);
+  const commandId = scanText(MAX_TEXT_LENGTH) as CommandId;
+  scanBytes(FINGERPRINT);
+  const fingerprint = scanText(MAX_TEXT_LENGTH);
+  scanBytes(END);
+  if (!endScan() || commandId === '' || fingerprint === '') return null;
+  return { kind: 'account_command', commandNumber, commandId, fingerprint };
+}
