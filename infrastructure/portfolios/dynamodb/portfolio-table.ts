@@ -6,6 +6,7 @@ import {
   ResourceNotFoundException,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
+import type { StorePart } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { connectPortfolioTable, type DynamoDbOptions, type PortfolioTable } from './dynamodb-client.ts';
 
@@ -40,7 +41,7 @@ export async function preparePortfolioTable(options: DynamoDbOptions): Promise<'
 }
 
 /** Throws an `OperatingError` when the table is missing, not ready, or another's. */
-export async function requirePortfolioTable(table: PortfolioTable): Promise<void> {
+export async function requirePortfolioTable(table: PortfolioTable): Promise<TableDescription> {
   const found = await table.calls.call(
     'portfolios.describe',
     (abortSignal) => table.client.send(new DescribeTableCommand({ TableName: table.name }), { abortSignal }),
@@ -55,6 +56,15 @@ export async function requirePortfolioTable(table: PortfolioTable): Promise<void
       { retry: 'retry' },
     );
   }
+  return found.Table ?? {};
+}
+
+/** The table as the one part that may be lost. Throws as `requirePortfolioTable` does. */
+export async function tableAsPart(table: PortfolioTable): Promise<readonly StorePart[]> {
+  const { TableId, CreationDateTime } = await requirePortfolioTable(table);
+  // Not every emulator has ids.
+  const id = TableId ?? String(CreationDateTime?.getTime());
+  return [{ name: `table ${table.name}`, id, keptUntilMs: null }];
 }
 
 async function describe(table: PortfolioTable): Promise<TableDescription | null> {

@@ -50,6 +50,8 @@ export interface SearchIndexOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Where its parts are noted (store-losses.ts). */
+  readonly noteFile?: string;
   /** For one attempt of a search; writes and scans get six times as long. Default 5,000. */
   readonly timeoutMs?: number;
 }
