@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import type { Say } from './packages.ts';
-import { type Launch, type Place, RECIPES, type ServerName } from './recipes.ts';
+import { type Launch, RECIPES, type ServerName } from './recipes.ts';
+import type { KafkaNode, Place } from './server-place.ts';
 
 export interface ServerProcess {
   readonly name: ServerName;
@@ -45,23 +46,28 @@ export interface StartOptions {
   readonly advertisedPort?: number;
   /** As a server's place takes it. */
   readonly certificate?: string;
+  /** As a server's place takes it. */
+  readonly clusterNode?: KafkaNode;
+  /** Where its folder is made. Default: the system's, for temporary files. */
+  readonly parentFolder?: string;
 }
 
 /** Installs it first where needed. One that does not become ready rejects with the end of its log. */
 export async function startServerProcess(
   name: ServerName,
   say: Say,
-  { advertisedPort, certificate }: StartOptions = {},
+  { advertisedPort, certificate, clusterNode, parentFolder = tmpdir() }: StartOptions = {},
 ): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
   const port = await freePort();
   const place: Place = {
-    folder: mkdtempSync(join(tmpdir(), `tradehall-${name}-`)),
+    folder: mkdtempSync(join(parentFolder, `tradehall-${name}-`)),
     port,
     otherPort: await freePort(),
     advertisedPort: advertisedPort ?? port,
     password: randomBytes(12).toString('hex'),
     certificate: certificate ?? null,
+    clusterNode: clusterNode ?? null,
   };
   const launch = launchIn(place);
   try {
