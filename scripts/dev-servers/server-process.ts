@@ -56,12 +56,12 @@ export interface StartOptions {
 export async function startServerProcess(
   name: ServerName,
   say: Say,
-  { advertisedPort, certificate, clusterNode, parentFolder = tmpdir() }: StartOptions = {},
+  { advertisedPort, certificate, clusterNode, parentFolder }: StartOptions = {},
 ): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
   const port = await freePort();
   const place: Place = {
-    folder: mkdtempSync(join(parentFolder, `tradehall-${name}-`)),
+    folder: mkdtempSync(join(parentFolder ?? tmpdir(), `tradehall-${name}-`)),
     port,
     otherPort: await freePort(),
     advertisedPort: advertisedPort ?? port,
@@ -70,9 +70,12 @@ export async function startServerProcess(
     clusterNode: clusterNode ?? null,
   };
   const launch = launchIn(place);
+  // One seen through another process has no path of its own, and Python's start-up asks for that.
+  const workingFolder = parentFolder === undefined ? place.folder : tmpdir();
+  const start = () => run(name, launch, place.folder, workingFolder);
   try {
     await launch.prepare?.();
-    let child = await run(name, launch, place.folder);
+    let child = await start();
     return {
       name,
       url: launch.url,
@@ -90,7 +93,7 @@ export async function startServerProcess(
       pause: () => signalTree(child, 'SIGSTOP'),
       resume: () => signalTree(child, 'SIGCONT'),
       async startAgain() {
-        child = await run(name, launch, place.folder);
+        child = await start();
       },
       async stop() {
         signalTree(child, 'SIGCONT');
@@ -104,11 +107,16 @@ export async function startServerProcess(
   }
 }
 
-async function run(name: ServerName, launch: Launch, folder: string): Promise<ChildProcess> {
+async function run(
+  name: ServerName,
+  launch: Launch,
+  folder: string,
+  workingFolder: string,
+): Promise<ChildProcess> {
   const log = openSync(join(folder, LOG), 'w');
   const { userId } = launch;
   const child = spawn(launch.program, launch.args, {
-    cwd: folder,
+    cwd: workingFolder,
     // Of its own group, so that Ctrl-C in a terminal ends it in order.
     detached: true,
     stdio: ['ignore', log, log],
