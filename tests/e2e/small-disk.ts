@@ -79,18 +79,12 @@ const PIECE = Buffer.alloc(64 * 1_024);
 
 /** Writes `path` until nothing more fits. */
 export function fillDisk(path: string): void {
-  const file = openSync(path, 'a');
+  const file = openSync(path, 'w');
   try {
-    for (const piece of [PIECE, PIECE.subarray(0, 4_096), PIECE.subarray(0, 1)]) writeUntilFull(file, piece);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function writeUntilFull(file: number, piece: Buffer): void {
-  try {
-    for (;;) writeSync(file, piece);
+    for (;;) writeSync(file, PIECE);
   } catch (error) {
     assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  } finally {
+    closeSync(file);
   }
 }
