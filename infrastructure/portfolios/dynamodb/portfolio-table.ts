@@ -11,11 +11,13 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { connectPortfolioTable, type DynamoDbOptions, type PortfolioTable } from './dynamodb-client.ts';
 
 const LOOK_AGAIN_MS = 500;
+/** Nobody waits for it but who has asked for the table, and a server that has just started is slow. */
+const CALL_MS = 15_000;
 const ACTIVE_WITHIN_MS = 120_000;
 
 /** Makes the table, paid per request, where it is missing, and waits until it can be used. Answers whether it was made. */
 export async function preparePortfolioTable(options: DynamoDbOptions): Promise<'made' | 'was there'> {
-  const table = connectPortfolioTable(options);
+  const table = connectPortfolioTable({ timeoutMs: CALL_MS, ...options });
   const { clock, timers } = options.runtime;
   try {
     const found = await describe(table);
