@@ -23,7 +23,7 @@ import type { TradeAnalytics } from '#infrastructure/trade-analytics/trade-analy
 import { openSqliteTradeHistory } from '#infrastructure/trade-history/sqlite/sqlite-trade-history.ts';
 import type { TradeHistory } from '#infrastructure/trade-history/trade-history.ts';
 import { canBeRebuilt, setAside } from './damaged-stores.ts';
-import { DATA_PATHS } from './data-paths.ts';
+import { DATA_PATHS, STORE_PARTS_FILES } from './data-paths.ts';
 import type { AdapterUrl, ProcessConfig } from './options.ts';
 import {
   missingStores,
@@ -138,7 +138,13 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
       servers: {
         dynamodb: async (address) => {
           const adapter = await import('#infrastructure/portfolios/dynamodb/dynamodb-portfolios.ts');
-          return adapter.openDynamoDbPortfolios({ address, runtime, metrics, logger });
+          return adapter.openDynamoDbPortfolios({
+            address,
+            runtime,
+            metrics,
+            logger,
+            noteFile: folder.file(STORE_PARTS_FILES.portfolios),
+          });
         },
       },
     }),
@@ -151,11 +157,23 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
       servers: {
         elasticsearch: async (address) => {
           const adapter = await import('#infrastructure/trade-history/search-index/elasticsearch-client.ts');
-          return adapter.openElasticsearchTradeHistory({ address, runtime, metrics, logger });
+          return adapter.openElasticsearchTradeHistory({
+            address,
+            runtime,
+            metrics,
+            logger,
+            noteFile: folder.file(STORE_PARTS_FILES.history),
+          });
         },
         opensearch: async (address) => {
           const adapter = await import('#infrastructure/trade-history/search-index/opensearch-client.ts');
-          return adapter.openOpenSearchTradeHistory({ address, runtime, metrics, logger });
+          return adapter.openOpenSearchTradeHistory({
+            address,
+            runtime,
+            metrics,
+            logger,
+            noteFile: folder.file(STORE_PARTS_FILES.history),
+          });
         },
       },
     }),
@@ -175,7 +193,13 @@ const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promi
           const adapter = await import(
             '#infrastructure/trade-analytics/clickhouse/clickhouse-trade-analytics.ts'
           );
-          return adapter.openClickHouseTradeAnalytics({ address, runtime, metrics, logger });
+          return adapter.openClickHouseTradeAnalytics({
+            address,
+            runtime,
+            metrics,
+            logger,
+            noteFile: folder.file(STORE_PARTS_FILES.analytics),
+          });
         },
       },
     }),

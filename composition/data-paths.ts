@@ -8,3 +8,10 @@ export const DATA_PATHS = {
   analytics: 'analytics.duckdb',
   relational: 'tradehall.sqlite',
 } as const;
+
+/** What stores on servers consist of, so that a start knows what is missing. */
+export const STORE_PARTS_FILES = {
+  portfolios: 'portfolios-parts.json',
+  history: 'history-parts.json',
+  analytics: 'analytics-parts.json',
+} as const;

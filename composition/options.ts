@@ -5,6 +5,7 @@ import {
   type ServerScheme,
   withoutPassword,
 } from '#infrastructure/common/server-address.ts';
+import { CA_FILE } from '#infrastructure/common/server-tls.ts';
 import {
   booleanOption,
   type ConfigurationOf,
@@ -126,6 +127,7 @@ export const processOptions = {
         example: 'redis://host:6379/0',
         defaultPort: 6_379,
         path: /^[0-9]{1,4}$/,
+        parameters: { ca: CA_FILE },
       },
     },
   }),
@@ -195,6 +197,7 @@ export const processOptions = {
         example: 'postgres://user@host:5432/tradehall',
         defaultPort: 5_432,
         path: /^[A-Za-z0-9_.-]{1,63}$/,
+        parameters: { ca: CA_FILE },
       },
     },
   }),

@@ -3,10 +3,10 @@
  * after a restore or an import, and at the start after a store was deleted. A group's noted position says what its store
  * holds, so the two may not be parted.
  */
-import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import type { Ids } from '#infrastructure/core/runtime.ts';
-import type { EventLog, Position } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
+import { rewindGroup } from '#infrastructure/event-log/rewind-group.ts';
 import type { DATA_PATHS } from './data-paths.ts';
 
 /** By the store that they write. */
@@ -40,9 +40,8 @@ export function missingStores(
 /**
  * Back to the first record that is still there. Answers the groups that had got further.
  *
- * Processes that start at once on an empty store all do this, so that none joins a group before it is done. None may fence
- * another, which would then join unrewound: each has a transactional id of its own. A member that has begun already goes
- * on from where it is, since the store has what it read.
+ * Processes that start at once on an empty store all do this, so that none joins a group before it is done. A member that
+ * has begun already goes on from where it is, since the store has what it read.
  */
 export async function rewindProjections(
   log: EventLog,
@@ -51,20 +50,6 @@ export async function rewindProjections(
 ): Promise<readonly string[]> {
   const known = new Set(await log.groups());
   const groups = stores.flatMap((store) => GROUPS[store]).filter((group) => known.has(group));
-  if (groups.length === 0) return [];
-  const producer = await log.openProducer(`rewind-projections-${ids.uuid()}`);
-  try {
-    for (const group of groups) {
-      const topics = new Set((await log.committedPositions(group)).map((position) => position.topic));
-      const extents = (await Promise.all([...topics].map((topic) => log.extents(topic)))).flat();
-      const positions = extents.map(
-        ({ topic, partition, firstOffset }): Position => ({ topic, partition, offset: firstOffset }),
-      );
-      const { kind } = await producer.commit({ records: [], consumed: { group, positions } });
-      assert.equal(kind, 'committed', 'nobody else has the transactional id of this rewind');
-    }
-  } finally {
-    await producer.close();
-  }
+  for (const group of groups) await rewindGroup(log, group, ids);
   return groups;
 }

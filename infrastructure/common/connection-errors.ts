@@ -17,8 +17,9 @@ export function classifyConnectionError(error: unknown): Omit<ServerFailure, 'co
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return { reason: `has a name that leads nowhere (${code})`, retry: 'retry' };
   }
-  if (/^(ERR_(SSL|TLS)_\w+|\w*CERT\w*|EPROTO)$/.test(code)) {
-    return { reason: `offers no TLS that can be trusted (${code})`, retry: 'never' };
+  if (/^(ERR_(SSL|TLS)_\w+|\w*CERT\w*|UNABLE_TO_VERIFY_LEAF_SIGNATURE|EPROTO)$/.test(code)) {
+    const reason = `offers no TLS that can be trusted (${code}): look at ?tls= and ?ca= of its URL`;
+    return { reason, retry: 'never' };
   }
   if (/^(ECONN|ENET|EHOST|EPIPE|ETIMEDOUT)/.test(code)) {
     return { reason: `lost the connection (${code})`, retry: 'unknown' };

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { NO_METRICS, testContext } from '#tests/in-process/platform.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import { createConsumerLoop, positionsAfter } from './consumer-loop.ts';
-import type { Consumer, EventLog, LogRecord, Polled, Position } from './event-log.ts';
+import type { Consumer, LogRecord, Polled, Position, TransactionalProducer } from './event-log.ts';
 
 function record(offset: number): LogRecord {
   return { topic: 't', partition: 0, offset, key: null, value: null, appendedAtMs: 0 };
@@ -48,13 +49,25 @@ function smallLog(count: number, fail: { poll?: number; commit?: number }) {
       };
     },
     extents: async () => [{ topic: 't', partition: 0, firstOffset: 0, nextOffset: count }],
+    committedPositions: async () => [{ topic: 't', partition: 0, offset: state.committed }],
+    async openProducer(): Promise<TransactionalProducer> {
+      return {
+        transactionalId: 'rewind',
+        async commit({ consumed }) {
+          state.committed = consumed?.positions[0]?.offset ?? state.committed;
+          return { kind: 'committed', positions: [] };
+        },
+        async close() {},
+      };
+    },
   };
   return { log, state };
 }
 
 function loopOn(
-  log: Pick<EventLog, 'openConsumer' | 'extents'>,
+  log: ReturnType<typeof smallLog>['log'],
   handle: (records: readonly LogRecord[]) => Promise<readonly Position[]>,
+  losses: StoreLosses | null = null,
 ) {
   const system = testContext().runtime;
   const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
@@ -68,6 +81,7 @@ function loopOn(
     topics: ['t'],
     maxRecords: 10,
     handle,
+    losses,
     crash: (error) => void crashes.push(error),
   });
   const until = async (look: () => boolean) => {
@@ -118,4 +132,41 @@ test('a stop while the store is down ends at once and commits nothing', async ()
   await until(() => loop.trouble()?.includes('the disk is full') === true);
   await loop.stop();
   assert.equal(state.committed, 0);
+});
+
+test('a store that lost something is told of, and gets every record again, though nothing new comes', async () => {
+  const { log, state } = smallLog(5, {});
+  const stored = new Set<number>();
+  let lost: string | null = null;
+  let tell = (): void => {};
+  const losses: StoreLosses = {
+    watch(onLost) {
+      tell = onLost;
+    },
+    lost: () => lost,
+    trouble: () => lost,
+    accept() {
+      lost = null;
+    },
+  };
+  const told = new Set<string | null>();
+  const handle = async (records: readonly LogRecord[]) => {
+    told.add(loop.trouble());
+    for (const { offset } of records) stored.add(offset);
+    return positionsAfter(records);
+  };
+  const { loop, crashes, until } = loopOn(log, handle, losses);
+  loop.start();
+  await until(() => state.committed === 5 && loop.trouble() === null);
+  stored.clear();
+  told.clear();
+  lost = 'The store has lost something';
+  assert.equal(loop.trouble(), 'g: The store has lost something');
+  tell();
+  await until(() => stored.size === 5);
+  assert.deepEqual([...told], ['g: The store has lost something'], 'also while it is filled again');
+  await until(() => loop.trouble() === null);
+  assert.equal(state.opened, 2);
+  await loop.stop();
+  assert.deepEqual(crashes, []);
 });

@@ -4,17 +4,22 @@
  * At least once: a position moves only after `handle` has stored what came before it. An operating error (a store or
  * the log is down) is waited out with back-off and the position kept; a bug goes to `crash`. What `handle` keeps in
  * memory between batches must be forgotten in `onAssigned`, since a rejoin reads again from the committed position.
+ *
+ * A store that has lost what was written to it is filled again: the whole group is put back, then this member leaves and
+ * joins anew, so that nobody who has it from here begins further on.
  */
 
 import { backoffMs, retryForever } from '#infrastructure/common/retry.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Consumer, EventLog, LogRecord, Position, TopicPartition } from './event-log.ts';
+import { type RewindableLog, rewindGroup } from './rewind-group.ts';
 
 export interface ConsumerLoopOptions {
-  readonly log: Pick<EventLog, 'openConsumer' | 'extents'>;
+  readonly log: Pick<EventLog, 'openConsumer'> & RewindableLog;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -34,6 +39,8 @@ export interface ConsumerLoopOptions {
   /** Called before the first record of a membership; what was kept of earlier records is to be forgotten. */
   onAssigned?(partitions: readonly Position[]): void;
   onRevoked?(partitions: readonly TopicPartition[]): void;
+  /** Of the store that `handle` writes; `null` for one that loses nothing while it is open. */
+  readonly losses?: StoreLosses | null;
   crash(error: unknown): void;
 }
 
@@ -81,6 +88,7 @@ export function positionsAfter(records: readonly LogRecord[]): readonly Position
 
 export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
   const { log, runtime, group, topics, lingerMs = 0 } = options;
+  const losses = options.losses ?? null;
   const logger = options.logger.child({ group });
   const handled = options.metrics.counter('tradehall_consumer_records_total', 'Records handled by group.', [
     'group',
@@ -91,6 +99,11 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
   let assigned = false;
   let lastError: string | null = null;
   let recordsHandled = 0;
+  /** Ends a poll that waits, at a loss. */
+  let interruption = new AbortController();
+  let pollSignal = stopping.signal;
+  /** While the store is filled again: why, and up to where. */
+  let refill: { readonly why: string; readonly until: ReadonlyMap<string, number> } | null = null;
 
   async function run(): Promise<void> {
     for (let failures = 0; !stopping.signal.aborted; ) {
@@ -119,7 +132,10 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
 
   async function consume(consumer: Consumer, onProgress: () => void): Promise<void> {
     while (!stopping.signal.aborted) {
-      const polled = await consumer.poll({ maxRecords: options.maxRecords, signal: stopping.signal });
+      if (interruption.signal.aborted) armInterruption();
+      const lost = losses?.lost() ?? null;
+      if (lost !== null) return beginAgain(lost);
+      const polled = await consumer.poll({ maxRecords: options.maxRecords, signal: pollSignal });
       switch (polled.kind) {
         case 'assigned':
           for (const { topic, partition, offset } of polled.partitions) {
@@ -140,9 +156,24 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
           }
           break;
         case 'ended':
-          return;
+          if (!interruption.signal.aborted) return;
+          break;
       }
     }
+  }
+
+  function armInterruption(): void {
+    interruption = new AbortController();
+    pollSignal = AbortSignal.any([stopping.signal, interruption.signal]);
+  }
+
+  /** Its member leaves after it. */
+  async function beginAgain(lost: string): Promise<void> {
+    await rewindGroup(log, group, options.runtime.ids);
+    refill = { why: lost, until: await endsOf(log, topics) };
+    positions.clear();
+    losses?.accept();
+    logger.warn({}, 'put back to the first record');
   }
 
   async function handleAndCommit(consumer: Consumer, records: readonly LogRecord[]): Promise<boolean> {
@@ -167,12 +198,15 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
     return true;
   }
 
+  function behind(ends: ReadonlyMap<string, number>): boolean {
+    return [...positions].some(([place, offset]) => offset < (ends.get(place) ?? 0));
+  }
+
   /** Upstream has stopped before its projections, so what is there now is all there will be. */
   async function catchUp(): Promise<void> {
     const endMs = runtime.clock.monotonicMs() + CATCH_UP_MS;
     const ends = await endsOf(log, topics);
-    const behind = () => [...positions].some(([place, offset]) => offset < (ends.get(place) ?? 0));
-    while (assigned && lastError === null && behind() && runtime.clock.monotonicMs() < endMs) {
+    while (assigned && lastError === null && behind(ends) && runtime.clock.monotonicMs() < endMs) {
       await runtime.timers.sleep(CATCH_UP_LOOK_MS);
     }
   }
@@ -188,6 +222,8 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
 
   return {
     start() {
+      armInterruption();
+      losses?.watch(() => interruption.abort());
       finished = run().catch((error: unknown) => {
         lastError = error instanceof Error ? error.message : String(error);
         options.crash(error);
@@ -199,8 +235,12 @@ export function createConsumerLoop(options: ConsumerLoopOptions): ConsumerLoop {
       await finished;
     },
     trouble() {
+      const gone = losses?.trouble() ?? null;
+      if (gone !== null) return `${group}: ${gone}`;
       if (lastError !== null) return `${group} waits: ${lastError}`;
-      return assigned ? null : `${group} has not joined its group yet`;
+      if (!assigned) return `${group} has not joined its group yet`;
+      if (refill !== null && !behind(refill.until)) refill = null;
+      return refill === null ? null : `${group}: ${refill.why}`;
     },
     readPositions: () => positions,
     async status() {

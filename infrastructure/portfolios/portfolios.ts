@@ -1,6 +1,7 @@
 /** The portfolio store: one item per account, written only over an older version. */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 
 export interface Holding {
   readonly quantity: Quantity;
@@ -38,6 +39,8 @@ export type PutOutcome =
 export const PORTFOLIO_PAGE_LIMIT_MAX = 10_000;
 
 export interface PortfolioStore {
+  /** `null` for one whose file a start would miss. */
+  readonly losses: StoreLosses | null;
   /** One outcome per item, in order. Items of one call are independent. Cash and quantities below zero are refused by assertion. */
   put(portfolios: readonly Portfolio[]): Promise<readonly PutOutcome[]>;
   get(userId: AccountId): Promise<Portfolio | null>;

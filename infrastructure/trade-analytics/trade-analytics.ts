@@ -1,6 +1,7 @@
 /** Trade analytics: executed trades in columns; volume, VWAP and bars, exact to the last digit. */
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 
 export interface AnalyticsTrade {
   readonly eventId: EventId;
@@ -51,6 +52,8 @@ export interface AccountTotal {
 }
 
 export interface TradeAnalytics {
+  /** `null` for one whose file a start would miss. */
+  readonly losses: StoreLosses | null;
   /** Stores trades by event id; a repeat changes nothing. */
   append(trades: readonly AnalyticsTrade[]): Promise<void>;
   /** Whether it holds nothing: a start then fills it from the log. */

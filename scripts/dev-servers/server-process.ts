@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import type { Say } from './packages.ts';
-import { type Launch, type Place, RECIPES, type ServerName } from './recipes.ts';
+import { type Launch, RECIPES, type ServerName } from './recipes.ts';
+import type { KafkaNode, Place } from './server-place.ts';
 
 export interface ServerProcess {
   readonly name: ServerName;
@@ -45,28 +46,36 @@ export interface StartOptions {
   readonly advertisedPort?: number;
   /** As a server's place takes it. */
   readonly certificate?: string;
+  /** As a server's place takes it. */
+  readonly clusterNode?: KafkaNode;
+  /** Where its folder is made. Default: the system's, for temporary files. */
+  readonly parentFolder?: string;
 }
 
 /** Installs it first where needed. One that does not become ready rejects with the end of its log. */
 export async function startServerProcess(
   name: ServerName,
   say: Say,
-  { advertisedPort, certificate }: StartOptions = {},
+  { advertisedPort, certificate, clusterNode, parentFolder }: StartOptions = {},
 ): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
   const port = await freePort();
   const place: Place = {
-    folder: mkdtempSync(join(tmpdir(), `tradehall-${name}-`)),
+    folder: mkdtempSync(join(parentFolder ?? tmpdir(), `tradehall-${name}-`)),
     port,
     otherPort: await freePort(),
     advertisedPort: advertisedPort ?? port,
     password: randomBytes(12).toString('hex'),
     certificate: certificate ?? null,
+    clusterNode: clusterNode ?? null,
   };
   const launch = launchIn(place);
+  // One seen through another process has no path of its own, and Python's start-up asks for that.
+  const workingFolder = parentFolder === undefined ? place.folder : tmpdir();
+  const start = () => run(name, launch, place.folder, workingFolder);
   try {
     await launch.prepare?.();
-    let child = await run(name, launch, place.folder);
+    let child = await start();
     return {
       name,
       url: launch.url,
@@ -84,7 +93,7 @@ export async function startServerProcess(
       pause: () => signalTree(child, 'SIGSTOP'),
       resume: () => signalTree(child, 'SIGCONT'),
       async startAgain() {
-        child = await run(name, launch, place.folder);
+        child = await start();
       },
       async stop() {
         signalTree(child, 'SIGCONT');
@@ -98,11 +107,16 @@ export async function startServerProcess(
   }
 }
 
-async function run(name: ServerName, launch: Launch, folder: string): Promise<ChildProcess> {
+async function run(
+  name: ServerName,
+  launch: Launch,
+  folder: string,
+  workingFolder: string,
+): Promise<ChildProcess> {
   const log = openSync(join(folder, LOG), 'w');
   const { userId } = launch;
   const child = spawn(launch.program, launch.args, {
-    cwd: folder,
+    cwd: workingFolder,
     // Of its own group, so that Ctrl-C in a terminal ends it in order.
     detached: true,
     stdio: ['ignore', log, log],

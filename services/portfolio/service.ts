@@ -76,6 +76,7 @@ export function createPortfolioService(
       group: PORTFOLIO_GROUP,
       lingerMs: config.lingerMs,
       topics: [TOPIC.accountStates],
+      losses: ports.portfolios.losses,
       handle: (records) => states.handle(records),
       onAssigned: (partitions) => states.forget(partitions),
       onRevoked: (partitions) => states.forget(partitions),

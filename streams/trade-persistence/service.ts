@@ -6,6 +6,7 @@
  */
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import {
   type ConsumerLoop,
@@ -22,8 +23,8 @@ import { analyticsTrade, historyDocument } from './trade-documents.ts';
 
 export interface TradePersistencePorts {
   readonly log: EventLog;
-  readonly history: Pick<TradeHistory, 'index'>;
-  readonly analytics: Pick<TradeAnalytics, 'append'>;
+  readonly history: Pick<TradeHistory, 'index' | 'losses'>;
+  readonly analytics: Pick<TradeAnalytics, 'append' | 'losses'>;
 }
 
 export function createTradePersistenceStream(
@@ -36,6 +37,7 @@ export function createTradePersistenceStream(
   function loop(
     group: string,
     lingerMs: number,
+    losses: StoreLosses | null,
     store: (events: readonly Recorded<TradeExecuted>[]) => Promise<void>,
   ): ConsumerLoop {
     return createConsumerLoop({
@@ -47,6 +49,7 @@ export function createTradePersistenceStream(
       topics: [TOPIC.tradeExecuted],
       maxRecords: config.batchSize,
       lingerMs,
+      losses,
       async handle(records) {
         const events = await readRecords(ports.log, group, records, readTradeExecuted);
         if (events.length > 0) await store(events.map(({ value }) => value));
@@ -57,10 +60,10 @@ export function createTradePersistenceStream(
   }
 
   const loops = [
-    loop('trade-history', config.historyLingerMs, (events) =>
+    loop('trade-history', config.historyLingerMs, ports.history.losses, (events) =>
       ports.history.index(events.map(historyDocument)),
     ),
-    loop('trade-analytics', config.analyticsLingerMs, async (events) => {
+    loop('trade-analytics', config.analyticsLingerMs, ports.analytics.losses, async (events) => {
       const trades = events.map(analyticsTrade).filter((trade) => trade !== null);
       if (trades.length > 0) await ports.analytics.append(trades);
     }),

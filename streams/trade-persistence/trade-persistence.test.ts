@@ -77,12 +77,14 @@ function sinks(down: { history: boolean; analytics: boolean }) {
     if (failing) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
   };
   const history = {
+    losses: null,
     async index(trades: readonly TradeDocument[]) {
       failWhen(down.history);
       for (const each of trades) documents.set(each.eventId, each);
     },
   };
   const analytics = {
+    losses: null,
     async append(trades: readonly AnalyticsTrade[]) {
       failWhen(down.analytics);
       for (const each of trades) executed.set(each.eventId, each);

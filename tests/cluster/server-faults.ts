@@ -1,10 +1,13 @@
 /** The ways in which a server goes away, or is there and does not serve. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { ServerName } from '../../scripts/dev-servers/recipes.ts';
+import { processStartTime } from '../../scripts/dev-servers/server-process.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { fillDisk, type SmallDisk } from '../e2e/small-disk.ts';
 import type { Fault } from './outage.ts';
 import type { ProxiedServer } from './proxied-servers.ts';
 
@@ -20,7 +23,9 @@ export function faultOf(kind: FaultKind, server: ProxiedServer): Fault | null {
     case 'locked':
       return LOCKS[name]?.(server) ?? null;
     case 'full':
-      return name === 'redis' ? fullMemory(server) : null;
+      if (name === 'redis') return fullMemory(server);
+      if (name === 'opensearch') return pastWatermark(server);
+      return server.disk === null ? null : fullDisk(server, server.disk);
     default:
       return { name: kind, begin: () => proxy.change(kind), end: () => proxy.change('pass') };
   }
@@ -65,6 +70,65 @@ function fullMemory(server: ProxiedServer): Fault {
     name: 'full',
     begin: () => tellRedis(server, password, 'CONFIG SET maxmemory 1mb'),
     end: () => tellRedis(server, password, 'CONFIG SET maxmemory 0'),
+  };
+}
+
+/**
+ * Kafka ends at the first record that it has no room for, since it trusts a folder no longer that failed once: what keeps
+ * servers running starts it again.
+ */
+function fullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
+  const ballast = join(disk.pathFromOutside, 'ballast');
+  return {
+    name: 'disk full',
+    async begin() {
+      fillDisk(ballast);
+      await eventually('Kafka has ended', async () =>
+        processStartTime(its.processId) === null ? true : null,
+      );
+    },
+    async end() {
+      rmSync(ballast);
+      await its.startAgain();
+    },
+  };
+}
+
+/** No disk has as much room as is wanted here, so that the server lets nothing be written to its indices, until it looks again. */
+function pastWatermark({ process: its }: ProxiedServer): Fault {
+  const wanted = '1000000gb';
+  const ask = async (method: 'GET' | 'PUT', path: string, body?: object): Promise<string> => {
+    const answer = await fetch(`http://127.0.0.1:${its.port}${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    return text;
+  };
+  const set = (room: string | null) =>
+    ask('PUT', '/_cluster/settings', {
+      persistent: {
+        'cluster.info.update.interval': '10s',
+        'cluster.routing.allocation.disk.threshold_enabled': true,
+        'cluster.routing.allocation.disk.watermark.low': room,
+        'cluster.routing.allocation.disk.watermark.high': room,
+        'cluster.routing.allocation.disk.watermark.flood_stage': room,
+      },
+    });
+  return {
+    name: 'disk past its watermark',
+    async begin() {
+      await set(wanted);
+      await eventually('the indices are blocked', async () =>
+        (await ask('GET', '/_all/_settings')).includes('read_only_allow_delete') ? true : null,
+      );
+    },
+    async end() {
+      await set('1b');
+    },
   };
 }
 

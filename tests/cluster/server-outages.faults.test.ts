@@ -17,6 +17,7 @@ import { nano } from '../e2e/nano.ts';
 import { openAccounts } from '../e2e/operator.ts';
 import { type RunningProgram, runJsonWith, startIn, temporaryFolder } from '../e2e/program.ts';
 import { everyOrderEnds, portfoliosAreTheirTrades, sharesCounted } from '../e2e/settled.ts';
+import { makeSmallDisk, type SmallDisk } from '../e2e/small-disk.ts';
 import { type Account, type Diary, TERMINAL } from '../e2e/workload.ts';
 import { prepareServers } from './cluster.ts';
 import { SERVERS } from './layout.ts';
@@ -54,6 +55,9 @@ const ROWS: readonly Row[] = [
   { server: 'elasticsearch', option: 'history', product: /Elasticsearch/, ordersGoOn: true },
 ];
 
+/** Of the log's own, to fill: it holds what an hour and a half of faults writes. */
+const LOG_DISK_MB = 1_024;
+
 /** Those in which a server that goes on is reached, sooner or later. */
 const LAME: readonly FaultKind[] = ['slow', 'cut'];
 
@@ -64,6 +68,7 @@ describe('one server at a time, under load', () => {
   const folder = temporaryFolder();
   const dataFolder = join(folder.path, 'data');
   const servers = new Map<ServerName, ProxiedServer>();
+  const disks: SmallDisk[] = [];
   const diaries: Diary[] = [];
   const accounts: Account[] = [];
   const traded = new Map<string, bigint>();
@@ -79,9 +84,17 @@ describe('one server at a time, under load', () => {
   }
 
   async function server(name: ServerName): Promise<ProxiedServer> {
-    const there = servers.get(name) ?? (await startProxiedServer(name));
+    const there = servers.get(name) ?? (await startProxiedServer(name, await diskFor(name)));
     servers.set(name, there);
     return there;
+  }
+
+  async function diskFor(name: ServerName): Promise<SmallDisk | null> {
+    if (name !== 'kafka' || !kinds.includes('full')) return null;
+    const made = await makeSmallDisk(LOG_DISK_MB);
+    assert.ok(made.kind === 'made', `no disk to fill, leave out FAULT_KINDS=full: ${JSON.stringify(made)}`);
+    disks.push(made.disk);
+    return made.disk;
   }
 
   /** With `option` on that server, and the others where they were. */
@@ -131,6 +144,7 @@ describe('one server at a time, under load', () => {
     await program?.end('SIGKILL');
     await Promise.all([...servers.values()].map(({ proxy }) => proxy.close()));
     folder.remove();
+    for (const disk of disks) await disk.remove();
     console.log(table.join('\n'));
   });
 

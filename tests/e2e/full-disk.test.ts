@@ -1,19 +1,18 @@
 /** A disk that fills up under the running program, and one that may not be written: what is answered, and what is lost (nothing). */
 import assert from 'node:assert/strict';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Answer, type Api, connect, member, textMember } from './api.ts';
 import { eventually } from './eventually.ts';
 import { type RunningProgram, runVia, startProgramVia } from './program.ts';
-import { makeSmallDisk } from './small-disk.ts';
+import { fillDisk, makeSmallDisk } from './small-disk.ts';
 
 const DISK_MB = 64;
 const MAY_WAIT = ['DEPENDENCY_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'PRICE_UNAVAILABLE'];
 const AT_ONCE = 8;
 /** What is left of files that were made before the disk was full must be written, too. */
 const FILLED_MS = 180_000;
-const PIECE = Buffer.alloc(64 * 1_024);
 
 const made = await makeSmallDisk(DISK_MB);
 const disk = made.kind === 'made' ? made.disk : null;
@@ -24,18 +23,6 @@ after(async () => {
 });
 /** A skip is a failure where CI=true (scripts/test.ts). */
 const skip = made.kind === 'made' ? false : `no small disk can be mounted here: ${made.reason}`;
-
-/** Writes `path` until nothing more fits. */
-function fillDisk(path: string): void {
-  const file = openSync(path, 'w');
-  try {
-    for (;;) writeSync(file, PIECE);
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
-  } finally {
-    closeSync(file);
-  }
-}
 
 interface Book {
   /** Order ids by idempotency key. */

@@ -5,9 +5,10 @@
  * process that holds the namespace, and that one ends when its standard input does, however this process ends. A user
  * who is not root gets it through a user namespace, where the system allows that.
  */
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -72,4 +73,18 @@ export async function makeSmallDisk(megabytes: number): Promise<SmallDiskOutcome
       },
     },
   };
+}
+
+const PIECE = Buffer.alloc(64 * 1_024);
+
+/** Writes `path` until nothing more fits. */
+export function fillDisk(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, PIECE);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  } finally {
+    closeSync(file);
+  }
 }

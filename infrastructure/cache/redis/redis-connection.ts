@@ -7,9 +7,11 @@ import { Redis } from 'ioredis';
 import { backoffMs, retryForever } from '#infrastructure/common/retry.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { ServerCalls } from '#infrastructure/common/server-calls.ts';
+import { tlsOf } from '#infrastructure/common/server-tls.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { classifyRedisError, UNAVAILABLE } from './redis-failures.ts';
 
 const CONNECT_MS = 3_000;
 const RECONNECT_MAX_MS = 2_000;
@@ -25,6 +27,7 @@ export interface RedisConnectionOptions {
 
 export function connectionTo({ address, runtime, logger }: RedisConnectionOptions): Redis {
   const [{ host, port }] = address.hosts;
+  const tls = tlsOf(address);
   let established = false;
   const redis = new Redis({
     host,
@@ -32,7 +35,7 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
     db: address.path === '' ? 0 : Number(address.path),
     ...(address.username === null ? {} : { username: address.username }),
     ...(address.password === null ? {} : { password: address.password }),
-    ...(address.tls ? { tls: { servername: host } } : {}),
+    ...(tls === null ? {} : { tls }),
     lazyConnect: true,
     connectionName: 'tradehall',
     connectTimeout: CONNECT_MS,
@@ -60,7 +63,7 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
 }
 
 /** The first connection. Throws an `OperatingError` that says what is wrong with the server or the credentials. */
-export async function connectFirst(redis: Redis, calls: ServerCalls): Promise<void> {
+export async function connectFirst(redis: Redis, calls: ServerCalls, name: string): Promise<void> {
   // The client rejects with "closed" and emits the reason.
   let reason: unknown = null;
   const note = (error: unknown): void => {
@@ -74,7 +77,15 @@ export async function connectFirst(redis: Redis, calls: ServerCalls): Promise<vo
         try {
           await redis.connect();
         } catch (error) {
-          throw reason ?? error;
+          const told = reason ?? error;
+          const failure = classifyRedisError(told);
+          // Lost before a word was said: neither side tells the other that it expects TLS.
+          if (failure?.code !== UNAVAILABLE || failure.retry !== 'unknown') throw told;
+          throw new OperatingError(
+            UNAVAILABLE,
+            `${name} ${failure.reason} at once, or does not answer: look at host and port, and whether it wants TLS (?tls=true) or has none.`,
+            { retry: 'retry', cause: told },
+          );
         }
       },
       { timeoutMs: CONNECT_MS + 1_000 },

@@ -1,45 +1,20 @@
 /** A broker that wants TLS and a user: who is let in, and the one sentence of a start that is not. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { makeCertificates } from '#tests/support/certificates.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
 describe('a broker with TLS and SASL', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tradehall-kafka-tls-'));
+  const certificates = makeCertificates();
   let url = '';
 
-  /** Answers the file of the authority; `name.pem` has the key and the certificate that it signed. */
-  function makeCertificates(name: string): string {
-    const file = (ending: string) => join(folder, `${name}${ending}`);
-    const openssl = (...words: readonly string[]) => execFileSync('openssl', words, { stdio: 'pipe' });
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const authority = ['-keyout', file('-ca.key'), '-out', file('-ca.pem')];
-    openssl('req', '-x509', ...key, ...authority, '-subj', `/CN=Authority ${name}`, '-days', '1');
-    const signed = [
-      '-CA',
-      file('-ca.pem'),
-      '-CAkey',
-      file('-ca.key'),
-      '-addext',
-      'subjectAltName=IP:127.0.0.1',
-    ];
-    const own = ['-keyout', file('.key'), '-out', file('.crt'), '-subj', '/CN=broker', '-days', '1'];
-    openssl('req', '-x509', ...key, ...signed, ...own);
-    writeFileSync(file('.pem'), readFileSync(file('.key'), 'utf8') + readFileSync(file('.crt'), 'utf8'));
-    return file('-ca.pem');
-  }
-
   before(async () => {
-    const authority = makeCertificates('broker');
-    const broker = await startServer('kafka', { certificate: join(folder, 'broker.pem') });
-    url = `${broker.url}?tls=true&ca=${authority}`;
+    const broker = await startServer('kafka', { certificate: certificates.server });
+    url = `${broker.url}?tls=true&ca=${certificates.authority}`;
   });
-  after(() => rmSync(folder, { recursive: true }));
+  after(() => certificates.remove());
 
   for (const mechanism of ['scram-sha-512', 'plain']) {
     test(`lets a user in by ${mechanism}, who appends, commits and reads`, async () => {
@@ -76,9 +51,8 @@ describe('a broker with TLS and SASL', () => {
   });
 
   test('a broker whose certificate another authority signed is not believed', async () => {
-    const another = makeCertificates('another');
     await assert.rejects(
-      openKafkaLogUnderTest({}, url.replace(/ca=.*/, `ca=${another}`)),
+      openKafkaLogUnderTest({}, url.replace(/ca=.*/, `ca=${certificates.another}`)),
       refusedAs('LOG_UNAVAILABLE', /refuses TLS, or is not who it should be .*look at \?tls= and \?ca=/),
     );
   });

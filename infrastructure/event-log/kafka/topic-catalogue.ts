@@ -18,14 +18,24 @@ import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 const MAX_KEY_BYTES = 1_024;
 const REPLICAS = 3;
 const MIN_IN_SYNC = 2;
+/** The broker's own, made at their first use: commits are lost with them. */
+const BROKERS_TOPICS: readonly { readonly name: string; readonly remedy: string }[] = [
+  {
+    name: '__transaction_state',
+    remedy: 'transaction.state.log.replication.factor=3 and transaction.state.log.min.isr=2',
+  },
+  { name: '__consumer_offsets', remedy: 'offsets.topic.replication.factor=3' },
+];
 /** Of a batch as the broker sees it: a record of the largest size and what is around it. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 /** The broker compacts closed segments only: of a topic of states they are closed early. */
 const COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024;
 const COMPACTED_SEGMENT_MS = 3_600_000;
 
+type Asked = Pick<KafkaConnection, 'read' | 'ask' | 'failed'>;
+
 export class TopicCatalogue {
-  readonly #connection: KafkaConnection;
+  readonly #connection: Asked;
   readonly #prefix: string;
   readonly #maxRecordBytes: number;
   readonly #partitions = new Map<string, number>();
@@ -34,13 +44,13 @@ export class TopicCatalogue {
   /** By name on the cluster, of the partition that has fewest. */
   #replicas: ReadonlyMap<string, number> = new Map();
 
-  constructor(connection: KafkaConnection, prefix: string, maxRecordBytes: number) {
+  constructor(connection: Asked, prefix: string, maxRecordBytes: number) {
     this.#connection = connection;
     this.#prefix = prefix;
     this.#maxRecordBytes = maxRecordBytes;
   }
 
-  /** What a cluster says of itself. Throws `LOG_NOT_REPLICATED` when a topic of ours could lose what it acknowledged. */
+  /** What a cluster says of itself. */
   learn({ brokers, topics }: NativeMetadata): void {
     this.#brokers = brokers.length;
     for (const { name, partitions } of topics) {
@@ -135,6 +145,16 @@ export class TopicCatalogue {
 
   /** Throws where a topic that is there is not as declared, or could lose what it acknowledged. */
   declare(specs: readonly TopicSpec[]): void {
+    for (const { name, remedy } of BROKERS_TOPICS) {
+      const replicas = this.#replicas.get(name) ?? REPLICAS;
+      if (this.#brokers >= REPLICAS && replicas < REPLICAS) {
+        throw new OperatingError(
+          'LOG_NOT_REPLICATED',
+          `The topic ${name} of the brokers has ${replicas} replicas on a cluster of ${this.#brokers}, and what was committed is lost with them: give it ${REPLICAS}, and its brokers ${remedy}.`,
+          { retry: 'never' },
+        );
+      }
+    }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
       if (existing !== undefined && existing !== spec.partitions) {

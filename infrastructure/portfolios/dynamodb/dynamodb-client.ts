@@ -14,6 +14,8 @@ export interface DynamoDbOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Where its parts are noted (store-losses.ts). */
+  readonly noteFile?: string;
   /** For one attempt. Default 2,000. */
   readonly timeoutMs?: number;
 }

@@ -21,6 +21,7 @@ import {
 import type { AccountId } from '#domain/data/identifiers.ts';
 import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import { inParallel } from '#infrastructure/common/in-parallel.ts';
+import { WatchedLosses } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import {
   PORTFOLIO_PAGE_LIMIT_MAX,
@@ -45,7 +46,7 @@ import {
   toItems,
   toPortfolio,
 } from './portfolio-items.ts';
-import { requirePortfolioTable } from './portfolio-table.ts';
+import { requirePortfolioTable, tableAsPart } from './portfolio-table.ts';
 
 /** `connect` is for tests of what no server here answers. */
 export async function openDynamoDbPortfolios(
@@ -59,7 +60,12 @@ export async function openDynamoDbPortfolios(
     table.client.destroy();
     throw error;
   }
-  return new DynamoDbPortfolios(table);
+  const losses = new WatchedLosses({
+    store: 'The portfolio store',
+    parts: () => tableAsPart(table),
+    ...options,
+  });
+  return new DynamoDbPortfolios(table, losses);
 }
 
 /** A transaction of megabytes, the largest there is, takes its time. */
@@ -79,14 +85,16 @@ type Written =
   | { readonly kind: 'in-the-way'; readonly head: Item; readonly attempt: number };
 
 class DynamoDbPortfolios implements PortfolioStore {
+  readonly losses: WatchedLosses;
   readonly #table: PortfolioTable;
   readonly #headOf: (userId: AccountId) => Promise<Item | null>;
   /** All ids in order, while a listing walks through them. */
   #walk: readonly AccountId[] | null = null;
   #closed = false;
 
-  constructor(table: PortfolioTable) {
+  constructor(table: PortfolioTable, losses: WatchedLosses) {
     this.#table = table;
+    this.losses = losses;
     this.#headOf = gatherReads((userIds) => this.#readHeads(userIds), {
       itemsPerRead: KEYS_PER_READ,
       readsAtOnce: READS_AT_ONCE,
@@ -156,6 +164,7 @@ class DynamoDbPortfolios implements PortfolioStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.losses.stop();
     this.#table.client.destroy();
   }
 

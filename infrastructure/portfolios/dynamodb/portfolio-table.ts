@@ -6,15 +6,18 @@ import {
   ResourceNotFoundException,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
+import type { StorePart } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { connectPortfolioTable, type DynamoDbOptions, type PortfolioTable } from './dynamodb-client.ts';
 
 const LOOK_AGAIN_MS = 500;
+/** Nobody waits for it but who has asked for the table, and a server that has just started is slow. */
+const CALL_MS = 15_000;
 const ACTIVE_WITHIN_MS = 120_000;
 
 /** Makes the table, paid per request, where it is missing, and waits until it can be used. Answers whether it was made. */
 export async function preparePortfolioTable(options: DynamoDbOptions): Promise<'made' | 'was there'> {
-  const table = connectPortfolioTable(options);
+  const table = connectPortfolioTable({ timeoutMs: CALL_MS, ...options });
   const { clock, timers } = options.runtime;
   try {
     const found = await describe(table);
@@ -40,7 +43,7 @@ export async function preparePortfolioTable(options: DynamoDbOptions): Promise<'
 }
 
 /** Throws an `OperatingError` when the table is missing, not ready, or another's. */
-export async function requirePortfolioTable(table: PortfolioTable): Promise<void> {
+export async function requirePortfolioTable(table: PortfolioTable): Promise<TableDescription> {
   const found = await table.calls.call(
     'portfolios.describe',
     (abortSignal) => table.client.send(new DescribeTableCommand({ TableName: table.name }), { abortSignal }),
@@ -55,6 +58,15 @@ export async function requirePortfolioTable(table: PortfolioTable): Promise<void
       { retry: 'retry' },
     );
   }
+  return found.Table ?? {};
+}
+
+/** The table as the one part that may be lost. Throws as `requirePortfolioTable` does. */
+export async function tableAsPart(table: PortfolioTable): Promise<readonly StorePart[]> {
+  const { TableId, CreationDateTime } = await requirePortfolioTable(table);
+  // Not every emulator has ids.
+  const id = TableId ?? String(CreationDateTime?.getTime());
+  return [{ name: `table ${table.name}`, id, keptUntilMs: null }];
 }
 
 async function describe(table: PortfolioTable): Promise<TableDescription | null> {

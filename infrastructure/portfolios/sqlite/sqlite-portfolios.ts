@@ -78,6 +78,7 @@ export async function openSqlitePortfolios(options: SqlitePortfoliosOptions): Pr
 }
 
 class SqlitePortfolios implements PortfolioStore {
+  readonly losses = null;
   readonly #path: string;
   readonly #reader: DatabaseSync;
   readonly #writer: SqliteThread;

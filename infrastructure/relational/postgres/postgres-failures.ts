@@ -8,6 +8,12 @@ const HELP = 'correct the URL, or the file that database_password_file names';
 
 /** By SQLSTATE, else by its first two characters. */
 const STATES: Readonly<Record<string, ServerFailure>> = {
+  '28000': {
+    code: 'STORE_REFUSED',
+    reason:
+      'does not let this user in from here, or only with TLS: put ?tls=true into the URL, or look into its pg_hba.conf',
+    retry: 'never',
+  },
   '28': { code: 'STORE_REFUSED', reason: `does not accept the user or password: ${HELP}`, retry: 'never' },
   '3D000': {
     code: 'STORE_REFUSED',

@@ -15,6 +15,7 @@ import type {
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { CallOptions, ServerCalls } from '#infrastructure/common/server-calls.ts';
+import { tlsOf } from '#infrastructure/common/server-tls.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 
 export interface PostgresLimits {
@@ -40,7 +41,7 @@ export function poolFor(
     ...(address.username === null ? {} : { user: address.username }),
     ...(address.password === null ? {} : { password: address.password }),
     database: address.path || 'tradehall',
-    ssl: address.tls ? { servername: host } : false,
+    ssl: tlsOf(address) ?? false,
     application_name: 'tradehall',
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_MS,

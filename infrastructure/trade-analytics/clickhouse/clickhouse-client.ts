@@ -13,6 +13,8 @@ export interface ClickHouseOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Where its parts are noted (store-losses.ts). */
+  readonly noteFile?: string;
   /** For one attempt of a query; a write gets three times as long. Default 5,000. */
   readonly timeoutMs?: number;
 }

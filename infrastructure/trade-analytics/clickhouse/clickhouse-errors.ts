@@ -6,7 +6,9 @@ type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
 
 /** By the server's own numbers. */
 const BY_CODE: Readonly<Record<string, Told>> = {
-  '60': missing('has lost its table: start again, it is made and filled from the log'),
+  '60': missing(
+    'has lost its table: it is made and filled from the log within seconds, or at the next start',
+  ),
   '81': missing('has no such database: create it, or name another in the address'),
   '192': notAllowed('refuses the credentials'),
   '193': notAllowed('refuses the credentials'),

@@ -1,4 +1,5 @@
 /** The table: made when it is missing, refused with a sentence when it is not as this version needs it. */
+import type { StorePart } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ClickHouse } from './clickhouse-client.ts';
 
@@ -28,13 +29,36 @@ const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE} (
 PARTITION BY ${PARTITION_KEY} PRIMARY KEY (${PRIMARY_KEY}) ORDER BY (${SORTING_KEY})
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000`;
 
-/** Throws an `OperatingError` (`STORE_VERSION`) for a table of another shape. */
-export async function requireTable(server: ClickHouse): Promise<void> {
+const DAY_MS = 86_400_000;
+
+/** The days as parts that may be lost. A table that is gone is made; throws as `requireTable` does. */
+export async function daysOf(
+  server: ClickHouse,
+  retentionDays: number | null,
+): Promise<readonly StorePart[]> {
+  const tableId = await requireTable(server);
+  const rows = await server.query(
+    'analytics.partitions',
+    `SELECT DISTINCT partition_id AS day FROM system.parts
+     WHERE database = currentDatabase() AND table = {table:String} AND active`,
+    { table: TABLE },
+  );
+  return rows.map(({ day }) => {
+    const text = String(day);
+    const [year, month, date] = [text.slice(0, 4), text.slice(4, 6), text.slice(6)].map(Number);
+    const endMs = Date.UTC(year ?? 0, (month ?? 0) - 1, (date ?? 0) + 1);
+    const keptUntilMs = retentionDays === null ? null : endMs + retentionDays * DAY_MS;
+    return { name: `day ${text} of table ${TABLE}`, id: tableId, keptUntilMs };
+  });
+}
+
+/** Answers the id of the table. Throws an `OperatingError` (`STORE_VERSION`) for one of another shape. */
+export async function requireTable(server: ClickHouse): Promise<string> {
   const of = `WHERE database = currentDatabase() AND`;
   const describe = () =>
     server.query(
       'analytics.describe',
-      `SELECT engine, sorting_key, partition_key FROM system.tables ${of} name = {table:String}`,
+      `SELECT toString(uuid) AS id, engine, sorting_key, partition_key FROM system.tables ${of} name = {table:String}`,
       { table: TABLE },
     );
   let [table] = await describe();
@@ -57,7 +81,7 @@ export async function requireTable(server: ClickHouse): Promise<void> {
       .filter(([name, type]) => types.get(name) !== type)
       .map(([name]) => `${name} ${types.get(name) ?? 'missing'}`),
   ];
-  if (differences.length === 0) return;
+  if (differences.length === 0) return String(table?.['id']);
   throw new OperatingError(
     'STORE_VERSION',
     `The table ${TABLE} is not as this version of Tradehall needs it (${differences.join('; ')}): rename or drop it and ` +

@@ -13,6 +13,7 @@ import { formatDecimal, type Money, type Price, type Quantity } from '#domain/da
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { keepFor } from '#infrastructure/common/retention.ts';
+import { WatchedLosses } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { divideHalfEven } from '../exact.ts';
 import {
@@ -25,7 +26,7 @@ import {
   type TradeBar,
 } from '../trade-analytics.ts';
 import { type ClickHouse, type ClickHouseOptions, connectClickHouse, type Row } from './clickhouse-client.ts';
-import { requireTable, TABLE } from './clickhouse-format.ts';
+import { daysOf, requireTable, TABLE } from './clickhouse-format.ts';
 import { dropDaysBefore } from './clickhouse-retention.ts';
 import { writeBatches } from './write-batches.ts';
 
@@ -37,7 +38,12 @@ export async function openClickHouseTradeAnalytics(options: ClickHouseOptions): 
     const endKeeping = await keepFor(days, 'old trades of the analytics', options, (beforeMs) =>
       dropDaysBefore(server, beforeMs, options.logger),
     );
-    return new ClickHouseTradeAnalytics(server, endKeeping);
+    const losses = new WatchedLosses({
+      store: 'The store of trade analytics',
+      parts: () => daysOf(server, days === undefined ? null : Number(days)),
+      ...options,
+    });
+    return new ClickHouseTradeAnalytics(server, losses, endKeeping);
   } catch (error) {
     await server.close();
     throw error;
@@ -54,10 +60,12 @@ const PRODUCT_PLACES = 18;
 class ClickHouseTradeAnalytics implements TradeAnalytics {
   readonly #server: ClickHouse;
   readonly #endKeeping: () => void;
+  readonly losses: WatchedLosses;
   #closed = false;
 
-  constructor(server: ClickHouse, endKeeping: () => void) {
+  constructor(server: ClickHouse, losses: WatchedLosses, endKeeping: () => void) {
     this.#server = server;
+    this.losses = losses;
     this.#endKeeping = endKeeping;
   }
 
@@ -167,6 +175,7 @@ class ClickHouseTradeAnalytics implements TradeAnalytics {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.losses.stop();
     this.#endKeeping();
     await this.#server.close();
   }

@@ -91,6 +91,7 @@ const TAKE_STAGED = `INSERT INTO trading_trades
   GROUP BY staged_trades.event_id`;
 
 class DuckDbTradeAnalytics implements TradeAnalytics {
+  readonly losses = null;
   readonly #path: string;
   readonly #instance: DuckDBInstance;
   readonly #writer: DuckDBConnection;

@@ -14,6 +14,7 @@
 import assert from 'node:assert';
 import type { AccountId, EventId } from '#domain/data/identifiers.ts';
 import { keepFor } from '#infrastructure/common/retention.ts';
+import { WatchedLosses } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { readPageToken, writePageToken } from '../page-token.ts';
 import { searchWords } from '../search-words.ts';
@@ -26,7 +27,7 @@ import {
   type TradeQuery,
 } from '../trade-history.ts';
 import { type SearchIndexOptions, type SearchServer, SearchServerError } from './search-server.ts';
-import { DEFAULT_ALIAS, dropMonthsBefore, indexOf, prepareIndices } from './trade-indices.ts';
+import { DEFAULT_ALIAS, dropMonthsBefore, indexOf, monthsOf, prepareIndices } from './trade-indices.ts';
 import { fromStored, type StoredTrade, toStored } from './trade-mapping.ts';
 
 export async function openSearchIndexTradeHistory(
@@ -37,13 +38,16 @@ export async function openSearchIndexTradeHistory(
   const alias = path === '' ? DEFAULT_ALIAS : path;
   try {
     await prepareIndices(server, alias);
-    const endKeeping = await keepFor(
-      parameters['retentionDays'],
-      'old trades of the history',
-      options,
-      (beforeMs) => dropMonthsBefore(server, alias, beforeMs, options.logger),
+    const days = parameters['retentionDays'];
+    const endKeeping = await keepFor(days, 'old trades of the history', options, (beforeMs) =>
+      dropMonthsBefore(server, alias, beforeMs, options.logger),
     );
-    return new SearchIndexTradeHistory(server, alias, endKeeping);
+    const losses = new WatchedLosses({
+      store: 'The trade history',
+      parts: () => monthsOf(server, alias, days === undefined ? null : Number(days)),
+      ...options,
+    });
+    return new SearchIndexTradeHistory(server, alias, losses, endKeeping);
   } catch (error) {
     await server.close();
     throw error;
@@ -59,11 +63,13 @@ class SearchIndexTradeHistory implements TradeHistory {
   readonly #server: SearchServer;
   readonly #alias: string;
   readonly #endKeeping: () => void;
+  readonly losses: WatchedLosses;
   #closed = false;
 
-  constructor(server: SearchServer, alias: string, endKeeping: () => void) {
+  constructor(server: SearchServer, alias: string, losses: WatchedLosses, endKeeping: () => void) {
     this.#server = server;
     this.#alias = alias;
+    this.losses = losses;
     this.#endKeeping = endKeeping;
   }
 
@@ -119,6 +125,7 @@ class SearchIndexTradeHistory implements TradeHistory {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.losses.stop();
     this.#endKeeping();
     await this.#server.close();
   }

@@ -2,10 +2,15 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
+import { eventually } from '#tests/e2e/eventually.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
 import {
   failThenRecover,
@@ -135,6 +140,71 @@ export async function registerSearchIndexTests(
         assert.deepEqual(await ask('GET', `/${index}/_mapping`), before);
         assert.deepEqual(await idsOf(store), [executed(2).eventId]);
         await store.close();
+      });
+    });
+
+    test('a month that is deleted, replaced by another shape, or no longer behind the alias is told while it runs, and a loss at the next start', async () => {
+      await withAlias(async (alias) => {
+        const folder = mkdtempSync(join(tmpdir(), 'tradehall-parts-'));
+        const noteFile = join(folder, 'parts.json');
+        const opened: TradeHistory[] = [];
+        const openNoted = async () => {
+          const store = await open({ ...options(alias), noteFile });
+          opened.push(store);
+          assert(store.losses !== null);
+          return { store, losses: store.losses };
+        };
+        const [january, february] = [`${alias}-2019-01`, `${alias}-2019-02`];
+        const told = (losses: StoreLosses, expected: RegExp) =>
+          eventually(`it is told that ${expected}`, async () =>
+            expected.test(String(losses.trouble())) ? true : null,
+          );
+        try {
+          const first = await openNoted();
+          await first.store.index([
+            executed(1, { executionTimestampMs: Date.parse('2019-01-01T00:00:00Z') }),
+            executed(2),
+          ]);
+          const calls: string[] = [];
+          first.losses.watch(() => calls.push(String(first.losses.lost())));
+          await eventually('both months are noted', async () =>
+            existsSync(noteFile) && readFileSync(noteFile, 'utf8').includes(february) ? true : null,
+          );
+          await ask('DELETE', `/${january}`);
+          const lost = new RegExp(
+            `has lost what was in index ${january} .*: it is filled again from the log`,
+          );
+          await told(first.losses, lost);
+          assert.equal(calls.length, 1);
+          await first.store.close();
+
+          const { losses } = await openNoted();
+          losses.watch(() => {});
+          await told(losses, lost);
+          losses.accept();
+          assert.equal(losses.trouble(), null);
+          await ask('PUT', `/${january}`, {});
+          await ask('PUT', `/${january}/_mapping`, { dynamic: true });
+          await told(losses, new RegExp(`index ${january} .* takes any field: delete it`));
+          await ask('DELETE', `/${january}`);
+          await told(
+            losses,
+            /may lack what was written while it was not as it should be: it is filled again/,
+          );
+          losses.accept();
+          await ask('POST', '/_aliases', { actions: [{ remove: { index: february, alias } }] });
+          await told(losses, new RegExp(`index ${february} .* is not behind its alias ${alias}: `));
+          await ask('POST', '/_aliases', { actions: [{ add: { index: february, alias } }] });
+          await told(
+            losses,
+            /may lack what was written while it was not as it should be: it is filled again/,
+          );
+          losses.accept();
+          assert.equal(losses.trouble(), null);
+        } finally {
+          for (const store of opened) await store.close();
+          rmSync(folder, { recursive: true });
+        }
       });
     });
 

@@ -50,6 +50,8 @@ export interface SearchIndexOptions {
   readonly runtime: Pick<Runtime, 'clock' | 'timers' | 'randomness'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Where its parts are noted (store-losses.ts). */
+  readonly noteFile?: string;
   /** For one attempt of a search; writes and scans get six times as long. Default 5,000. */
   readonly timeoutMs?: number;
 }
@@ -112,11 +114,12 @@ export function classifySearchError(error: unknown): ServerFailure | null {
   if (status === null)
     return { code: 'STORE_UNAVAILABLE', reason: `gave no answer (${said})`, retry: 'unknown' };
   if (status === 401) return { code: 'STORE_NOT_ALLOWED', reason: 'refuses the credentials', retry: 'never' };
+  // A disk above its watermark makes indices read-only; that is no matter of rights, nor of too many requests.
+  if (type === 'cluster_block_exception' && (status === 403 || status === 429)) {
+    return { code: 'STORE_FULL', reason: `takes no writes (${said})`, retry: 'retry' };
+  }
   if (status === 403) {
-    // A disk above its watermark makes indices read-only; that is no matter of rights.
-    return type === 'cluster_block_exception'
-      ? { code: 'STORE_FULL', reason: `takes no writes (${said})`, retry: 'retry' }
-      : { code: 'STORE_NOT_ALLOWED', reason: `does not let this user do that (${said})`, retry: 'never' };
+    return { code: 'STORE_NOT_ALLOWED', reason: `does not let this user do that (${said})`, retry: 'never' };
   }
   if (status === 408 || status === 429 || status >= 500) {
     return { code: 'STORE_UNAVAILABLE', reason: `cannot do it for now (${said})`, retry: 'unknown' };

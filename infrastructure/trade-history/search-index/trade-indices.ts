@@ -2,6 +2,7 @@
  * The monthly indices `<alias>-2019-02` behind one alias: their template, and whether those that are there are as this
  * version needs them. A month that is not needed any more is dropped whole.
  */
+import type { StorePart } from '#infrastructure/common/store-losses.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { TRADE_PAGE_LIMIT_MAX } from '../trade-history.ts';
@@ -9,6 +10,8 @@ import type { SearchServer } from './search-server.ts';
 import { PROPERTIES } from './trade-mapping.ts';
 
 export const DEFAULT_ALIAS = 'trading_trades';
+const MONTH = /^([0-9]{4})-([0-9]{2})$/;
+const DAY_MS = 86_400_000;
 
 /** Of market time, in UTC. */
 export function indexOf(alias: string, timeMs: number): string {
@@ -45,35 +48,63 @@ function done(): void {
   // That there was an answer is all there is to know.
 }
 
+/** An index as its server describes it; what is empty is left out. */
+interface Index {
+  readonly mappings?: Mapping;
+  readonly aliases?: Readonly<Record<string, unknown>>;
+  readonly settings: { readonly index: { readonly uuid: string } };
+}
+
 interface Mapping {
   readonly dynamic?: unknown;
   readonly properties?: Readonly<Record<string, { readonly type?: unknown; readonly fields?: unknown }>>;
 }
 
-async function requireFitting(server: SearchServer, alias: string): Promise<void> {
-  for (const [index, mapping] of await mappings(server, alias)) {
-    const difference = differenceOf(mapping);
+async function requireFitting(server: SearchServer, alias: string): Promise<ReadonlyMap<string, Index>> {
+  const indices = await describe(server, alias);
+  for (const [index, { mappings = {}, aliases = {} }] of indices) {
     if (!index.startsWith(`${alias}-`)) {
       throw stale(`There is an index ${index} where the alias ${alias} of the trade history belongs`);
     }
+    const difference = differenceOf(mappings);
     if (difference !== null) {
-      throw stale(`The index ${index} of the trade history was made by another version: ${difference}`);
+      throw stale(`The index ${index} of the trade history is not as this version makes it: ${difference}`);
+    }
+    if (!Object.hasOwn(aliases, alias)) {
+      throw stale(`The index ${index} of the trade history is not behind its alias ${alias}`);
     }
   }
+  return indices;
 }
 
-async function mappings(server: SearchServer, alias: string): Promise<ReadonlyMap<string, Mapping>> {
+/** The months as parts that may be lost. Throws as `prepareIndices` does. */
+export async function monthsOf(
+  server: SearchServer,
+  alias: string,
+  retentionDays: number | null,
+): Promise<readonly StorePart[]> {
+  return [...(await requireFitting(server, alias))].flatMap(([index, { settings }]) => {
+    const month = MONTH.exec(index.slice(alias.length + 1));
+    if (month === null) return [];
+    const endMs = Date.UTC(Number(month[1]), Number(month[2]), 1);
+    const keptUntilMs = retentionDays === null ? null : endMs + retentionDays * DAY_MS;
+    return [{ name: `index ${index}`, id: settings.index.uuid, keptUntilMs }];
+  });
+}
+
+async function describe(server: SearchServer, alias: string): Promise<ReadonlyMap<string, Index>> {
   return server.request(
-    'history.mappings',
+    'history.indices',
     {
       method: 'GET',
-      path: `/${alias},${alias}-*/_mapping`,
-      query: { ignore_unavailable: 'true', allow_no_indices: 'true' },
+      path: `/${alias},${alias}-*`,
+      query: {
+        ignore_unavailable: 'true',
+        allow_no_indices: 'true',
+        filter_path: '*.mappings,*.aliases,*.settings.index.uuid',
+      },
     },
-    (answer) => {
-      const indices = answer as Readonly<Record<string, { readonly mappings: Mapping }>>;
-      return new Map(Object.entries(indices).map(([index, { mappings: mapping }]) => [index, mapping]));
-    },
+    (answer) => new Map(Object.entries(answer as Readonly<Record<string, Index>>)),
   );
 }
 
@@ -91,7 +122,7 @@ function differenceOf({ dynamic, properties = {} }: Mapping): string | null {
 function stale(what: string): OperatingError {
   return new OperatingError(
     'STORE_VERSION',
-    `${what}: delete it (or move it with _reindex) and start again; it is filled from the log.`,
+    `${what}: delete it (or move it with _reindex), and start again what does not run; it is filled from the log.`,
     { retry: 'never' },
   );
 }
@@ -104,9 +135,10 @@ export async function dropMonthsBefore(
   logger: Logger,
 ): Promise<void> {
   const first = indexOf(alias, timeMs);
-  const months = new RegExp(`^${alias}-[0-9]{4}-[0-9]{2}$`);
-  const indices = [...(await mappings(server, alias)).keys()];
-  const dropped = indices.filter((index) => months.test(index) && index < first).sort();
+  const indices = [...(await describe(server, alias)).keys()];
+  const dropped = indices
+    .filter((index) => MONTH.test(index.slice(alias.length + 1)) && index < first)
+    .sort();
   for (const index of dropped) {
     const request = { method: 'DELETE', path: `/${index}`, query: { ignore_unavailable: 'true' } } as const;
     await server.request('history.drop', request, done, 'long');

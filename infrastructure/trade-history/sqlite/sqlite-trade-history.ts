@@ -77,6 +77,7 @@ export async function openSqliteTradeHistory(options: SqliteTradeHistoryOptions)
 }
 
 class SqliteTradeHistory implements TradeHistory {
+  readonly losses = null;
   readonly #thread: SqliteThread;
 
   constructor(thread: SqliteThread) {

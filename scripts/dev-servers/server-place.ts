@@ -1,0 +1,21 @@
+/** Where one server of ours runs, and as what. */
+/** Where one server runs. Its data stay in the folder over restarts. */
+export interface Place {
+  readonly folder: string;
+  readonly port: number;
+  /** For what the server needs besides. */
+  readonly otherPort: number;
+  /** Where clients are told to come, by those servers that tell them. */
+  readonly advertisedPort: number;
+  readonly password: string;
+  /** A file of a private key and its certificate, PEM: Kafka, Redis and PostgreSQL then want TLS. */
+  readonly certificate: string | null;
+  /** Kafka only: one node of a cluster, rather than one that is all by itself. */
+  readonly clusterNode: KafkaNode | null;
+}
+
+export interface KafkaNode {
+  /** 0 is the controller, and nothing else; the others are brokers. */
+  readonly id: number;
+  readonly controllerPort: number;
+}
