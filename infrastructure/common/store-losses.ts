@@ -9,7 +9,8 @@
  * Not seen here are rows that somebody deletes within a part, and a part that was made and lost between two looks:
  * `tradehall verify` finds both.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { replaceFile } from '#infrastructure/core/durable-files.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -160,8 +161,7 @@ export class WatchedLosses implements StoreLosses {
     const { noteFile } = this.#options;
     if (noteFile === undefined) return;
     const note = { place: this.#place, parts: Object.fromEntries(parts) };
-    writeFileSync(`${noteFile}.new`, `${JSON.stringify(note, null, 1)}\n`, { flush: true });
-    renameSync(`${noteFile}.new`, noteFile);
+    replaceFile(noteFile, `${JSON.stringify(note, null, 1)}\n`);
   }
 
   /** Of another place nothing is known; of a note that cannot be read, that something was. */
