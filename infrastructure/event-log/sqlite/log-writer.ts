@@ -323,8 +323,8 @@ export class LogWriter {
   #store(touched: Set<PartitionState>, nowMs: number): Map<PartitionState, Hash> {
     const { storage } = this.#options;
     const chainHashes = new Map<PartitionState, Hash>();
-    let hasSealed = false;
-    for (const partition of touched) {
+    const seals = this.#options.sealsPartition();
+    for (const partition of [...touched]) {
       const { pendingRecords } = partition;
       const { cleanup, sealed } = partition.topic.spec;
       if (cleanup.kind === 'retain') this.#storedBytes += storage.insert(partition, pendingRecords);
@@ -332,7 +332,8 @@ export class LogWriter {
         storage.advance(partition, partition.pendingNextOffset, hashToText(partition.chainHash));
         continue;
       }
-      hasSealed = true;
+      // Before its first entry: what fails after it takes back where the seals stand, too.
+      touched.add(seals);
       const last = partition.pendingNextOffset - 1;
       const entry: ChainEntry = {
         kind: 'seal',
@@ -346,9 +347,7 @@ export class LogWriter {
       };
       chainHashes.set(partition, this.writeChainEntry(partition, entry, nowMs));
     }
-    if (hasSealed) {
-      const seals = this.#options.sealsPartition();
-      touched.add(seals);
+    if (chainHashes.size > 0) {
       storage.advance(seals, seals.pendingNextOffset, hashToText(seals.chainHash));
     }
     return chainHashes;

@@ -64,6 +64,29 @@ describe('the embedded log under pressure', () => {
     }
   });
 
+  test('a write that fails after its first seal leaves no gap in the seals', async () => {
+    const under = await openSqliteLogUnderTest({ maxLogBytes: 2_000_000 });
+    try {
+      const { log } = under;
+      await log.ensureTopics([RETAINED]);
+      const value = new Uint8Array(TEST_RECORD_BYTES).fill(1);
+      const large = { topic: 'orders', partition: 1, key: null, value };
+      const fill = async (): Promise<never> => {
+        for (;;) await log.append([large]);
+      };
+      await assert.rejects(fill(), { code: 'LOG_FULL' });
+      await assert.rejects(log.append([record('orders', 0, 'sealed first'), large]), { code: 'LOG_FULL' });
+      await log.append([record('orders', 0, 'there is room for this one')]);
+      const seals = await log.read({ topic: 'log_seals', partition: 0, offset: 0 }, 1_000);
+      assert.deepEqual(
+        seals.map(({ offset }) => offset),
+        seals.map((_seal, at) => at),
+      );
+    } finally {
+      await under.dispose();
+    }
+  });
+
   test('a full queue refuses what comes on top, and takes more once it is written', async () => {
     const under = await openSqliteLogUnderTest({ maxQueuedRecords: 10 });
     try {
