@@ -1,30 +1,32 @@
 /** What must be true once the clients of a hall have stopped: every order has ended, and all stores tell of the same trades. */
 import assert from 'node:assert/strict';
+import { inParallel } from '#infrastructure/common/in-parallel.ts';
 import { type Api, listMember, textMember } from './api.ts';
 import { foldTrades, portfolioOf, type Trade, tradesOf } from './books.ts';
 import { eventually } from './eventually.ts';
 import { nano } from './nano.ts';
 import { type Account, cancel, type Diary, TERMINAL } from './workload.ts';
 
-/** Cancels what rests, until every order that was accepted has ended. */
+const ASKED_AT_ONCE = 8;
+
+/** Cancels what rests, until every order that was accepted has ended: within `deadlineMs` of having asked for each once. */
 export async function everyOrderEnds(api: Api, diary: Diary, deadlineMs: number): Promise<void> {
   const left = new Map(diary.accepted);
-  await eventually(
-    'every accepted order has ended',
-    async () => {
-      for (const { orderId, account } of left.values()) {
-        const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
-          credential: account.credential,
-        });
-        if (status >= 500) continue;
-        assert.equal(status, 200, `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`);
-        if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
-        else await cancel(api, account, orderId);
-      }
-      return left.size === 0 ? true : null;
-    },
-    deadlineMs,
-  );
+  const askForAll = async (): Promise<true | null> => {
+    await inParallel([...left.values()], ASKED_AT_ONCE, async ({ orderId, account }) => {
+      const { status, body } = await api.request('GET', `/v1/orders/${orderId}`, {
+        credential: account.credential,
+      });
+      if (status >= 500) return;
+      assert.equal(status, 200, `the accepted order ${orderId} answers ${status}: ${JSON.stringify(body)}`);
+      if (TERMINAL.has(textMember(body, 'status'))) left.delete(orderId);
+      else await cancel(api, account, orderId);
+    });
+    return left.size === 0 ? true : null;
+  };
+  if ((await askForAll()) === null) {
+    await eventually('every accepted order has ended', askForAll, deadlineMs);
+  }
 }
 
 /** Until portfolios are the fold of the trades in the history, to the last digit; gives the shares traded, by symbol. */
