@@ -16,6 +16,8 @@ export interface RunningHall {
   readonly dataFolder: string;
   readonly operator: OperatorClient;
   readonly crashes: readonly unknown[];
+  /** Lines of its log, level error. */
+  readonly errors: readonly string[];
   /** Names the services that did not finish in time. */
   stop(): Promise<readonly string[]>;
 }
@@ -32,6 +34,7 @@ export async function startHall(
   );
   if (resolved.kind === 'refused') throw new Error(JSON.stringify(resolved.refusals));
   const crashes: unknown[] = [];
+  const errors: string[] = [];
   const folder = openDataFolder(path);
   const runtime = createSystemRuntime();
   const composition = await compose({
@@ -39,7 +42,7 @@ export async function startHall(
     targets: [],
     folder,
     runtime,
-    logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
+    logger: createLogger({ level: 'error', format: 'json', write: (line) => errors.push(line) }),
     metrics: createPrometheusMetrics({ processFigures: false }),
     crash: (error) => {
       crashes.push(error);
@@ -52,6 +55,7 @@ export async function startHall(
     dataFolder: path,
     operator: connectOperator(path),
     crashes,
+    errors,
     stop: async () => {
       const { unfinished } = await composition.supervisor.shutDown(10_000);
       await composition.close();
