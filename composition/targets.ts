@@ -132,7 +132,8 @@ export const targets: readonly Target[] = [
     routes: [...Object.values(ORDER_ROUTES), ...Object.values(ACCOUNT_ROUTES)],
     sockets: [],
     build: (context, port, configuration) => {
-      const { orders, statements, accounts } = port('relational');
+      const { orders, keyClaims, statements, accounts } = port('relational');
+      const isShared = configuration.of(processOptions).database.server !== null;
       return createOrderService(
         context,
         {
@@ -140,6 +141,7 @@ export const targets: readonly Target[] = [
           cache: port('cache'),
           portfolios: port('portfolios'),
           orders,
+          keyClaims: isShared ? keyClaims : null,
           statements,
           accounts,
         },

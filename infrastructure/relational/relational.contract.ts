@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { OpenStoreUnderTest, StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
+import { registerKeyClaimsContract } from './key-claims.contract.ts';
 import type { AccountRecord, ApiKey, IndexedOrder, RelationalStores, StatementLine } from './stores.ts';
 
 const LARGEST = 9_223_372_036_854_775_807n;
@@ -128,6 +129,11 @@ export function registerRelationalContract(
         assert.deepEqual(await subject.store.apiKeys.find('k1'), apiKey('k1'));
       });
     });
+
+    registerKeyClaimsContract(
+      () => subject.store.keyClaims,
+      () => subject.reopen(),
+    );
 
     describe('order index', () => {
       test('an order comes back to the last digit, also after a restart', async () => {

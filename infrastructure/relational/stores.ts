@@ -83,6 +83,30 @@ export interface OrderIndex {
   scan(after: OrderId | null, limit: number): Promise<readonly IndexedOrder[]>;
 }
 
+/** That a request is about to place the order of an idempotency key. */
+export interface KeyClaim {
+  readonly orderId: OrderId;
+  readonly bodyDigest: string;
+  /** Drawn by the request that made it. */
+  readonly holder: string;
+  /** Wall clock, ms. */
+  readonly claimedAtMs: number;
+}
+
+/** Idempotency keys in use whose orders the order index does not have yet, where several instances place orders. */
+export interface KeyClaims {
+  /** `null` if nobody has claimed the order's key: then it is claimed now. Else the claim that stands. */
+  take(claim: KeyClaim): Promise<KeyClaim | null>;
+  /** `false` if `former` does not stand any more; then nothing is changed. */
+  takeOver(former: KeyClaim, claim: KeyClaim): Promise<boolean>;
+  /** Changes nothing if another holder took it over. */
+  release(claim: KeyClaim): Promise<void>;
+  /** To be called once the order index has these orders: it answers for their keys from then on. */
+  settle(orderIds: readonly OrderId[]): Promise<void>;
+  /** Those of requests that ended without a word. */
+  dropClaimedBefore(timeMs: number): Promise<void>;
+}
+
 export interface StatementLine {
   readonly entryId: string;
   readonly accountId: AccountId;
@@ -144,6 +168,7 @@ export interface AccountDirectory {
 export interface RelationalStores {
   readonly apiKeys: ApiKeyStore;
   readonly orders: OrderIndex;
+  readonly keyClaims: KeyClaims;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
   /** Whether it holds nothing of the log, no order and no statement line: a start then fills it from the log. */

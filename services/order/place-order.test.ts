@@ -10,8 +10,17 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
-import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
-import { bodyOf, configured, keyOf, marketEvent, statusOf, testContext } from '#tests/in-process/platform.ts';
+import { openSqliteRelational } from '#infrastructure/relational/sqlite/sqlite-relational.ts';
+import type { IndexedOrder, KeyClaims } from '#infrastructure/relational/stores.ts';
+import {
+  bodyOf,
+  configured,
+  keyOf,
+  marketEvent,
+  statusOf,
+  temporaryDirectory,
+  testContext,
+} from '#tests/in-process/platform.ts';
 import { orderOptions } from './config.ts';
 import { createPlaceOrder } from './place-order.ts';
 import { RecentOrders } from './recent-orders.ts';
@@ -35,7 +44,13 @@ function down(code: string, retry: 'retry' | 'unknown' | 'never' = 'retry'): Ope
   return new OperatingError(code, 'test', { retry });
 }
 
-async function door(more: { readonly recentOrders?: number; readonly maxInFlight?: number } = {}) {
+async function door(
+  more: {
+    readonly recentOrders?: number;
+    readonly maxInFlight?: number;
+    readonly keyClaims?: KeyClaims;
+  } = {},
+) {
   const system = testContext().runtime;
   const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
   const cache = openMemoryCache({ runtime });
@@ -62,6 +77,7 @@ async function door(more: { readonly recentOrders?: number; readonly maxInFlight
     cache,
     portfolios: { get: () => state.portfolio() },
     orders: { get: (orderId: OrderId) => state.index(orderId) },
+    keyClaims: more.keyClaims ?? null,
     recent,
     indexLag: { trouble: () => state.indexTrouble, reached: async () => true },
     runtime,
@@ -170,6 +186,37 @@ test('after a restart the index answers for former orders', async () => {
   assert.deepEqual(bodyOf(await second.place(BODY, 'k')), { orderId, status: 'ACCEPTED' });
   assert.equal(statusOf(await second.place({ ...BODY, side: 'SELL' }, 'k')), 409);
   assert.equal(second.appended.length, 0);
+});
+
+test('a key used at another instance takes no other body, unless nothing came of it there', async () => {
+  const directory = temporaryDirectory();
+  const stores = await openSqliteRelational({ path: `${directory.path}/database.sqlite` });
+  try {
+    const [one, other] = [await door(stores), await door(stores)];
+    assert.equal(statusOf(await one.place({ ...BODY, quantity: '1000' }, 'refused')), 402);
+    assert.equal(statusOf(await other.place(BODY, 'refused')), 202);
+    assert.equal(statusOf(await one.place({ ...BODY, quantity: '2' }, 'refused')), 409);
+    one.state.append = async () => {
+      throw down('LOG_OUTCOME_UNKNOWN', 'unknown');
+    };
+    assert.equal(statusOf(await one.place(BODY, 'unknown')), 503);
+    assert.equal(statusOf(await one.place({ ...BODY, quantity: '1000' }, 'unknown')), 409);
+    one.state.portfolio = async () => {
+      throw down('STORE_UNAVAILABLE');
+    };
+    assert.equal(
+      statusOf(await one.place(BODY, 'unknown')),
+      503,
+      'refused, and the first may still be there',
+    );
+    assert.equal(statusOf(await other.place({ ...BODY, quantity: '2' }, 'unknown')), 409);
+    assert.equal(one.appended.length, 0);
+    assert.equal(statusOf(await other.place(BODY, 'unknown')), 202, 'the same body may be repeated anywhere');
+    assert.equal(other.appended.length, 2);
+  } finally {
+    await stores.close();
+    directory.dispose();
+  }
 });
 
 test('without a portfolio or a fresh price nothing is accepted', async () => {

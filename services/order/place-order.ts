@@ -2,8 +2,8 @@
  * Acceptance of one order: read → idempotency → early checks → one append → 202 once durable.
  *
  * With an idempotency key the order's id follows from (account, key). Whether the key was used is decided by the
- * recent orders in memory (concurrent twins among them), then by the permanent index; when neither can say, the
- * order is refused. A refusal consumes nothing.
+ * recent orders in memory (concurrent twins among them), then by the permanent index and the claims of other instances;
+ * when they cannot say, the order is refused. A refusal consumes nothing.
  */
 import type { CommandId, OrderId } from '#domain/data/identifiers.ts';
 import { type AccountId, parseAccountId } from '#domain/data/identifiers.ts';
@@ -14,29 +14,25 @@ import type { Cache } from '#infrastructure/cache/cache.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult } from '#infrastructure/core/http.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { rememberTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import type { IndexedOrder, OrderIndex } from '#infrastructure/relational/stores.ts';
+import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
 import { appendPatiently } from './append-patiently.ts';
 import { earlyRefusal } from './early-checks.ts';
-import type { IndexLag } from './index-lag.ts';
+import { createKeyUse, type KeyUse, type KeyUseParts } from './key-use.ts';
 import { type OrderRequest, readIdempotencyKey, readOrderRequest } from './order-request.ts';
 import type { RecentOrders } from './recent-orders.ts';
 
-export interface PlaceOrderParts {
+export interface PlaceOrderParts extends KeyUseParts {
   readonly log: Pick<EventLog, 'append'>;
   readonly cache: Cache;
   readonly portfolios: Pick<PortfolioStore, 'get'>;
-  readonly orders: Pick<OrderIndex, 'get'>;
   readonly recent: RecentOrders;
-  readonly indexLag: Pick<IndexLag, 'trouble' | 'reached'>;
   readonly runtime: Runtime;
-  readonly logger: Logger;
   readonly fees: FeeSchedule;
   readonly limits: TradingLimits;
   readonly maxInFlight: number;
@@ -47,6 +43,7 @@ const KEY_REUSED = 'The idempotency key came before with another order; use a ne
 
 export function createPlaceOrder(parts: PlaceOrderParts) {
   const { log, recent, runtime } = parts;
+  const useOf = createKeyUse(parts);
   let inFlight = 0;
 
   async function placeOrder(request: HttpRequest): Promise<HttpResult> {
@@ -109,8 +106,7 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
       'The request ended in a bug; nothing is known of its order.',
     );
     try {
-      answer =
-        (await indexedAnswer(orderId, order)) ?? (await accept(accountId, orderId, order, traceparent));
+      answer = await acceptUnlessUsed(accountId, orderId, order, traceparent, former?.kind === 'unknown');
       return answer;
     } finally {
       if (recent.find(orderId)?.kind === 'in-flight') {
@@ -121,25 +117,31 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
     }
   }
 
-  /** What the permanent index says; `null` when it certainly has no such order. Fails closed. */
-  async function indexedAnswer(orderId: OrderId, order: OrderRequest): Promise<HttpResult | null> {
-    const trouble = parts.indexLag.trouble();
-    if (trouble !== null) {
-      const detail = `Whether the idempotency key was used before cannot be told: ${trouble}.`;
-      return problemResult('DEPENDENCY_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
-    }
-    let row: IndexedOrder | null;
+  async function acceptUnlessUsed(
+    accountId: AccountId,
+    orderId: OrderId,
+    order: OrderRequest,
+    traceparent: string | undefined,
+    isBound: boolean,
+  ): Promise<HttpResult> {
+    let use: KeyUse;
     try {
-      row = await parts.orders.get(orderId);
+      use = await useOf(accountId, orderId, order.bodyDigest);
     } catch (error) {
       return unreadable(error, 'DEPENDENCY_UNAVAILABLE', 'The order index cannot be read at the moment.');
     }
-    if (row === null) return null;
-    if (row.bodyDigest === '') {
-      // An update came before the acceptance; the acceptance follows at once.
-      return problemResult('DEPENDENCY_UNAVAILABLE', 'The order is being indexed.', { retryAfterSeconds: 1 });
+    switch (use.kind) {
+      case 'used':
+        return formerAnswer(orderId, use.bodyDigest, order);
+      case 'untold':
+        return problemResult('DEPENDENCY_UNAVAILABLE', use.why, { retryAfterSeconds: 1 });
+      case 'free': {
+        const answer = await accept(accountId, orderId, order, traceparent);
+        const isRefused = recent.find(orderId)?.kind === 'in-flight';
+        if (isRefused && !isBound) await use.release();
+        return answer;
+      }
     }
-    return formerAnswer(orderId, row.bodyDigest, order);
   }
 
   async function accept(

@@ -10,6 +10,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import type { OpenAccount } from '#domain/data/trading-inputs.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { readOrderUpdate, readTradingInput } from '#infrastructure/event-log/decode-once.ts';
@@ -19,6 +20,7 @@ import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type {
   AccountDirectory,
   AccountRecord,
+  KeyClaims,
   OrderIndex,
   StatementStore,
 } from '#infrastructure/relational/stores.ts';
@@ -32,12 +34,16 @@ import { RecentOrders } from './recent-orders.ts';
 
 /** The portfolio service's. */
 const STATEMENTS_GROUP = 'portfolio-statements';
+const CLAIMS_KEPT_MS = 86_400_000;
+const DROP_CLAIMS_EVERY_MS = 3_600_000;
 
 export interface OrderPorts {
   readonly log: EventLog;
   readonly cache: Cache;
   readonly portfolios: PortfolioStore;
   readonly orders: OrderIndex;
+  /** `null` where no other instance places orders. */
+  readonly keyClaims: KeyClaims | null;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
 }
@@ -93,11 +99,13 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     const opened = commandsRead.filter((input) => input.type === 'OpenAccount');
     // The directory can be rebuilt too: a log that was imported has its accounts.
     if (opened.length > 0) await ports.accounts.put(opened.map(accountRecord));
+    const submitted = commandsRead.filter((input) => input.type === 'SubmitOrder');
     const rows = indexRows({
-      submitted: commandsRead.filter((input) => input.type === 'SubmitOrder'),
+      submitted,
       updates: updates.map(({ value }) => value),
     });
     if (rows.length > 0) await ports.orders.put(rows);
+    await ports.keyClaims?.settle(submitted.map(({ orderId }) => orderId));
     return positionsAfter(records);
   }
 
@@ -114,7 +122,18 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     handle: index,
   });
 
+  async function dropOldClaims(): Promise<void> {
+    try {
+      await ports.keyClaims?.dropClaimedBefore(runtime.clock.nowMs() - CLAIMS_KEPT_MS);
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      logger.warn({ code: error.code, error: error.message }, 'old claims of idempotency keys stay for now');
+    }
+  }
+  let stopDropping = (): void => {};
+
   async function stopAll(): Promise<void> {
+    stopDropping();
     indexLag.stop();
     statementLag.stop();
     await indexLoop.stop();
@@ -133,6 +152,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     ],
     socketRoutes: [],
     async start() {
+      stopDropping = runtime.timers.every(DROP_CLAIMS_EVERY_MS, dropOldClaims);
       indexLoop.start();
       await indexLag.start();
       await statementLag.start();

@@ -211,6 +211,7 @@ export async function openPlatform(
         cache,
         portfolios,
         orders: relational.orders,
+        keyClaims: relational.keyClaims,
         statements: relational.statements,
         accounts: relational.accounts,
       },

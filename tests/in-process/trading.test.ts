@@ -1,6 +1,7 @@
 /** From price to portfolio: the five services of trading together, on embedded adapters. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { OrderId } from '#domain/data/identifiers.ts';
 import { bodyOf, keyOf, marketEvent, openPlatform, type Platform, statusOf } from './platform.ts';
 
 const MARKET_MS = Date.UTC(2019, 1, 11, 14, 30);
@@ -128,6 +129,8 @@ test('twenty blind retries of an order request place one order', async () => {
   assert.equal(statusOf(await place(accountId, { ...body, quantity: '2' }, 'once')), 409);
   const [orderId] = ids;
   const order = await ended(accountId, String(orderId));
+  const claim = { orderId: String(orderId) as OrderId, bodyDigest: '', holder: 'another', claimedAtMs: 0 };
+  await platform.until(async () => (await platform.relational.keyClaims.take(claim)) === null);
   const portfolio = await platform.until(async () => {
     const found = await platform.portfolios.get(accountId as never);
     return found !== null && found.version >= Number(order['version']) ? found : null;

@@ -2,6 +2,7 @@
 import type { RelationalStores } from '../stores.ts';
 import { createAccountDirectory } from './accounts.ts';
 import { createApiKeyStore } from './api-keys.ts';
+import { createKeyClaims } from './key-claims.ts';
 import { createOrderIndex } from './orders.ts';
 import type { RelationalDatabase } from './relational-database.ts';
 import { createStatementStore } from './statements.ts';
@@ -12,6 +13,7 @@ export function createRelationalStores(database: RelationalDatabase): Relational
   return {
     apiKeys: createApiKeyStore(database),
     orders,
+    keyClaims: createKeyClaims(database),
     statements,
     accounts: createAccountDirectory(database),
     async isEmpty() {

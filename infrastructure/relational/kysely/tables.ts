@@ -64,9 +64,17 @@ export interface AccountsTable {
   created_at_ms: Integer64;
 }
 
+export interface KeyClaimsTable {
+  order_id: string;
+  body_digest: string;
+  holder: string;
+  claimed_at_ms: Integer64;
+}
+
 export interface Tables {
   api_keys: ApiKeysTable;
   orders: OrdersTable;
   statement_lines: StatementLinesTable;
   accounts: AccountsTable;
+  key_claims: KeyClaimsTable;
 }

@@ -144,6 +144,27 @@ describe('the relational database on PostgreSQL', () => {
     await dropDatabase(url);
   });
 
+  test('an idempotency key that two instances claim at once is one’s', async () => {
+    const url = await freshDatabase(sharedUrl);
+    const stores = await Promise.all([openOn(url), openOn(url)]);
+    const keys = Array.from({ length: 100 }, (_, number) => acceptedOrder(number));
+    const answers = await Promise.all(
+      stores.flatMap(({ keyClaims }, at) =>
+        keys.map(({ orderId, bodyDigest }) =>
+          keyClaims.take({ orderId, bodyDigest, holder: `instance ${at}`, claimedAtMs: at }),
+        ),
+      ),
+    );
+    const [ones = [], others = []] = [answers.slice(0, keys.length), answers.slice(keys.length)];
+    for (const [at, one] of ones.entries()) {
+      const standing = [one, others[at]].filter((claim) => claim !== null);
+      assert.equal(standing.length, 1);
+      assert.equal(standing[0]?.holder, one === null ? 'instance 0' : 'instance 1');
+    }
+    await Promise.all(stores.map((store) => store.close()));
+    await dropDatabase(url);
+  });
+
   test('writers of the same rows in other orders all get through', async () => {
     const url = await freshDatabase(sharedUrl);
     const stores = await Promise.all([openOn(url), openOn(url)]);
