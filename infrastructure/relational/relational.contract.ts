@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { OpenStoreUnderTest, StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
+import { apiKey, registerApiKeysContract } from './api-keys.contract.ts';
 import { registerKeyClaimsContract } from './key-claims.contract.ts';
-import type { AccountRecord, ApiKey, IndexedOrder, RelationalStores, StatementLine } from './stores.ts';
+import type { AccountRecord, IndexedOrder, RelationalStores, StatementLine } from './stores.ts';
 
 const LARGEST = 9_223_372_036_854_775_807n;
 const START_MS = 1_549_895_400_000;
@@ -76,17 +77,6 @@ export function statementLine(sequence: number, overrides: Partial<StatementLine
   };
 }
 
-function apiKey(keyId: string, overrides: Partial<ApiKey> = {}): ApiKey {
-  return {
-    keyId,
-    accountId: ADA,
-    secretHash: `hash of ${keyId}`,
-    createdAtMs: START_MS,
-    revokedAtMs: null,
-    ...overrides,
-  };
-}
-
 export function registerRelationalContract(
   adapter: string,
   open: OpenStoreUnderTest<RelationalStores>,
@@ -98,38 +88,10 @@ export function registerRelationalContract(
     });
     afterEach(() => subject.dispose());
 
-    describe('API keys', () => {
-      test('a key is found until the end of time, and listed for its account only', async () => {
-        await subject.store.apiKeys.add(apiKey('k2', { createdAtMs: START_MS + 1 }));
-        await subject.store.apiKeys.add(apiKey('k1', { createdAtMs: START_MS + 2 }));
-        await subject.store.apiKeys.add(apiKey('k3', { accountId: BOB }));
-        await subject.reopen();
-        assert.deepEqual(await subject.store.apiKeys.find('k2'), apiKey('k2', { createdAtMs: START_MS + 1 }));
-        assert.equal(await subject.store.apiKeys.find('k9'), null);
-        const listed = await subject.store.apiKeys.listFor(ADA);
-        assert.deepEqual(
-          listed.map(({ keyId }) => keyId),
-          ['k2', 'k1'],
-        );
-      });
-
-      test('a key is revoked once, and keeps the time of it', async () => {
-        await subject.store.apiKeys.add(apiKey('k1'));
-        assert.equal(await subject.store.apiKeys.revoke('k1', START_MS + 5), true);
-        assert.equal(await subject.store.apiKeys.revoke('k1', START_MS + 6), false);
-        assert.equal(await subject.store.apiKeys.revoke('k9', START_MS), false);
-        assert.deepEqual(await subject.store.apiKeys.find('k1'), apiKey('k1', { revokedAtMs: START_MS + 5 }));
-      });
-
-      test('a key id is never given out twice', async () => {
-        await subject.store.apiKeys.add(apiKey('k1'));
-        await assert.rejects(
-          subject.store.apiKeys.add(apiKey('k1', { accountId: BOB, secretHash: 'other' })),
-        );
-        assert.deepEqual(await subject.store.apiKeys.find('k1'), apiKey('k1'));
-      });
-    });
-
+    registerApiKeysContract(
+      () => subject.store.apiKeys,
+      () => subject.reopen(),
+    );
     registerKeyClaimsContract(
       () => subject.store.keyClaims,
       () => subject.reopen(),
