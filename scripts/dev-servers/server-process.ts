@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import type { Say } from './packages.ts';
@@ -41,6 +41,16 @@ export function testUrlVariable(name: ServerName): string {
   return `TEST_${name.toUpperCase()}_URL`;
 }
 
+/** One that is mounted for some processes only. */
+export interface ServerDisk {
+  /** Where programs that run on the disk (`via`) see it. */
+  readonly path: string;
+  /** Where this process sees it. */
+  readonly pathFromOutside: string;
+  /** What to put before a command so that it sees the disk. */
+  readonly via: readonly string[];
+}
+
 export interface StartOptions {
   /** Where its clients come, when something stands between. */
   readonly advertisedPort?: number;
@@ -49,19 +59,22 @@ export interface StartOptions {
   /** As a server's place takes it. */
   readonly clusterNode?: KafkaNode;
   /** Where its folder is made. Default: the system's, for temporary files. */
-  readonly parentFolder?: string;
+  readonly disk?: ServerDisk;
 }
 
 /** Installs it first where needed. One that does not become ready rejects with the end of its log. */
 export async function startServerProcess(
   name: ServerName,
   say: Say,
-  { advertisedPort, certificate, clusterNode, parentFolder }: StartOptions = {},
+  { advertisedPort, certificate, clusterNode, disk }: StartOptions = {},
 ): Promise<ServerProcess> {
   const launchIn = await RECIPES[name].install(say);
   const port = await freePort();
+  const folder = mkdtempSync(join(disk?.pathFromOutside ?? tmpdir(), `tradehall-${name}-`));
   const place: Place = {
-    folder: mkdtempSync(join(parentFolder ?? tmpdir(), `tradehall-${name}-`)),
+    folder,
+    own:
+      disk === undefined ? { folder, via: [] } : { folder: join(disk.path, basename(folder)), via: disk.via },
     port,
     otherPort: await freePort(),
     advertisedPort: advertisedPort ?? port,
@@ -71,7 +84,7 @@ export async function startServerProcess(
   };
   const launch = launchIn(place);
   // One seen through another process has no path of its own, and Python's start-up asks for that.
-  const workingFolder = parentFolder === undefined ? place.folder : tmpdir();
+  const workingFolder = disk === undefined ? folder : tmpdir();
   const start = () => run(name, launch, place.folder, workingFolder);
   try {
     await launch.prepare?.();
@@ -114,14 +127,12 @@ async function run(
   workingFolder: string,
 ): Promise<ChildProcess> {
   const log = openSync(join(folder, LOG), 'w');
-  const { userId } = launch;
   const child = spawn(launch.program, launch.args, {
     cwd: workingFolder,
     // Of its own group, so that Ctrl-C in a terminal ends it in order.
     detached: true,
     stdio: ['ignore', log, log],
     env: { ...process.env, ...launch.env },
-    ...(userId === undefined ? {} : { uid: userId, gid: userId }),
   });
   closeSync(log);
   child.unref();

@@ -15,6 +15,8 @@ const PROBED_SYMBOL = 'KO';
 
 export interface Fault {
   readonly name: string;
+  /** What it holds is still read, so orders may go on that need nothing more of it. */
+  readonly stillReads?: true;
   begin(): Promise<void>;
   /** Resolves when the server is as it was. */
   end(): Promise<void>;

@@ -23,7 +23,7 @@ export async function startProxiedServer(
   const proxy = await startTcpProxy(() => port);
   const server = await startServer(name, {
     advertisedPort: proxy.port,
-    ...(disk === null ? {} : { parentFolder: disk.pathFromOutside }),
+    ...(disk === null ? {} : { disk }),
   });
   port = server.port;
   const url = server.url.replace(`127.0.0.1:${port}`, `127.0.0.1:${proxy.port}`);

@@ -24,8 +24,9 @@ export function faultOf(kind: FaultKind, server: ProxiedServer): Fault | null {
       return LOCKS[name]?.(server) ?? null;
     case 'full':
       if (name === 'redis') return fullMemory(server);
-      if (name === 'opensearch') return pastWatermark(server);
-      return server.disk === null ? null : fullDisk(server, server.disk);
+      if (name === 'opensearch' || name === 'elasticsearch') return pastWatermark(server);
+      if (server.disk === null) return null;
+      return name === 'kafka' ? fatalFullDisk(server, server.disk) : fullDisk(server, server.disk);
     default:
       return { name: kind, begin: () => proxy.change(kind), end: () => proxy.change('pass') };
   }
@@ -77,7 +78,7 @@ function fullMemory(server: ProxiedServer): Fault {
  * Kafka ends at the first record that it has no room for, since it trusts a folder no longer that failed once: what keeps
  * servers running starts it again.
  */
-function fullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
+function fatalFullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
   const ballast = join(disk.pathFromOutside, 'ballast');
   return {
     name: 'disk full',
@@ -90,6 +91,22 @@ function fullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
     async end() {
       rmSync(ballast);
       await its.startAgain();
+    },
+  };
+}
+
+/** The server may live through it, or end by it: what keeps servers running starts it again. */
+function fullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
+  const ballast = join(disk.pathFromOutside, 'ballast');
+  return {
+    name: 'disk full',
+    stillReads: true,
+    async begin() {
+      fillDisk(ballast);
+    },
+    async end() {
+      rmSync(ballast);
+      if (processStartTime(its.processId) === null) await its.startAgain();
     },
   };
 }

@@ -33,7 +33,7 @@ const asRoot = process.getuid?.() === 0;
 export async function makeSmallDisk(megabytes: number): Promise<SmallDiskOutcome> {
   const path = mkdtempSync(join(tmpdir(), 'tradehall-disk-'));
   const unshare = asRoot ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
-  const script = `mount -t tmpfs -o size=${megabytes}m,mode=700 tradehall-test "$0" && echo mounted && exec cat`;
+  const script = `mount -t tmpfs -o size=${megabytes}m,mode=755 tradehall-test "$0" && echo mounted && exec cat`;
   const holder: ChildProcess = spawn('unshare', [...unshare, 'sh', '-c', script, path], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
