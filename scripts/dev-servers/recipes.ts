@@ -304,15 +304,19 @@ export const RECIPES: Readonly<Record<ServerName, Recipe>> = {
       const arch = process.arch === 'x64' ? 'x64' : 'arm64';
       const installed = await npmPackage(`@chdb/lib-linux-${arch}-gnu`, '26.7.3-stable.1', say);
       await needTools('Python', () => onPath('python3') !== undefined, ['python3'], say);
-      return ({ folder, port, otherPort }) => ({
-        program: onPath('python3') ?? 'python3',
-        args: [
-          join(import.meta.dirname, 'clickhouse-server.py'),
-          ...[join(installed, 'libchdb.so'), folder, String(port), String(otherPort)],
-        ],
-        url: `clickhouse://default@127.0.0.1:${port}/default`,
-        ready: `http://127.0.0.1:${port}/ping`,
-      });
+      return ({ own, port, otherPort }) => {
+        const [program = '', ...before] = [...own.via, onPath('python3') ?? 'python3'];
+        return {
+          program,
+          args: [
+            ...before,
+            join(import.meta.dirname, 'clickhouse-server.py'),
+            ...[join(installed, 'libchdb.so'), own.folder, String(port), String(otherPort)],
+          ],
+          url: `clickhouse://default@127.0.0.1:${port}/default`,
+          ready: `http://127.0.0.1:${port}/ping`,
+        };
+      };
     },
   },
 };

@@ -21,10 +21,14 @@ export async function startProxiedServer(
 ): Promise<ProxiedServer> {
   let port = 0;
   const proxy = await startTcpProxy(() => port);
-  const server = await startServer(name, {
-    advertisedPort: proxy.port,
-    ...(disk === null ? {} : { disk }),
-  });
+  let server: ServerProcess;
+  try {
+    server = await startServer(name, { advertisedPort: proxy.port, ...(disk === null ? {} : { disk }) });
+  } catch (error) {
+    // It would keep the test from ending.
+    await proxy.close();
+    throw error;
+  }
   port = server.port;
   const url = server.url.replace(`127.0.0.1:${port}`, `127.0.0.1:${proxy.port}`);
   return { name, process: server, proxy, url, disk };

@@ -56,7 +56,12 @@ const ROWS: readonly Row[] = [
 ];
 
 /** Of their own, to fill: they hold what an hour and a half of faults writes. */
-const DISK_MB: { readonly [Name in ServerName]?: number } = { kafka: 1_024, postgres: 1_024, dynamodb: 512 };
+const DISK_MB: { readonly [Name in ServerName]?: number } = {
+  kafka: 1_024,
+  postgres: 1_024,
+  dynamodb: 512,
+  clickhouse: 1_024,
+};
 
 /** Those in which a server that goes on is reached, sooner or later. */
 const LAME: readonly FaultKind[] = ['slow', 'cut'];
