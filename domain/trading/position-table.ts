@@ -10,7 +10,7 @@ import {
   Position,
 } from './holdings.ts';
 import { invariant } from './invariant.ts';
-import { LINE_WORDS, Rows } from './rows.ts';
+import { Rows } from './rows.ts';
 
 /** An instrument, as far as it matters here. */
 interface Numbered {
@@ -67,16 +67,19 @@ export class PositionTable {
     }
     const cells = this.#cells;
     const rows = this.#rows;
-    const { words } = rows;
     let seen = cells.prefetch(hashes, length);
     for (let pair = 0; pair < length; pair += 1) {
       const place = cells.first(hashes[pair] as number);
-      if (place < 0) continue;
-      const word = place * 2;
-      seen ^= (words[word] as number) ^ (words[word + LINE_WORDS] as number);
-      // Where a row begins late in its line, its end is on a third one.
-      seen ^= accountNumberAt(rows, place);
+      if (place >= 0) seen ^= rows.prefetch(place);
     }
+    return seen;
+  }
+
+  /** The same of the rows that begin at these places. */
+  prefetchAt(places: readonly number[]): number {
+    const rows = this.#rows;
+    let seen = 0;
+    for (const place of places) seen ^= rows.prefetch(place);
     return seen;
   }
 

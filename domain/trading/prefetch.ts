@@ -10,7 +10,6 @@ import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { Account } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import { openNumber } from './order-ids.ts';
-import { LINE_WORDS } from './rows.ts';
 import type { PartitionState } from './state.ts';
 
 /** What was read ends here, so that no compiler leaves the reading out. */
@@ -39,11 +38,18 @@ export function prefetch(state: PartitionState, inputs: readonly TradingInput[])
   for (const at of canceled) {
     seen ^= state.workingOrders.prefetch(openNumber(state.orderIds.guessAhead(at)));
   }
-  const accountWords = state.accountRows.words;
-  for (const { place, openOrders } of accounts) {
-    const word = place * 2;
-    seen ^= openOrders ^ (accountWords[word] as number);
-    seen ^= accountWords[word + LINE_WORDS] as number;
-  }
+  const { accountRows } = state;
+  for (const { place, openOrders } of accounts) seen ^= openOrders ^ accountRows.prefetch(place);
   read[0] = seen ^ state.positions.prefetch(accounts, instruments);
+}
+
+/**
+ * The same of what has changed, before a commit hashes it and makes entities of it: there are so many that those that
+ * changed first are far again.
+ */
+export function prefetchChanged(state: PartitionState): void {
+  const { accountRows, changes, positions } = state;
+  let seen = positions.prefetchAt(changes.positions);
+  for (const { place } of changes.accounts) seen ^= accountRows.prefetch(place);
+  read[0] = seen;
 }

@@ -7,8 +7,8 @@
  */
 const LEAST_ROWS = 16;
 const HASH_CELLS = 2;
-/** The words of a line of memory: most rows lie on two (`prefetch.ts`). */
-export const LINE_WORDS = 16;
+/** The words of a line of memory. */
+const LINE_WORDS = 16;
 
 export class Rows {
   cells: BigInt64Array;
@@ -42,6 +42,17 @@ export class Rows {
     this.#used += this.#width;
     if (this.#used > this.cells.length) this.#grow(this.cells.length * 2);
     return place;
+  }
+
+  /**
+   * Reads the lines of memory that a row lies on, at most three; what is given means nothing (`prefetch.ts`). Where a row
+   * begins late in its line, its end is on the third.
+   */
+  prefetch(place: number): number {
+    const { words } = this;
+    const first = place * 2;
+    const last = first + this.#width * 2 - 1;
+    return (words[first] as number) ^ (words[first + LINE_WORDS] as number) ^ (words[last] as number);
   }
 
   #grow(length: number): void {

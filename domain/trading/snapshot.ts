@@ -14,6 +14,7 @@ import type {
 import { type AssetBook, BOOK_CELLS } from './book.ts';
 import { hashControls, hashCounters, hashInstrument, hashVenueSource, identifyOrder } from './entity-hash.ts';
 import { ACCOUNT_CELLS, type Account, POSITION_CELLS, type Position } from './holdings.ts';
+import { prefetchChanged } from './prefetch.ts';
 import type { Rows } from './rows.ts';
 import type { PartitionState } from './state.ts';
 import {
@@ -101,6 +102,7 @@ export function hashState(state: PartitionState): string {
 
 /** Of an order that is closed nothing is left in the sums; closing it has seen to that. */
 function refreshHash(state: PartitionState): void {
+  prefetchChanged(state);
   const { changes, lanes, positions } = state;
   for (const place of changes.positions) {
     const position = positions.at(place);

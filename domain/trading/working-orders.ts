@@ -8,7 +8,7 @@ import type { Account, Position } from './holdings.ts';
 import type { Instrument } from './instrument.ts';
 import { invariant } from './invariant.ts';
 import { HeapPlaces } from './resting-orders.ts';
-import { LINE_WORDS, Rows } from './rows.ts';
+import { Rows } from './rows.ts';
 import { MORE_ORDER_CELLS, ORDER_CELLS, type OrderTexts, WorkingOrder } from './working-order.ts';
 
 export class WorkingOrders {
@@ -38,9 +38,7 @@ export class WorkingOrders {
   prefetch(number: number): number {
     const order = number < 0 ? null : this.#listed[number];
     if (order === undefined || order === null) return 0;
-    const { words } = this.rows;
-    const word = order.place * 2;
-    const row = (words[word] as number) ^ (words[word + LINE_WORDS] as number);
+    const row = this.rows.prefetch(order.place);
     return row ^ (this.heapPlaces.list[number] as number) ^ order.texts.bodyDigest.charCodeAt(0);
   }
 
