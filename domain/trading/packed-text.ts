@@ -8,6 +8,8 @@ export const UUID_WORDS = 4;
 export const DIGEST_WORDS = 8;
 
 const LAST_ASCII = 127;
+const LAST_BYTE = 255;
+const LAST_PAIR = 2 ** 14 - 1;
 
 const HYPHEN = 45;
 const HYPHENS_AFTER = [8, 12, 16, 20];
@@ -41,9 +43,20 @@ export function packDigest(text: string, words: Int32Array, at: number): boolean
 let wrong = 0;
 
 /**
- * Four digits from `high` on and four from `low` on. Each order passes a hundred digits here, so that four are read at
- * once: a byte each, first as codes, then as numbers.
+ * What two digits stand for, by their codes side by side; -1 for what are none. Each order passes a hundred digits here,
+ * and of the table only the lines of pairs of digits, some 2 kB, are ever read.
  */
+const PAIRS = new Int16Array(LAST_PAIR + 1).fill(-1);
+for (let byte = 0; byte <= LAST_BYTE; byte += 1) {
+  const digits = byte.toString(16).padStart(2, '0');
+  PAIRS[pairOf(digits.charCodeAt(0), digits.charCodeAt(1))] = byte;
+}
+
+function pairOf(left: number, right: number): number {
+  return ((left << 7) | right) & LAST_PAIR;
+}
+
+/** Four digits from `high` on and four from `low` on. */
 function wordOf(text: string, high: number, low: number): number {
   const code0 = text.charCodeAt(high);
   const code1 = text.charCodeAt(high + 1);
@@ -53,31 +66,13 @@ function wordOf(text: string, high: number, low: number): number {
   const code5 = text.charCodeAt(low + 1);
   const code6 = text.charCodeAt(low + 2);
   const code7 = text.charCodeAt(low + 3);
-  const left = (code0 << 24) | (code1 << 16) | (code2 << 8) | code3;
-  const right = (code4 << 24) | (code5 << 16) | (code6 << 8) | code7;
-  const leftDigits = digitsOf(left);
-  const rightDigits = digitsOf(right);
+  const byte0 = PAIRS[pairOf(code0, code1)] as number;
+  const byte1 = PAIRS[pairOf(code2, code3)] as number;
+  const byte2 = PAIRS[pairOf(code4, code5)] as number;
+  const byte3 = PAIRS[pairOf(code6, code7)] as number;
   const codes = code0 | code1 | code2 | code3 | code4 | code5 | code6 | code7;
-  wrong |= (codes & ~LAST_ASCII) | ((leftDigits | rightDigits) & 0xf0f0f0f0);
-  wrong |= (left ^ codesOf(leftDigits)) | (right ^ codesOf(rightDigits));
-  return (halfOf(leftDigits) << 16) | halfOf(rightDigits);
-}
-
-/** What four codes stand for if they are digits: the low bits, and nine more for a letter. */
-function digitsOf(codes: number): number {
-  return (codes & 0x0f0f0f0f) + Math.imul((codes >>> 6) & 0x01010101, 9);
-}
-
-/** How four digits are written: from "0" on, those above nine from "a" on. */
-function codesOf(digits: number): number {
-  const letters = ((digits + 0x06060606) >>> 4) & 0x01010101;
-  return digits + 0x30303030 + Math.imul(letters, 39);
-}
-
-/** Four digits without the gaps between them. */
-function halfOf(digits: number): number {
-  const pairs = digits | (digits >>> 4);
-  return ((pairs >>> 8) & 0xff00) | (pairs & 0xff);
+  wrong |= (codes & ~LAST_ASCII) | ((byte0 | byte1 | byte2 | byte3) & ~LAST_BYTE);
+  return (byte0 << 24) | (byte1 << 16) | (byte2 << 8) | byte3;
 }
 
 export function unpackUuid(words: Int32Array, at: number): string {
