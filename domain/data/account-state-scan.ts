@@ -14,14 +14,14 @@ import type { CommandId } from './identifiers.ts';
 import {
   beginScan,
   endScan,
-  scanBytes,
   scanDecimal,
   scanHexadecimal,
   scanInteger,
+  scanLiteral,
   scanSymbol,
   scanText,
   scanUuid,
-  tryBytes,
+  tryLiteral,
   UUID_WORDS,
 } from './record-scanner.ts';
 import { fieldName, literal } from './record-writer.ts';
@@ -84,30 +84,30 @@ const bodyDigest = new Int32Array(8);
 /** `null` for an entity of another kind, or one that is written otherwise, unreadable ones among them. */
 export function scanAccountState(bytes: Uint8Array): ScannedState | null {
   beginScan(bytes);
-  if (tryBytes(POSITION)) return scanPosition();
-  if (tryBytes(CLOSED_ORDER)) return scanClosedOrder();
-  if (tryBytes(ACCOUNT_COMMAND)) return scanAccountCommand();
-  if (tryBytes(ACCOUNT)) return scanAccount();
+  if (tryLiteral(POSITION)) return scanPosition();
+  if (tryLiteral(CLOSED_ORDER)) return scanClosedOrder();
+  if (tryLiteral(ACCOUNT_COMMAND)) return scanAccountCommand();
+  if (tryLiteral(ACCOUNT)) return scanAccount();
   return null;
 }
 
 function scanAccount(): ScannedAccount | null {
   scanUuid(accountId);
-  scanBytes(NAME);
+  scanLiteral(NAME);
   const name = scanText(MAX_TEXT_LENGTH);
-  scanBytes(CASH);
+  scanLiteral(CASH);
   const cash = scanDecimal('unsigned') as Money;
-  scanBytes(CASH_RESERVED);
+  scanLiteral(CASH_RESERVED);
   const cashReserved = scanDecimal('unsigned') as Money;
-  scanBytes(SEQUENCE);
+  scanLiteral(SEQUENCE);
   const sequence = scanInteger();
-  const killSwitchEngaged = tryBytes(KILL_SWITCH_ON);
-  if (!killSwitchEngaged) scanBytes(KILL_SWITCH_OFF);
-  scanBytes(ACCOUNT_HASH);
+  const killSwitchEngaged = tryLiteral(KILL_SWITCH_ON);
+  if (!killSwitchEngaged) scanLiteral(KILL_SWITCH_OFF);
+  scanLiteral(ACCOUNT_HASH);
   const accountHash = scanText(MAX_TEXT_LENGTH);
-  scanBytes(UPDATED_AT_MS);
+  scanLiteral(UPDATED_AT_MS);
   const updatedAtMs = scanInteger();
-  scanBytes(END);
+  scanLiteral(END);
   if (!endScan() || accountHash === '' || updatedAtMs > MAX_TIMESTAMP_MS) return null;
   const amounts = { cash, cashReserved, sequence };
   return { kind: 'account', accountId, name, ...amounts, killSwitchEngaged, accountHash, updatedAtMs };
@@ -115,23 +115,23 @@ function scanAccount(): ScannedAccount | null {
 
 function scanPosition(): ScannedPosition | null {
   scanUuid(accountId);
-  scanBytes(SYMBOL);
+  scanLiteral(SYMBOL);
   const symbol = scanSymbol();
-  scanBytes(QUANTITY);
+  scanLiteral(QUANTITY);
   const quantity = scanDecimal('unsigned') as Quantity;
-  scanBytes(RESERVED);
+  scanLiteral(RESERVED);
   const reserved = scanDecimal('unsigned') as Quantity;
-  scanBytes(COST_BASIS);
+  scanLiteral(COST_BASIS);
   const costBasis = scanDecimal('unsigned') as Money;
-  scanBytes(REALISED_PROFIT);
+  scanLiteral(REALISED_PROFIT);
   const realisedProfit = scanDecimal('signed') as Money;
-  scanBytes(LIQUIDITY_SEQUENCE);
+  scanLiteral(LIQUIDITY_SEQUENCE);
   const sequence = scanInteger();
-  scanBytes(BOUGHT);
+  scanLiteral(BOUGHT);
   const bought = scanDecimal('unsigned') as Quantity;
-  scanBytes(SOLD);
+  scanLiteral(SOLD);
   const sold = scanDecimal('unsigned') as Quantity;
-  scanBytes(END_TWICE);
+  scanLiteral(END_TWICE);
   if (!endScan()) return null;
   const liquidityUsed = { sequence, bought, sold };
   return {
@@ -148,33 +148,33 @@ function scanPosition(): ScannedPosition | null {
 
 function scanClosedOrder(): ScannedClosedOrder | null {
   const closingNumber = scanInteger();
-  scanBytes(ACCOUNT_ID);
+  scanLiteral(ACCOUNT_ID);
   scanUuid(accountId);
-  scanBytes(ORDER_ID);
+  scanLiteral(ORDER_ID);
   scanUuid(orderId);
-  scanBytes(BODY_DIGEST);
+  scanLiteral(BODY_DIGEST);
   scanHexadecimal(bodyDigest);
-  scanBytes(STATUS);
+  scanLiteral(STATUS);
   const status = scanStatus();
-  scanBytes(FILLED_QUANTITY);
+  scanLiteral(FILLED_QUANTITY);
   const filledQuantity = scanDecimal('unsigned') as Quantity;
-  scanBytes(END);
+  scanLiteral(END);
   if (!endScan() || status === null) return null;
   return { kind: 'closed_order', closingNumber, accountId, orderId, bodyDigest, status, filledQuantity };
 }
 
 function scanStatus(): ClosedOrderStatus | null {
-  for (const [status, written] of CLOSED_STATUSES) if (tryBytes(written)) return status;
+  for (const [status, written] of CLOSED_STATUSES) if (tryLiteral(written)) return status;
   return null;
 }
 
 function scanAccountCommand(): AccountCommandEntity | null {
   const commandNumber = scanInteger();
-  scanBytes(COMMAND_ID);
+  scanLiteral(COMMAND_ID);
   const commandId = scanText(MAX_TEXT_LENGTH) as CommandId;
-  scanBytes(FINGERPRINT);
+  scanLiteral(FINGERPRINT);
   const fingerprint = scanText(MAX_TEXT_LENGTH);
-  scanBytes(END);
+  scanLiteral(END);
   if (!endScan() || commandId === '' || fingerprint === '') return null;
   return { kind: 'account_command', commandNumber, commandId, fingerprint };
 }

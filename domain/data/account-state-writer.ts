@@ -18,10 +18,10 @@ import {
   endRecord,
   fieldName,
   MARK,
-  writeBytes,
   writeDecimal,
   writeInteger,
   writeJson,
+  writeLiteral,
   writeMark,
   writeText,
   writeWord,
@@ -103,154 +103,154 @@ function scaledAsText(_key: string, value: unknown): unknown {
 }
 
 function writeAccount(account: AccountHeadEntity): void {
-  writeBytes(FIRST_KIND);
+  writeLiteral(FIRST_KIND);
   writeWord(account.kind);
-  writeBytes(ACCOUNT_ID);
+  writeLiteral(ACCOUNT_ID);
   writeWord(account.accountId);
-  writeBytes(NAME);
+  writeLiteral(NAME);
   writeText(account.name);
-  writeBytes(CASH);
+  writeLiteral(CASH);
   writeDecimal(account.cash);
-  writeBytes(CASH_RESERVED);
+  writeLiteral(CASH_RESERVED);
   writeDecimal(account.cashReserved);
-  writeBytes(SEQUENCE);
+  writeLiteral(SEQUENCE);
   writeInteger(account.sequence);
-  writeBytes(KILL_SWITCH_ENGAGED);
+  writeLiteral(KILL_SWITCH_ENGAGED);
   writeJson(account.killSwitchEngaged ? 'true' : 'false');
-  writeBytes(ACCOUNT_HASH);
+  writeLiteral(ACCOUNT_HASH);
   writeText(account.accountHash);
-  writeBytes(UPDATED_AT_MS);
+  writeLiteral(UPDATED_AT_MS);
   writeInteger(account.updatedAtMs);
   writeMark(MARK.closeObject);
 }
 
 function writePosition(position: PositionEntity): void {
   const { liquidityUsed } = position;
-  writeBytes(FIRST_KIND);
+  writeLiteral(FIRST_KIND);
   writeWord(position.kind);
-  writeBytes(ACCOUNT_ID);
+  writeLiteral(ACCOUNT_ID);
   writeWord(position.accountId);
-  writeBytes(SYMBOL);
+  writeLiteral(SYMBOL);
   writeWord(position.symbol);
-  writeBytes(QUANTITY);
+  writeLiteral(QUANTITY);
   writeDecimal(position.quantity);
-  writeBytes(RESERVED);
+  writeLiteral(RESERVED);
   writeDecimal(position.reserved);
-  writeBytes(COST_BASIS);
+  writeLiteral(COST_BASIS);
   writeDecimal(position.costBasis);
-  writeBytes(REALISED_PROFIT);
+  writeLiteral(REALISED_PROFIT);
   writeDecimal(position.realisedProfit);
-  writeBytes(LIQUIDITY_USED);
-  writeBytes(FIRST_SEQUENCE);
+  writeLiteral(LIQUIDITY_USED);
+  writeLiteral(FIRST_SEQUENCE);
   writeInteger(liquidityUsed.sequence);
-  writeBytes(BOUGHT);
+  writeLiteral(BOUGHT);
   writeDecimal(liquidityUsed.bought);
-  writeBytes(SOLD);
+  writeLiteral(SOLD);
   writeDecimal(liquidityUsed.sold);
   writeMark(MARK.closeObject);
   writeMark(MARK.closeObject);
 }
 
 function writeOrder(order: OpenOrderEntity): void {
-  writeBytes(FIRST_KIND);
+  writeLiteral(FIRST_KIND);
   writeWord(order.kind);
-  writeBytes(ACCOUNT_ID);
+  writeLiteral(ACCOUNT_ID);
   writeWord(order.accountId);
-  writeBytes(ORDER_ID);
+  writeLiteral(ORDER_ID);
   writeWord(order.orderId);
-  writeBytes(ACCEPTANCE_NUMBER);
+  writeLiteral(ACCEPTANCE_NUMBER);
   writeInteger(order.acceptanceNumber);
-  writeBytes(SYMBOL);
+  writeLiteral(SYMBOL);
   writeWord(order.symbol);
-  writeBytes(QUANTITY);
+  writeLiteral(QUANTITY);
   writeDecimal(order.quantity);
   writeIntent(order.intent);
   writeLifetime(order.lifetime);
   writeProgress(order.progress);
   writeFees(order.fees);
-  writeBytes(CLIENT_ORDER_ID);
+  writeLiteral(CLIENT_ORDER_ID);
   if (order.clientOrderId === null) writeJson('null');
   else writeText(order.clientOrderId);
-  writeBytes(BODY_DIGEST);
+  writeLiteral(BODY_DIGEST);
   writeText(order.bodyDigest);
-  writeBytes(ACCEPTED_AT_MS);
+  writeLiteral(ACCEPTED_AT_MS);
   writeInteger(order.acceptedAtMs);
   writeMark(MARK.closeObject);
 }
 
 function writeIntent(intent: OrderIntent): void {
-  writeBytes(INTENT);
-  writeBytes(FIRST_SIDE);
+  writeLiteral(INTENT);
+  writeLiteral(FIRST_SIDE);
   writeWord(intent.side);
-  writeBytes(TYPE);
+  writeLiteral(TYPE);
   writeWord(intent.type);
   if (intent.type === 'LIMIT') {
-    writeBytes(LIMIT_PRICE);
+    writeLiteral(LIMIT_PRICE);
     writeDecimal(intent.limitPrice);
   } else if (intent.side === 'BUY') {
-    writeBytes(COLLAR);
+    writeLiteral(COLLAR);
     writeDecimal(intent.collar);
   }
   if (intent.side === 'BUY') {
-    writeBytes(RESERVED_CASH);
+    writeLiteral(RESERVED_CASH);
     writeDecimal(intent.reservedCash);
   }
   writeMark(MARK.closeObject);
 }
 
 function writeLifetime(lifetime: OrderLifetime): void {
-  writeBytes(LIFETIME);
-  writeBytes(FIRST_TIME_IN_FORCE);
+  writeLiteral(LIFETIME);
+  writeLiteral(FIRST_TIME_IN_FORCE);
   writeWord(lifetime.timeInForce);
   if (lifetime.timeInForce === 'DAY') {
-    writeBytes(EXPIRES_AT_MS);
+    writeLiteral(EXPIRES_AT_MS);
     writeInteger(lifetime.expiresAtMs);
   }
   writeMark(MARK.closeObject);
 }
 
 function writeProgress(progress: OrderProgress): void {
-  writeBytes(PROGRESS);
-  writeBytes(FIRST_KIND);
+  writeLiteral(PROGRESS);
+  writeLiteral(FIRST_KIND);
   writeWord(progress.kind);
   if (progress.kind === 'partially_filled') {
-    writeBytes(FILLED_QUANTITY);
+    writeLiteral(FILLED_QUANTITY);
     writeDecimal(progress.filledQuantity);
-    writeBytes(FILLED_NOTIONAL);
+    writeLiteral(FILLED_NOTIONAL);
     writeDecimal(progress.filledNotional);
-    writeBytes(FEES_CHARGED);
+    writeLiteral(FEES_CHARGED);
     writeDecimal(progress.feesCharged);
-    writeBytes(FILLS);
+    writeLiteral(FILLS);
     writeInteger(progress.fills);
   }
   writeMark(MARK.closeObject);
 }
 
 function writeFees(fees: FeeSchedule): void {
-  writeBytes(FEES);
-  writeBytes(FIRST_PER_SHARE);
+  writeLiteral(FEES);
+  writeLiteral(FIRST_PER_SHARE);
   writeDecimal(fees.perShare);
-  writeBytes(RATE);
+  writeLiteral(RATE);
   writeDecimal(fees.rate);
-  writeBytes(MINIMUM_PER_ORDER);
+  writeLiteral(MINIMUM_PER_ORDER);
   writeDecimal(fees.minimumPerOrder);
   writeMark(MARK.closeObject);
 }
 
 function writeClosedOrder(closed: ClosedOrderEntity): void {
-  writeBytes(FIRST_KIND);
+  writeLiteral(FIRST_KIND);
   writeWord(closed.kind);
-  writeBytes(CLOSING_NUMBER);
+  writeLiteral(CLOSING_NUMBER);
   writeInteger(closed.closingNumber);
-  writeBytes(ACCOUNT_ID);
+  writeLiteral(ACCOUNT_ID);
   writeWord(closed.accountId);
-  writeBytes(ORDER_ID);
+  writeLiteral(ORDER_ID);
   writeWord(closed.orderId);
-  writeBytes(BODY_DIGEST);
+  writeLiteral(BODY_DIGEST);
   writeText(closed.bodyDigest);
-  writeBytes(STATUS);
+  writeLiteral(STATUS);
   writeWord(closed.status);
-  writeBytes(FILLED_QUANTITY);
+  writeLiteral(FILLED_QUANTITY);
   writeDecimal(closed.filledQuantity);
   writeMark(MARK.closeObject);
 }

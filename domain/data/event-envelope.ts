@@ -17,9 +17,9 @@ import {
   literal,
   MARK,
   madeOnce,
-  writeBytes,
   writeInteger,
   writeJson,
+  writeLiteral,
   writeMark,
   writeText,
   writeTimestamp,
@@ -84,26 +84,26 @@ export function toBytes(json: string): Uint8Array {
 export function beginEnvelope(fields: EnvelopeFields, context: EventContext): void {
   const { cause, ingestTimeMs, sequence } = fields;
   beginRecord();
-  writeBytes(openingOf(fields.eventType));
+  writeLiteral(openingOf(fields.eventType));
   writeText(fields.eventId);
   if (cause === null) {
-    writeBytes(NO_CAUSE);
+    writeLiteral(NO_CAUSE);
   } else {
-    writeBytes(CAUSE);
+    writeLiteral(CAUSE);
     writeText(cause);
   }
-  writeBytes(EVENT_TIMESTAMP);
+  writeLiteral(EVENT_TIMESTAMP);
   writeTimestamp(fields.timeMs);
   if (ingestTimeMs !== null) {
-    writeBytes(INGEST_TIMESTAMP);
+    writeLiteral(INGEST_TIMESTAMP);
     writeTimestamp(ingestTimeMs);
   }
-  writeBytes(sourceOf(context.sourceService));
+  writeLiteral(sourceOf(context.sourceService));
   if (sequence !== null) {
-    writeBytes(SEQUENCE);
+    writeLiteral(SEQUENCE);
     writeInteger(sequence);
   }
-  writeBytes(PAYLOAD);
+  writeLiteral(PAYLOAD);
 }
 
 export function endEnvelope(context: EventContext): Uint8Array {

@@ -11,7 +11,7 @@ import { checkSchemaVersion, parseWireObject, quote, SCHEMA_VERSION, toBytes } f
 import { FieldReader } from './field-reader.ts';
 import type { MarketEvent } from './market-event.ts';
 import { readMarketEventFields, writeMarketEvent } from './market-event-codec.ts';
-import { beginRecord, endRecord, literal, MARK, writeBytes, writeMark } from './record-writer.ts';
+import { beginRecord, endRecord, literal, MARK, writeLiteral, writeMark } from './record-writer.ts';
 
 const MAX_SOURCE_LENGTH = 1_000;
 const MAX_POSITION_LENGTH = 100_000;
@@ -49,7 +49,7 @@ export function feedPositionKey(position: FeedPosition): string {
 export function encodeFeedPosition(position: FeedPosition): Uint8Array {
   if (position.kind === 'symbol') {
     beginRecord();
-    writeBytes(SYMBOL_OPENING);
+    writeLiteral(SYMBOL_OPENING);
     writeMarketEvent(position.lastEvent);
     writeMark(MARK.closeObject);
     return endRecord();

@@ -19,9 +19,9 @@ import {
   endRecord,
   fieldName,
   MARK,
-  writeBytes,
   writeDecimalField,
   writeInteger,
+  writeLiteral,
   writeMark,
   writeText,
   writeTimestamp,
@@ -49,7 +49,7 @@ function writeMarketFields(event: MarketEvent): void {
   const { bid, bidSize, ask, askSize, size, volume } = event;
   writeWord(event.symbol);
   writeDecimalField(PRICE, event.price);
-  writeBytes(FEED_TIMESTAMP);
+  writeLiteral(FEED_TIMESTAMP);
   writeTimestamp(event.feedTimestampMs);
   if (bid !== null) writeDecimalField(BID, bid);
   if (bidSize !== null) writeDecimalField(BID_SIZE, bidSize);
@@ -62,11 +62,11 @@ function writeMarketFields(event: MarketEvent): void {
 
 /** An event without its envelope, as `feed_positions` keeps it: the payload with its id and sequence. */
 export function writeMarketEvent(event: MarketEvent): void {
-  writeBytes(FIRST_EVENT_ID);
+  writeLiteral(FIRST_EVENT_ID);
   writeText(event.eventId);
-  writeBytes(SEQUENCE);
+  writeLiteral(SEQUENCE);
   writeInteger(event.sequence);
-  writeBytes(SYMBOL);
+  writeLiteral(SYMBOL);
   writeMarketFields(event);
 }
 
@@ -158,7 +158,7 @@ export function encodeMarketEvent(event: MarketEvent, context: EventContext): Ui
     },
     context,
   );
-  writeBytes(FIRST_SYMBOL);
+  writeLiteral(FIRST_SYMBOL);
   writeMarketFields(event);
   return endEnvelope(context);
 }

@@ -6,9 +6,9 @@ import {
   fieldName,
   literal,
   MARK,
-  writeBytes,
   writeDecimalField,
   writeInteger,
+  writeLiteral,
   writeMark,
   writeText,
   writeTimestamp,
@@ -33,25 +33,25 @@ const HIGH = fieldName('high');
 
 /** The payload of a price batch. */
 export function writePriceBatch({ prices }: PriceBatch): void {
-  writeBytes(FIRST_PRICES);
+  writeLiteral(FIRST_PRICES);
   let isFirst = true;
   for (const price of prices) {
     if (!isFirst) writeMark(MARK.comma);
     isFirst = false;
     writeBatchPrice(price);
   }
-  writeBytes(CLOSE_PRICES);
+  writeLiteral(CLOSE_PRICES);
 }
 
 function writeBatchPrice(item: BatchPrice): void {
   const { bid, bidSize, ask, askSize, tradedSize } = item;
-  writeBytes(FIRST_SYMBOL);
+  writeLiteral(FIRST_SYMBOL);
   writeWord(item.symbol);
-  writeBytes(SEQUENCE);
+  writeLiteral(SEQUENCE);
   writeInteger(item.sequence);
-  writeBytes(EVENT_ID);
+  writeLiteral(EVENT_ID);
   writeText(item.eventId);
-  writeBytes(FEED_TIMESTAMP);
+  writeLiteral(FEED_TIMESTAMP);
   writeTimestamp(item.feedTimestampMs);
   writeDecimalField(PRICE, item.price);
   if (bid !== null) writeDecimalField(BID, bid);

@@ -8,6 +8,7 @@
  */
 import { DECIMAL_PLACES, MAX_SCALED, ONE } from './decimal.ts';
 import { parseSymbol, type Symbol } from './identifiers.ts';
+import type { Literal } from './record-writer.ts';
 
 const QUOTE = 34;
 const MINUS = 45;
@@ -53,7 +54,7 @@ export function endScan(): boolean {
 }
 
 /** Whether these come next; passes over them if so. */
-export function tryBytes(expected: Uint8Array): boolean {
+export function tryLiteral({ bytes: expected }: Literal): boolean {
   const { length } = expected;
   const record = bytes;
   const from = at;
@@ -65,8 +66,8 @@ export function tryBytes(expected: Uint8Array): boolean {
 }
 
 /** Passes over bytes that have to be there. */
-export function scanBytes(expected: Uint8Array): void {
-  if (!tryBytes(expected)) asWritten = false;
+export function scanLiteral(expected: Literal): void {
+  if (!tryLiteral(expected)) asWritten = false;
 }
 
 /** A whole number that is not negative. */

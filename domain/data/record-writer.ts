@@ -14,7 +14,7 @@ const SLAB_BYTES = 131_072;
 const BYTES_PER_UNIT = 3;
 /** Longer words cost less by way of the encoder, which is called from outside of what V8 compiles. */
 const LONGEST_BY_HAND = 10;
-const LONGEST_COPIED_BY_HAND = 24;
+const BYTES_PER_WORD = 4;
 const WORDS_KEPT = 100;
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -30,22 +30,36 @@ const DAY_LENGTH = 11;
 /** Marks of JSON. */
 export const MARK = { openList: 91, closeList: 93, closeObject: 125, comma: 44 } as const;
 const LONGEST_NUMBER = 24;
-const LONGEST_TIMESTAMP = 26;
+const TIMESTAMP_LENGTH = 26;
 const ONE_UNITS = 1e9;
+const TWO_TO_32 = 0x1_0000_0000;
+/** What lies within these many bits, sign included, a double holds exactly. */
+const SAFE_BITS = 54;
 const LARGEST_SMALL = 0x7fffffff;
 
+/** A stretch of JSON that is made once: its bytes, and the same as words, zeros behind the last byte. */
+export interface Literal {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+}
+
 let slab = new Uint8Array(SLAB_BYTES);
+/** The slab's, to write four bytes at a time wherever they begin. */
+let view = new DataView(slab.buffer);
 let start = 0;
 let end = 0;
 const encoder = new TextEncoder();
 
 export function beginRecord(): void {
   // What a long record has grown is left to it.
-  if (slab.length > SLAB_BYTES) {
-    slab = new Uint8Array(SLAB_BYTES);
-    end = 0;
-  }
+  if (slab.length > SLAB_BYTES) takeSlab(SLAB_BYTES);
   start = end;
+}
+
+function takeSlab(bytes: number): void {
+  slab = new Uint8Array(bytes);
+  view = new DataView(slab.buffer);
+  end = 0;
 }
 
 /** The record's bytes. */
@@ -56,27 +70,32 @@ export function endRecord(): Uint8Array {
 /** Room for so many more bytes. What the record has so far moves to a new slab when there is none. */
 function reserve(bytes: number): void {
   if (end + bytes <= slab.length) return;
-  const written = end - start;
-  const wider = new Uint8Array(Math.max(SLAB_BYTES, 2 * (written + bytes)));
-  wider.set(slab.subarray(start, end));
-  slab = wider;
+  const written = slab.subarray(start, end);
+  takeSlab(Math.max(SLAB_BYTES, 2 * (written.length + bytes)));
+  slab.set(written);
   start = 0;
-  end = written;
+  end = written.length;
 }
 
 /** What comes before a value, made once for each name: `,"name":`, or `{"name":` for an object's first. */
-export function fieldName(name: string, mark: ',' | '{' = ','): Uint8Array {
-  return encoder.encode(`${mark}${JSON.stringify(name)}:`);
+export function fieldName(name: string, mark: ',' | '{' = ','): Literal {
+  return literal(`${mark}${JSON.stringify(name)}:`);
 }
 
 /** Any stretch of JSON that is made once. */
-export function literal(json: string): Uint8Array {
-  return encoder.encode(json);
+export function literal(json: string): Literal {
+  const bytes = encoder.encode(json);
+  const words = new Int32Array(Math.ceil(bytes.length / BYTES_PER_WORD));
+  const padded = new Uint8Array(words.length * BYTES_PER_WORD);
+  padded.set(bytes);
+  const source = new DataView(padded.buffer);
+  for (let at = 0; at < words.length; at += 1) words[at] = source.getInt32(at * BYTES_PER_WORD, true);
+  return { bytes, words };
 }
 
 /** Of our own few words, such as the names of event types: what is made of each is kept. */
-export function madeOnce(make: (word: string) => Uint8Array): (word: string) => Uint8Array {
-  const made = new Map<string, Uint8Array>();
+export function madeOnce(make: (word: string) => Literal): (word: string) => Literal {
+  const made = new Map<string, Literal>();
   return (word) => {
     let bytes = made.get(word);
     if (bytes === undefined) {
@@ -87,17 +106,20 @@ export function madeOnce(make: (word: string) => Uint8Array): (word: string) => 
   };
 }
 
-/** Bytes that were made once. */
-export function writeBytes(bytes: Uint8Array): void {
-  const { length } = bytes;
-  reserve(length);
-  if (length > LONGEST_COPIED_BY_HAND) {
-    slab.set(bytes, end);
-  } else {
-    const target = slab;
-    for (let at = 0; at < length; at += 1) target[end + at] = bytes[at] as number;
+/** What was made once. */
+export function writeLiteral({ bytes, words }: Literal): void {
+  reserve(words.length * BYTES_PER_WORD);
+  copyWords(words);
+  end += bytes.length;
+}
+
+/** There is room for all of them; whatever is written next begins where their text ends. */
+function copyWords(words: Int32Array): void {
+  const target = view;
+  const { length } = words;
+  for (let at = end, index = 0; index < length; index += 1, at += BYTES_PER_WORD) {
+    target.setInt32(at, words[index] as number, true);
   }
-  end += length;
 }
 
 /** A word of ours, or an id whose form was checked at the door, as a JSON string: ASCII with nothing to escape. */
@@ -152,16 +174,18 @@ export function writeText(text: string): void {
 
 /** A count of 10⁻⁹ units of any size, as a decimal in a JSON string. */
 export function writeDecimal(value: bigint): void {
-  const units = Number(value);
-  const magnitude = Math.abs(units);
-  if (magnitude > Number.MAX_SAFE_INTEGER) {
+  // `Number(value)` would take three times as long, and make an object of it.
+  if (BigInt.asIntN(SAFE_BITS, value) !== value) {
     writeJson(`"${formatScaled(value)}"`);
     return;
   }
+  scaled.setBigInt64(0, value, true);
+  const units = scaled.getInt32(BYTES_PER_WORD, true) * TWO_TO_32 + scaled.getUint32(0, true);
   reserve(LONGEST_NUMBER);
   const bytes = slab;
   bytes[end++] = QUOTE;
   if (units < 0) bytes[end++] = MINUS;
+  const magnitude = Math.abs(units);
   const whole = Math.floor(magnitude / ONE_UNITS);
   writeSmall(whole);
   let fraction = (magnitude - whole * ONE_UNITS) | 0;
@@ -175,9 +199,11 @@ export function writeDecimal(value: bigint): void {
   bytes[end++] = QUOTE;
 }
 
+const scaled = new DataView(new ArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
+
 /** The same after its name. */
-export function writeDecimalField(name: Uint8Array, value: bigint): void {
-  writeBytes(name);
+export function writeDecimalField(name: Literal, value: bigint): void {
+  writeLiteral(name);
   writeDecimal(value);
 }
 
@@ -193,15 +219,20 @@ export function writeInteger(value: number): void {
 
 /** A market or wall clock time, as a JSON string. Throws a `RangeError` outside the years 1 to 9999. */
 export function writeTimestamp(timeMs: number): void {
+  reserve(writtenTime.length * BYTES_PER_WORD);
+  if (timeMs === writtenTimeMs) {
+    copyWords(writtenTime);
+    end += TIMESTAMP_LENGTH;
+    return;
+  }
   if (!isTimestampMs(timeMs)) throw new RangeError(`not a timestamp in milliseconds: ${timeMs}`);
   const dayMs = Math.floor(timeMs / DAY_MS) * DAY_MS;
   if (dayMs !== writtenDayMs) {
-    writtenDay = encoder.encode(formatTimestamp(dayMs).slice(0, DAY_LENGTH));
+    writtenDay = literal(`"${formatTimestamp(dayMs).slice(0, DAY_LENGTH)}`);
     writtenDayMs = dayMs;
   }
-  reserve(LONGEST_TIMESTAMP);
-  slab[end++] = QUOTE;
-  writeBytes(writtenDay);
+  const from = end;
+  writeLiteral(writtenDay);
   const seconds = Math.floor((timeMs - dayMs) / 1_000);
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
@@ -214,11 +245,17 @@ export function writeTimestamp(timeMs: number): void {
   writeDigits(timeMs - dayMs - seconds * 1_000, 3);
   slab[end++] = ZONE;
   slab[end++] = QUOTE;
+  for (let at = 0; at < writtenTime.length; at += 1) {
+    writtenTime[at] = view.getInt32(from + at * BYTES_PER_WORD, true);
+  }
+  writtenTimeMs = timeMs;
 }
 
-// Records come in time order, so nearly every one finds its day here. With the `T`.
-let writtenDay = new Uint8Array();
+// Records come in time order and say their time twice, so nearly every one finds its day here, and many their time.
+let writtenDay = literal('');
 let writtenDayMs = Number.NaN;
+const writtenTime = new Int32Array(Math.ceil(TIMESTAMP_LENGTH / BYTES_PER_WORD));
+let writtenTimeMs = Number.NaN;
 
 /** Not negative and below 2³¹; there is room. */
 function writeSmall(value: number): void {

@@ -2,8 +2,8 @@
 import {
   fieldName,
   MARK,
-  writeBytes,
   writeDecimal,
+  writeLiteral,
   writeMark,
   writeText,
   writeTimestamp,
@@ -74,42 +74,42 @@ export function writePayload(output: TradingOutput): void {
 }
 
 function writeTrade(trade: TradeExecuted): void {
-  writeBytes(FIRST_ORDER_ID);
+  writeLiteral(FIRST_ORDER_ID);
   writeWord(trade.orderId);
-  writeBytes(USER_ID);
+  writeLiteral(USER_ID);
   writeWord(trade.accountId);
-  writeBytes(SYMBOL);
+  writeLiteral(SYMBOL);
   writeWord(trade.symbol);
-  writeBytes(QUANTITY);
+  writeLiteral(QUANTITY);
   writeDecimal(trade.quantity);
-  writeBytes(SIDE);
+  writeLiteral(SIDE);
   writeWord(trade.side);
-  writeBytes(EXECUTION_TIMESTAMP);
+  writeLiteral(EXECUTION_TIMESTAMP);
   writeTimestamp(trade.timeMs);
   writeOutcome(trade.outcome);
 }
 
 function writeOutcome(outcome: TradeOutcome): void {
-  writeBytes(STATUS);
+  writeLiteral(STATUS);
   writeWord(outcome.status);
   if (outcome.status !== 'EXECUTED') {
-    writeBytes(FAILURE_REASON);
+    writeLiteral(FAILURE_REASON);
     writeText(outcome.failureReason);
     return;
   }
   const { priceEventId, priceTimestampMs } = outcome;
-  writeBytes(EXECUTION_ID);
+  writeLiteral(EXECUTION_ID);
   writeText(outcome.executionId);
-  writeBytes(EXECUTION_PRICE);
+  writeLiteral(EXECUTION_PRICE);
   writeDecimal(outcome.executionPrice);
-  writeBytes(FEE);
+  writeLiteral(FEE);
   writeDecimal(outcome.fee);
   if (priceEventId !== null) {
-    writeBytes(PRICE_EVENT_ID);
+    writeLiteral(PRICE_EVENT_ID);
     writeText(priceEventId);
   }
   if (priceTimestampMs !== null) {
-    writeBytes(PRICE_TIMESTAMP);
+    writeLiteral(PRICE_TIMESTAMP);
     writeTimestamp(priceTimestampMs);
   }
 }
@@ -117,63 +117,63 @@ function writeOutcome(outcome: TradeOutcome): void {
 function writeUpdate(update: OrderUpdate): void {
   const { symbol, side, orderType, timeInForce, quantity, limitPrice } = update;
   const { clientOrderId, averageFillPrice, reason } = update;
-  writeBytes(FIRST_ORDER_ID);
+  writeLiteral(FIRST_ORDER_ID);
   writeWord(update.orderId);
-  writeBytes(USER_ID);
+  writeLiteral(USER_ID);
   writeWord(update.accountId);
-  writeBytes(UPDATE);
+  writeLiteral(UPDATE);
   writeWord(update.update);
-  writeBytes(STATUS);
+  writeLiteral(STATUS);
   writeWord(update.status);
   if (symbol !== null) {
-    writeBytes(SYMBOL);
+    writeLiteral(SYMBOL);
     writeWord(symbol);
   }
   if (side !== null) {
-    writeBytes(SIDE);
+    writeLiteral(SIDE);
     writeWord(side);
   }
   if (orderType !== null) {
-    writeBytes(TYPE);
+    writeLiteral(TYPE);
     writeWord(orderType);
   }
   if (timeInForce !== null) {
-    writeBytes(TIME_IN_FORCE);
+    writeLiteral(TIME_IN_FORCE);
     writeWord(timeInForce);
   }
   if (quantity !== null) {
-    writeBytes(QUANTITY);
+    writeLiteral(QUANTITY);
     writeDecimal(quantity);
   }
   if (limitPrice !== null) {
-    writeBytes(LIMIT_PRICE);
+    writeLiteral(LIMIT_PRICE);
     writeDecimal(limitPrice);
   }
   if (clientOrderId !== null) {
-    writeBytes(CLIENT_ORDER_ID);
+    writeLiteral(CLIENT_ORDER_ID);
     writeText(clientOrderId);
   }
   if (averageFillPrice !== null) {
-    writeBytes(AVERAGE_FILL_PRICE);
+    writeLiteral(AVERAGE_FILL_PRICE);
     writeDecimal(averageFillPrice);
   }
   if (reason !== null) {
-    writeBytes(REASON);
+    writeLiteral(REASON);
     writeText(reason);
   }
-  writeBytes(FILLED_QUANTITY);
+  writeLiteral(FILLED_QUANTITY);
   writeDecimal(update.filledQuantity);
 }
 
 function writeEntry(entry: LedgerEntry): void {
   const { postings, symbol, price, note } = entry;
-  writeBytes(FIRST_USER_ID);
+  writeLiteral(FIRST_USER_ID);
   writeWord(entry.accountId);
-  writeBytes(KIND);
+  writeLiteral(KIND);
   writeWord(entry.kind);
-  writeBytes(REFERENCE);
+  writeLiteral(REFERENCE);
   writeText(entry.reference);
-  writeBytes(POSTINGS);
+  writeLiteral(POSTINGS);
   writeMark(MARK.openList);
   if ('settlement' in postings) writeFillPostings(entry.accountId, postings);
   else {
@@ -186,18 +186,18 @@ function writeEntry(entry: LedgerEntry): void {
   }
   writeMark(MARK.closeList);
   if (symbol !== null) {
-    writeBytes(SYMBOL);
+    writeLiteral(SYMBOL);
     writeWord(symbol);
   }
   if (price !== null) {
-    writeBytes(PRICE);
+    writeLiteral(PRICE);
     writeDecimal(price);
   }
   if (note !== null) {
-    writeBytes(NOTE);
+    writeLiteral(NOTE);
     writeText(note);
   }
-  writeBytes(CASH_AFTER);
+  writeLiteral(CASH_AFTER);
   writeDecimal(entry.cashAfter);
 }
 
@@ -226,30 +226,30 @@ function writeMoved(
 }
 
 function writePosting(account: string, asset: string, amount: bigint): void {
-  writeBytes(FIRST_ACCOUNT);
+  writeLiteral(FIRST_ACCOUNT);
   writeWord(account);
-  writeBytes(ASSET);
+  writeLiteral(ASSET);
   writeWord(asset);
-  writeBytes(AMOUNT);
+  writeLiteral(AMOUNT);
   writeDecimal(amount);
   writeMark(MARK.closeObject);
 }
 
 function writeVenueCommand(command: VenueCommand): void {
-  writeBytes(FIRST_COMMAND);
+  writeLiteral(FIRST_COMMAND);
   writeWord(command.command);
-  writeBytes(ORDER_ID);
+  writeLiteral(ORDER_ID);
   writeWord(command.orderId);
-  writeBytes(USER_ID);
+  writeLiteral(USER_ID);
   writeWord(command.accountId);
-  writeBytes(SYMBOL);
+  writeLiteral(SYMBOL);
   writeWord(command.symbol);
-  writeBytes(SIDE);
+  writeLiteral(SIDE);
   writeWord(command.side);
-  writeBytes(QUANTITY);
+  writeLiteral(QUANTITY);
   writeDecimal(command.quantity);
   if (command.limitPrice !== null) {
-    writeBytes(LIMIT_PRICE);
+    writeLiteral(LIMIT_PRICE);
     writeDecimal(command.limitPrice);
   }
 }
