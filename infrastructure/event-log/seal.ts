@@ -31,9 +31,15 @@ const LEAF_BYTES = 65_536;
 const HEADER_BYTES = 24;
 const BYTES_PER_UNIT = 3;
 const TWO_TO_32 = 0x1_0000_0000;
+const LAST_ASCII = 127;
 
 /** A leaf as it is put together. */
 let scratch = Buffer.alloc(4 * LEAF_BYTES);
+let scratchView = viewOf(scratch);
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
+}
 
 /** `end` bytes are in use; returns how many are with the record behind them. */
 function writeRecord(end: number, { offset, appendedAtMs, key, value }: SealedRecord): number {
@@ -43,19 +49,33 @@ function writeRecord(end: number, { offset, appendedAtMs, key, value }: SealedRe
     const wider = Buffer.alloc(needed * 2);
     wider.set(scratch.subarray(0, end));
     scratch = wider;
+    scratchView = viewOf(wider);
   }
   const bytes = scratch;
-  bytes.writeUInt32BE(Math.floor(offset / TWO_TO_32), end);
-  bytes.writeUInt32BE(offset % TWO_TO_32, end + 4);
-  bytes.writeUInt32BE(Math.floor(appendedAtMs / TWO_TO_32), end + 8);
-  bytes.writeUInt32BE(appendedAtMs % TWO_TO_32, end + 12);
+  const view = scratchView;
+  // Of a whole number, `setUint32` takes the lower 32 bits.
+  view.setUint32(end, offset / TWO_TO_32);
+  view.setUint32(end + 4, offset);
+  view.setUint32(end + 8, appendedAtMs / TWO_TO_32);
+  view.setUint32(end + 12, appendedAtMs);
   const keyAt = end + HEADER_BYTES;
-  const keyLength = key === null ? -1 : bytes.write(key, keyAt, 'utf8');
-  bytes.writeInt32BE(keyLength, end + 16);
-  bytes.writeInt32BE(value === null ? -1 : valueLength, end + 20);
+  const keyLength = key === null ? -1 : writeKey(bytes, key, keyAt);
+  view.setInt32(end + 16, keyLength);
+  view.setInt32(end + 20, value === null ? -1 : valueLength);
   const valueAt = keyAt + Math.max(keyLength, 0);
   if (value !== null) bytes.set(value, valueAt);
   return valueAt + valueLength;
+}
+
+/** In UTF-8; there is room. Returns its bytes. Nearly all keys are short and ASCII: a call out of what V8 compiles would cost more. */
+export function writeKey(bytes: Buffer, key: string, at: number): number {
+  const { length } = key;
+  for (let index = 0; index < length; index += 1) {
+    const code = key.charCodeAt(index);
+    if (code > LAST_ASCII) return bytes.write(key, at, 'utf8');
+    bytes[at + index] = code;
+  }
+  return length;
 }
 
 /** The root over records of one partition, in their order; 32 zero bytes over none. */

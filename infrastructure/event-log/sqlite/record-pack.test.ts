@@ -17,7 +17,7 @@ const record = fc
 describe('packs', () => {
   test('what is packed comes back, with a check of each record', () => {
     fc.assert(
-      fc.property(fc.array(record, { minLength: 1, maxLength: 128, size: 'max' }), (records) => {
+      fc.property(fc.array(record, { minLength: 1, maxLength: 512, size: 'max' }), (records) => {
         const packed = pack(records);
         const back = unpack(packed.bytes, records.length);
         const plain = back.map(({ key, value }) => ({
@@ -79,7 +79,7 @@ describe('packs', () => {
       Array.from({ length: count }, () => ({ key: null, value: new Uint8Array(bytes) }));
     assert.deepEqual(nextPack(sized(7, 5_000), 0), { end: 7, isWorthIt: false });
     assert.deepEqual(nextPack(sized(100, 50), 0), { end: 100, isWorthIt: false });
-    assert.deepEqual(nextPack(sized(300, 100), 100), { end: 228, isWorthIt: true });
-    assert.deepEqual(nextPack(sized(300, 1_000), 0), { end: 66, isWorthIt: true });
+    assert.deepEqual(nextPack(sized(900, 100), 100), { end: 612, isWorthIt: true });
+    assert.deepEqual(nextPack(sized(300, 1_000), 0), { end: 263, isWorthIt: true });
   });
 });

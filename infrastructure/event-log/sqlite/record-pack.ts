@@ -10,11 +10,14 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { LogRecord } from '../event-log.ts';
-import { contentCheck } from '../seal.ts';
+import { contentCheck, writeKey } from '../seal.ts';
 
-/** Of one pack, as far as its last record may go past the bytes: whoever wants one of its records unpacks all. */
-const PACK_RECORDS = 128;
-const PACK_BYTES = 65_536;
+/**
+ * Of one pack, as far as its last record may go past the bytes: whoever wants one of its records unpacks all. A compressor
+ * of its own costs a pack as much as compressing 100 KiB of such records does.
+ */
+const PACK_RECORDS = 512;
+const PACK_BYTES = 262_144;
 /** Far above what the limits of records allow: a row that claims to hold more is damaged, or somebody's trap. */
 const MOST_UNPACKED_BYTES = 64 * 1024 * 1024;
 /** Fewer are not worth it. */
@@ -62,7 +65,7 @@ export function nextPack(
   return { end, isWorthIt: end - from >= LEAST_RECORDS && bytes >= LEAST_BYTES };
 }
 
-let scratch = Buffer.alloc(4 * PACK_BYTES);
+let scratch = Buffer.alloc(2 * PACK_BYTES);
 /** By the first value: what goes to several partitions as the same bytes is packed once. */
 const packs = new WeakMap<Uint8Array, Pack>();
 
@@ -77,7 +80,7 @@ export function pack(records: readonly Contents[]): Pack {
   let header = 0;
   let end = records.length * HEADER_BYTES;
   for (const { key, value } of records) {
-    const keyLength = key === null ? -1 : scratch.write(key, end, 'utf8');
+    const keyLength = key === null ? -1 : writeKey(scratch, key, end);
     end += Math.max(keyLength, 0);
     header = scratch.writeInt32BE(keyLength, header);
     header = scratch.writeInt32BE(value === null ? -1 : value.length, header);

@@ -90,7 +90,7 @@ test('records that were packed are read from the file from any offset, in pages 
   try {
     await under.log.ensureTopics([RETAINED]);
     // Runs of one record and of many, small and large: rows of both kinds beside one another.
-    const runs = [300, 1, 3, 40, 129, 7, 200, 1, 260];
+    const runs = [600, 1, 3, 40, 129, 7, 200, 1, 1_060];
     const written: string[] = [];
     for (const [number, run] of runs.entries()) {
       const texts = Array.from({ length: run }, (_, at) => `${number}/${at} `.repeat(number === 3 ? 1 : 60));

@@ -214,14 +214,14 @@ describe('verify of records that were packed', () => {
     for (let batch = 0; batch < 3; batch += 1) {
       const text = `batch ${batch} `.repeat(20);
       await under.log.append(
-        Array.from({ length: 200 }, (_, at) => record('prices', 0, `${text}${at}`, 'S')),
+        Array.from({ length: 600 }, (_, at) => record('prices', 0, `${text}${at}`, 'S')),
       );
       under.pass(1_000);
     }
   });
   afterEach(() => under.dispose());
 
-  /** The rows are 0 to 127 and 128 to 199 of each batch. */
+  /** The rows are 0 to 511 and 512 to 599 of each batch. */
   async function findsAfter(
     damage: (db: DatabaseSync, table: string) => void,
     offset: number,
@@ -234,9 +234,9 @@ describe('verify of records that were packed', () => {
       const rows = db.prepare(`SELECT offset, packed FROM ${table}`).all();
       assert.deepEqual(
         rows.map((row) => [row['offset'], row['packed']]),
-        [0, 200, 400].flatMap((first) => [
-          [first, 128],
-          [first + 128, 72],
+        [0, 600, 1_200].flatMap((first) => [
+          [first, 512],
+          [first + 512, 88],
         ]),
       );
       damage(db, table);
@@ -253,10 +253,10 @@ describe('verify of records that were packed', () => {
 
   function repack(change: (body: Buffer) => void): (db: DatabaseSync, table: string) => void {
     return (db, table) => {
-      const row = db.prepare(`SELECT value FROM ${table} WHERE offset = 200`).get();
+      const row = db.prepare(`SELECT value FROM ${table} WHERE offset = 600`).get();
       const body = zstdDecompressSync(row?.['value'] as Uint8Array);
       change(body);
-      db.prepare(`UPDATE ${table} SET value = ? WHERE offset = 200`).run(zstdCompressSync(body));
+      db.prepare(`UPDATE ${table} SET value = ? WHERE offset = 600`).run(zstdCompressSync(body));
     };
   }
 
@@ -264,7 +264,7 @@ describe('verify of records that were packed', () => {
     await under.log.close();
     const { problems, records } = verify(under.directory);
     assert.deepEqual(problems, []);
-    assert.equal(records, 603);
+    assert.equal(records, 1_803);
   });
   test('a changed byte of a value', () =>
     findsAfter(
@@ -272,7 +272,7 @@ describe('verify of records that were packed', () => {
         const at = body.indexOf(`batch 1 37`);
         body[at] = 66;
       }),
-      237,
+      637,
       'changed',
     ));
   test('a changed value with the check beside it', () =>
@@ -284,42 +284,42 @@ describe('verify of records that were packed', () => {
         const end = at + 'batch 1 37'.length;
         body.writeUInt32BE(contentCheck('S', body.subarray(end - length, end)), 37 * 12 + 8);
       }),
-      200,
+      600,
       'changed',
     ));
   test('a changed time', () =>
     findsAfter(
-      (db, table) => db.exec(`UPDATE ${table} SET appended_at = appended_at + 1 WHERE offset = 328`),
-      328,
+      (db, table) => db.exec(`UPDATE ${table} SET appended_at = appended_at + 1 WHERE offset = 1112`),
+      1_112,
       'changed',
     ));
   test('a row removed', () =>
-    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 328`), 328, 'removed'));
+    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 1112`), 1_112, 'removed'));
   test('the last row cut off', () =>
-    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 528`), 528, 'cut-tail'));
+    findsAfter((db, table) => db.exec(`DELETE FROM ${table} WHERE offset = 1712`), 1_712, 'cut-tail'));
   test('two rows swapped', () =>
     findsAfter(
       (db, table) =>
         db.exec(`UPDATE ${table} SET offset = -1 WHERE offset = 0;
-          UPDATE ${table} SET offset = 0 WHERE offset = 200; UPDATE ${table} SET offset = 200 WHERE offset = -1`),
+          UPDATE ${table} SET offset = 0 WHERE offset = 600; UPDATE ${table} SET offset = 600 WHERE offset = -1`),
       0,
       'changed',
     ));
   test('a pack that cannot be read is named by its first record', () =>
     findsAfter(
       (db, table) =>
-        db.exec(`UPDATE ${table} SET value = CAST(x'00' || substr(value, 2) AS BLOB) WHERE offset = 328`),
-      328,
+        db.exec(`UPDATE ${table} SET value = CAST(x'00' || substr(value, 2) AS BLOB) WHERE offset = 1112`),
+      1_112,
       'damaged-file',
     ));
 
   test('retention takes whole seals of them, and what is left is sound', async () => {
     under.pass(-1_500);
-    assert.equal(await under.log.expire(under.nowMs()), 200);
-    assert.equal((await under.log.extents('prices'))[0]?.firstOffset, 200);
+    assert.equal(await under.log.expire(under.nowMs()), 600);
+    assert.equal((await under.log.extents('prices'))[0]?.firstOffset, 600);
     const log = await under.reopen();
     const [first] = await log.read({ topic: 'prices', partition: 0, offset: 0 }, 1);
-    assert.equal(first?.offset, 200);
+    assert.equal(first?.offset, 600);
     await log.close();
     assert.deepEqual(verify(under.directory).problems, []);
   });
