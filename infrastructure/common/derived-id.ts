@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 
 /** Parts are kept apart by their lengths: no two lists of parts give the same text. */
 export function derivedUuid(...parts: readonly string[]): string {
-  const digest = hash('sha256', parts.map((part) => `${part.length}:${part}`).join(''), 'hex');
+  let text = '';
+  for (const part of parts) text += `${part.length}:${part}`;
+  const digest = hash('sha256', text, 'hex');
   const variant = '89ab'[Number.parseInt(digest.charAt(16), 16) & 3];
   return (
     `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}` +

@@ -25,21 +25,25 @@ export interface DecodedOnce<Value> {
   remember(bytes: Uint8Array, value: Value): void;
 }
 
+/** What the bytes were last read as, and by whom. Names of their own for each decoder would be searched for at each record. */
+const decodedBy = Symbol('decoded by');
+const decodedAs = Symbol('decoded as');
+type Remembering = Uint8Array & { [decodedBy]?: Decode<unknown>; [decodedAs]?: Decoded<unknown> };
+
 /** `decode`, remembering its answers with the bytes. */
 export function decodeOnce<Value>(decode: Decode<Value>): DecodedOnce<Value> {
-  const known = Symbol('decoded');
-  type Remembering = Uint8Array & { [known]?: Decoded<Value> };
+  function keep(bytes: Remembering, decoded: Decoded<Value>): Decoded<Value> {
+    bytes[decodedBy] = decode;
+    bytes[decodedAs] = decoded;
+    return decoded;
+  }
 
   return {
     read(bytes: Remembering) {
-      const remembered = bytes[known];
-      if (remembered !== undefined) return remembered;
-      const decoded = decode(bytes);
-      bytes[known] = decoded;
-      return decoded;
+      return bytes[decodedBy] === decode ? (bytes[decodedAs] as Decoded<Value>) : keep(bytes, decode(bytes));
     },
-    remember(bytes: Remembering, value) {
-      bytes[known] = { kind: 'decoded', value };
+    remember(bytes, value) {
+      keep(bytes, { kind: 'decoded', value });
     },
   };
 }

@@ -296,9 +296,11 @@ export class LogWriter {
   #write(write: Write, nowMs: number, touched: Set<PartitionState>): number[] {
     const { storage } = this.#options;
     const offsets: number[] = [];
+    let before: PartitionState | null = null;
     for (const { partition, key, value } of write.records) {
       const offset = partition.pendingNextOffset;
-      touched.add(partition);
+      if (partition !== before) touched.add(partition);
+      before = partition;
       partition.pendingNextOffset = offset + 1;
       const { spec } = partition.topic;
       const topic = spec.name;
