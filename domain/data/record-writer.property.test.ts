@@ -6,9 +6,11 @@ import { formatScaled } from './decimal.ts';
 import {
   beginRecord,
   endRecord,
+  literal,
   writeDecimal,
   writeInteger,
   writeJson,
+  writeLiteral,
   writeText,
   writeTimestamp,
 } from './record-writer.ts';
@@ -104,6 +106,47 @@ test('a whole number and a time are written as their texts', () => {
       written(() => writeInteger(edge)),
       String(edge),
     );
+  }
+});
+
+test('stretches made once and times, old and new, stand behind one another wherever they begin', () => {
+  const stretch = fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => {
+    const made = literal(text);
+    return { text, write: () => writeLiteral(made) };
+  });
+  const time = fc
+    .constantFrom(0, 1, 999, 86_399_999, 86_400_000, MIN_TIMESTAMP_MS, MAX_TIMESTAMP_MS)
+    .map((timeMs) => ({
+      text: JSON.stringify(formatTimestamp(timeMs)),
+      write: () => writeTimestamp(timeMs),
+    }));
+  const filler = fc
+    .nat(140_000)
+    .map((length) => ({ text: ' '.repeat(length), write: () => writeJson(' '.repeat(length)) }));
+  const parts = fc.array(
+    fc.oneof({ weight: 5, arbitrary: stretch }, { weight: 5, arbitrary: time }, filler),
+    { maxLength: 20 },
+  );
+  fc.assert(
+    fc.property(parts, (some) => {
+      const whole = written(() => {
+        for (const { write } of some) write();
+      });
+      assert.equal(whole, some.map(({ text }) => text).join(''));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a stretch of no whole number of words fits wherever the slab ends', () => {
+  for (const text of ['x', 'word5', 'stretch']) {
+    const made = literal(text);
+    for (let bytes = 0; bytes < 400_000; bytes += text.length) {
+      assert.equal(
+        written(() => writeLiteral(made)),
+        text,
+      );
+    }
   }
 });
 
