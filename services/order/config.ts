@@ -40,7 +40,7 @@ export const orderOptions = {
   }),
   indexLingerMs: integerOption({
     name: 'order_index_linger_ms',
-    default: '25',
+    default: '100',
     unit: 'ms',
     sentence: 'How long records gather before the order index is written, once it has caught up.',
     minimum: 0,

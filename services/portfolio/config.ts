@@ -12,7 +12,7 @@ export const portfolioOptions = {
   }),
   lingerMs: integerOption({
     name: 'portfolio_linger_ms',
-    default: '10',
+    default: '20',
     unit: 'ms',
     sentence: 'How long changes gather before portfolios are written, once they have caught up.',
     minimum: 0,
@@ -20,7 +20,7 @@ export const portfolioOptions = {
   }),
   statementLingerMs: integerOption({
     name: 'statement_linger_ms',
-    default: '25',
+    default: '250',
     unit: 'ms',
     sentence: 'How long entries gather before statements are written, once they have caught up.',
     minimum: 0,

@@ -14,7 +14,7 @@ export const tradeExecutionOptions = {
   }),
   lingerMs: integerOption({
     name: 'execution_linger_ms',
-    default: '5',
+    default: '15',
     unit: 'ms',
     sentence: 'How long inputs gather before they are executed, once execution has caught up.',
     minimum: 0,

@@ -18,6 +18,8 @@ import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
 /** A turn of applying and committing is kept near this long, so that the process answers others in between. */
 const TARGET_TURN_MS = 20;
 const MIN_BATCH = 32;
+/** A turn of fewer inputs than this, when no more were waiting, is followed by a pause in which the next ones gather. */
+const WORTH_A_TURN = 256;
 
 export interface OwnersOptions {
   readonly context: ServiceContext;
@@ -152,7 +154,8 @@ export class Owners {
 
   async #own(consumer: Consumer, onProgress: () => void): Promise<'ended' | 'fenced'> {
     while (!this.#stopping.signal.aborted) {
-      const polled = await consumer.poll({ maxRecords: this.#batch, signal: this.#stopping.signal });
+      const maxRecords = this.#batch;
+      const polled = await consumer.poll({ maxRecords, signal: this.#stopping.signal });
       switch (polled.kind) {
         case 'ended':
           return 'ended';
@@ -167,7 +170,7 @@ export class Owners {
         case 'records':
           if ((await this.#turn(polled.records)) === 'fenced') return 'fenced';
           onProgress();
-          if (polled.records.length < MIN_BATCH) {
+          if (polled.records.length < Math.min(WORTH_A_TURN, maxRecords)) {
             const { context, lingerMs } = this.#options;
             if (lingerMs > 0) await context.runtime.timers.sleep(lingerMs, this.#stopping.signal);
           }

@@ -12,7 +12,7 @@ export const tradePersistenceOptions = {
   }),
   historyLingerMs: integerOption({
     name: 'history_linger_ms',
-    default: '50',
+    default: '250',
     unit: 'ms',
     sentence: 'How long trades gather before they are written to history, once it has caught up.',
     minimum: 0,

@@ -2,7 +2,7 @@
  * The one writer of the embedded log. Operations that arrive during a turn of the event loop are written in one
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
- *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
+ *   submit ─▶ queue ─▶ (end of turn; a moment after the last one) check each ─▶ BEGIN · records · seals · positions · COMMIT
  *                                                  ─▶ sync, elsewhere ─▶ answers ─▶ pages copied back, if due
  *
  * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
@@ -48,6 +48,13 @@ export interface LogWriterOptions {
 const LONE_WRITE_FACTOR = 16;
 /** Records written in one transaction before other work gets a turn (a single larger write is still one transaction). */
 const RECORDS_PER_TRANSACTION = 4096;
+/**
+ * From the beginning of one transaction to that of the next, at least: each writes whole pages and is synced, however little
+ * is in it. A write that finds the log at rest waits for nothing.
+ */
+const PACE_MS = 5;
+/** As many records as are worth a transaction of their own, at once. */
+const WORTH_A_TRANSACTION = 64;
 /** Counted for each write besides its values, so that many empty ones are bounded as well. */
 const BYTES_PER_RECORD = 100;
 
@@ -66,6 +73,10 @@ export class LogWriter {
   #running = false;
   #held: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | null = null;
+  /** The last transaction, by the monotonic clock. */
+  #begunMs = Number.NEGATIVE_INFINITY;
+  /** While writes gather; ends it. */
+  #gathering: AbortController | null = null;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -103,6 +114,7 @@ export class LogWriter {
     this.#queuedBytes += bytes;
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, bytes, resolve, reject });
+      if (this.#gathering !== null && this.#isWorthIt()) this.#gathering.abort();
       if (!this.#running) {
         this.#running = true;
         void this.#run();
@@ -168,7 +180,9 @@ export class LogWriter {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#options.runtime.timers.yieldTurn();
+      await this.#gather();
       await this.#held;
+      this.#begunMs = this.#options.runtime.clock.monotonicMs();
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#syncing = promise;
       await this.#flush(this.#take());
@@ -180,6 +194,20 @@ export class LogWriter {
     }
     this.#running = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Right after a transaction, until the next may begin. */
+  async #gather(): Promise<void> {
+    const { clock, timers } = this.#options.runtime;
+    const remainingMs = this.#begunMs + PACE_MS - clock.monotonicMs();
+    if (remainingMs <= 0 || this.#isWorthIt()) return;
+    this.#gathering = new AbortController();
+    await timers.sleep(remainingMs, this.#gathering.signal);
+    this.#gathering = null;
+  }
+
+  #isWorthIt(): boolean {
+    return this.#queuedRecords >= WORTH_A_TRANSACTION;
   }
 
   #take(): Queued[] {
