@@ -20,7 +20,7 @@ export const portfolioOptions = {
   }),
   statementLingerMs: integerOption({
     name: 'statement_linger_ms',
-    default: '250',
+    default: '50',
     unit: 'ms',
     sentence: 'How long entries gather before statements are written, once they have caught up.',
     minimum: 0,
