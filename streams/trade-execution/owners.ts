@@ -205,6 +205,8 @@ export class Owners {
     });
     // Without the wait for the log: behind a slow disk smaller batches would only mean more syncs.
     const workedMs = runtime.clock.monotonicMs() - startedMs;
+    // All of them end before any is dropped: one that goes on would commit with a producer that is closed.
+    await Promise.allSettled(stepping);
     const outcomes = await Promise.all(stepping);
     this.#turns.observe(runtime.clock.monotonicMs() - startedMs);
     this.#adapt(workedMs, records.length);
