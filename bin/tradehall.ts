@@ -14,7 +14,12 @@ const compileCache = `${__dirname}/../node_modules/.cache/tradehall`;
 
 // Of a long-running start, docs/decisions/0015: what V8 and the C library read before any code runs.
 const allocator = { MALLOC_MMAP_THRESHOLD_: '131072' };
-const heap = ['--max-semi-space-size=16', '--expose-gc'];
+const heap = [
+  '--max-semi-space-size=16',
+  '--heap-growing-percent=100',
+  '--concurrent-marking-max-worker-num=1',
+  '--expose-gc',
+];
 const onAnotherHeap = process.argv[2] === 'start' && heap.some((flag) => !process.execArgv.includes(flag));
 
 if (found < needed) {
