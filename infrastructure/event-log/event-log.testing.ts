@@ -44,6 +44,16 @@ export function record(
   return { topic, partition, key, value: text === null ? null : Buffer.from(text, 'utf8') };
 }
 
+/** `log` with other members in place of its own, for what a test wants to fail or to see. */
+export function logWith(log: EventLog, others: Partial<EventLog>): EventLog {
+  return new Proxy(log, {
+    get(target, name) {
+      const member: unknown = Reflect.get(name in others ? others : target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
 export function textOf(read: LogRecord): string | null {
   return read.value === null ? null : Buffer.from(read.value).toString('utf8');
 }

@@ -1,10 +1,12 @@
 /** The loop asks its feed for one batch ahead, and no failure of the log waits for that one. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import type { Feed, FeedBatch } from './feed.ts';
@@ -40,13 +42,7 @@ function committingThrough(
       },
     };
   };
-  return new Proxy(log, {
-    get(target, name) {
-      if (name === 'openProducer') return openProducer;
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
+  return logWith(log, { openProducer });
 }
 
 function ingestionOf(feed: Feed, log: EventLog, signal: AbortSignal) {

@@ -6,6 +6,7 @@ import type { MarketEvent } from '#domain/data/market-event.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { finished, type IngestionWorld, openIngestionWorld, START_MS } from './ingestion.testing.ts';
 
@@ -106,35 +107,26 @@ function faulty(
   fault: (commit: number) => 'fine' | 'unavailable' | 'unknown-written' | 'unknown-lost',
 ) {
   let commits = 0;
-  return new Proxy(log, {
-    get(target, name) {
-      if (name !== 'openProducer') {
-        const member: unknown = Reflect.get(target, name, target);
-        return typeof member === 'function' ? member.bind(target) : member;
-      }
-      const openProducer: EventLog['openProducer'] = async (id) => {
-        const producer = await target.openProducer(id);
-        return {
-          transactionalId: id,
-          close: () => producer.close(),
-          async commit(transaction) {
-            commits += 1;
-            const kind = fault(commits);
-            if (kind === 'unavailable')
-              throw new OperatingError('LOG_UNAVAILABLE', 'away', { retry: 'retry' });
-            if (kind === 'unknown-lost')
-              throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'silence', { retry: 'unknown' });
-            const outcome = await producer.commit(transaction);
-            if (kind === 'unknown-written') {
-              throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'written, then silence', { retry: 'unknown' });
-            }
-            return outcome;
-          },
-        };
-      };
-      return openProducer;
-    },
-  });
+  const openProducer: EventLog['openProducer'] = async (id) => {
+    const producer = await log.openProducer(id);
+    return {
+      transactionalId: id,
+      close: () => producer.close(),
+      async commit(transaction) {
+        commits += 1;
+        const kind = fault(commits);
+        if (kind === 'unavailable') throw new OperatingError('LOG_UNAVAILABLE', 'away', { retry: 'retry' });
+        if (kind === 'unknown-lost')
+          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'silence', { retry: 'unknown' });
+        const outcome = await producer.commit(transaction);
+        if (kind === 'unknown-written') {
+          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'written, then silence', { retry: 'unknown' });
+        }
+        return outcome;
+      },
+    };
+  };
+  return logWith(log, { openProducer });
 }
 
 test('a log that is away, or does not say whether it wrote, neither loses nor repeats an event', async () => {

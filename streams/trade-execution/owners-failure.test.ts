@@ -1,4 +1,5 @@
 /** What owners of other partitions do when one of them cannot commit. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
@@ -7,6 +8,7 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import { configured, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { tradeExecutionOptions } from './config.ts';
@@ -60,13 +62,7 @@ test('the commit of one ends before it is closed, though that of another has fai
 
   try {
     await appendOpenings(log);
-    const failing: EventLog = new Proxy(log, {
-      get(target, name) {
-        if (name === 'openProducer') return openProducer;
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    const failing = logWith(log, { openProducer });
     const config = configured(tradeExecutionOptions);
     const owners = new Owners({
       context,

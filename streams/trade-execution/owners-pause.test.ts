@@ -1,4 +1,5 @@
 /** When owners let inputs gather: a commit costs much the same for a few as for many. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
@@ -6,6 +7,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { Consumer, EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
 import { configured, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { tradeExecutionOptions } from './config.ts';
@@ -50,13 +52,7 @@ test('a turn of few inputs is followed by a pause, one that may have left some w
     const seen: ('few' | 'many' | 'pause')[] = [];
     const openConsumer: EventLog['openConsumer'] = async (spec) =>
       telling(await log.openConsumer(spec), (records) => seen.push(records < MAX_BATCH ? 'few' : 'many'));
-    const told = new Proxy(log, {
-      get(target, name) {
-        if (name === 'openConsumer') return openConsumer;
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    const told = logWith(log, { openConsumer });
     const { runtime } = testContext();
     const timers = {
       ...runtime.timers,

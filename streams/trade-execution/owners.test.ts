@@ -1,4 +1,5 @@
 /** Owners on the embedded log: crashes, take-overs, unreadable inputs, damaged states. Each ends in the same books. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -12,6 +13,7 @@ import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, LogRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import {
   configured,
@@ -177,13 +179,7 @@ function faulty(log: EventLog, faults: Fault[]): EventLog {
       close: () => producer.close(),
     };
   }
-  return new Proxy(log, {
-    get(target, name) {
-      if (name === 'openProducer') return openProducer;
-      const member: unknown = Reflect.get(target, name);
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
+  return logWith(log, { openProducer });
 }
 
 const workload = (): readonly TradingInput[] => [

@@ -5,6 +5,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { PriceBatch } from '#domain/data/trading-inputs.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { marketEvent, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { PriceSequencer } from './price-sequencer.ts';
@@ -81,13 +82,7 @@ test('a backlog of sparse prices and many partitions stay within what the log ta
         },
       };
     };
-    const watched = new Proxy(log, {
-      get(target, name) {
-        if (name === 'openProducer') return openProducer;
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    const watched = logWith(log, { openProducer });
     const sequencer = new PriceSequencer({ context, log: watched, windowMs: 20 });
     sequencer.start();
     await sequenceAll(log, [sequencer], context);

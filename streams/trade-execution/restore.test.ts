@@ -1,4 +1,5 @@
 /** What an owner begins with, checked against the rest of the log: a topic of it may not be the one that it was. */
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
@@ -6,7 +7,8 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
-import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
+import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 import { openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { PartitionOwner } from './partition-owner.ts';
 
@@ -15,24 +17,17 @@ const { logger } = testContext();
 describe('a topic that was removed and made again', () => {
   /** As a reader of that log sees it: without the records of `topic`, but with `instead`. */
   function withoutTopic(log: EventLog, topic: string, instead: readonly LogRecord[] = []): EventLog {
-    return new Proxy(log, {
-      get(target, name) {
-        if (name === 'extents') {
-          return async (asked: string) => {
-            const extents = await target.extents(asked);
-            return asked === topic
-              ? extents.map((extent) => ({ ...extent, firstOffset: 0, nextOffset: instead.length }))
-              : extents;
-          };
-        }
-        if (name === 'read') {
-          return (from: Position, maxRecords: number) =>
-            from.topic === topic
-              ? instead.slice(from.offset, from.offset + maxRecords)
-              : target.read(from, maxRecords);
-        }
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
+    return logWith(log, {
+      async extents(asked) {
+        const extents = await log.extents(asked);
+        return asked === topic
+          ? extents.map((extent) => ({ ...extent, firstOffset: 0, nextOffset: instead.length }))
+          : extents;
+      },
+      async read(from, maxRecords) {
+        return from.topic === topic
+          ? instead.slice(from.offset, from.offset + maxRecords)
+          : log.read(from, maxRecords);
       },
     });
   }
