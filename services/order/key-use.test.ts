@@ -74,6 +74,17 @@ test('the same body whose first request came to nothing is placed, and the first
   assert.deepEqual(await one('second'), { kind: 'used', bodyDigest: 'first' });
 });
 
+test('a repeat that is refused does not free the key, while the first request may still be under way', async () => {
+  const [one, other] = [instance(), instance()];
+  await free(one('first'));
+  await (await free(other('first'))).release();
+  assert.deepEqual(await one('second'), { kind: 'used', bodyDigest: 'first' });
+  nowMs += 60_000;
+  const { release } = await free(other('first'));
+  await release();
+  await free(one('second'));
+});
+
 test('of two repeats at once at most one is placed', async () => {
   const arrived: (() => void)[] = [];
   const bothWait = () =>

@@ -43,6 +43,7 @@ export function createKeyUse({ orders, keyClaims, indexLag, runtime, logger }: K
     if (keyClaims === null) return (await indexed(orderId)) ?? { kind: 'free', async release() {} };
     const claim = { orderId, bodyDigest, holder: runtime.ids.uuid(), claimedAtMs: runtime.clock.nowMs() };
     const standing = await keyClaims.take(claim);
+    let isShared = false;
     if (standing !== null) {
       const isRecent = claim.claimedAtMs - standing.claimedAtMs < ABANDONED_AFTER_MS;
       if (standing.bodyDigest !== bodyDigest && isRecent) {
@@ -56,10 +57,12 @@ export function createKeyUse({ orders, keyClaims, indexLag, runtime, logger }: K
       if (!(await keyClaims.takeOver(standing, claim))) {
         return untold('Another request with this idempotency key is under way.');
       }
+      // Its request may still place the order, after this one was refused.
+      isShared = isRecent;
     }
     // Looked at only now: a claim goes when the index has its order, so one of both is seen.
     const former = await indexed(orderId);
-    if (former === null) return { kind: 'free', release: () => release(claim) };
+    if (former === null) return { kind: 'free', release: isShared ? async () => {} : () => release(claim) };
     await release(claim);
     return former;
   }
