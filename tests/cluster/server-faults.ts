@@ -25,8 +25,7 @@ export function faultOf(kind: FaultKind, server: ProxiedServer): Fault | null {
     case 'full':
       if (name === 'redis') return fullMemory(server);
       if (name === 'opensearch' || name === 'elasticsearch') return pastWatermark(server);
-      if (server.disk === null) return null;
-      return name === 'kafka' ? fatalFullDisk(server, server.disk) : fullDisk(server, server.disk);
+      return server.disk === null ? null : fullDisk(server, server.disk);
     default:
       return { name: kind, begin: () => proxy.change(kind), end: () => proxy.change('pass') };
   }
@@ -75,38 +74,22 @@ function fullMemory(server: ProxiedServer): Fault {
 }
 
 /**
- * Kafka ends at the first record that it has no room for, since it trusts a folder no longer that failed once: what keeps
- * servers running starts it again.
+ * Kafka ends at the first record that it has no room for, since it trusts a folder no longer that failed once; the others
+ * go on, with what they hold. What keeps servers running starts one again that has ended.
  */
-function fatalFullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
+function fullDisk({ process: its, name }: ProxiedServer, disk: SmallDisk): Fault {
   const ballast = join(disk.pathFromOutside, 'ballast');
+  const hasEnded = (): boolean => processStartTime(its.processId) === null;
   return {
     name: 'disk full',
+    ...(name === 'kafka' ? {} : { stillReads: true }),
     async begin() {
       fillDisk(ballast);
-      await eventually('Kafka has ended', async () =>
-        processStartTime(its.processId) === null ? true : null,
-      );
+      if (name === 'kafka') await eventually('Kafka has ended', async () => (hasEnded() ? true : null));
     },
     async end() {
       rmSync(ballast);
-      await its.startAgain();
-    },
-  };
-}
-
-/** The server may live through it, or end by it: what keeps servers running starts it again. */
-function fullDisk({ process: its }: ProxiedServer, disk: SmallDisk): Fault {
-  const ballast = join(disk.pathFromOutside, 'ballast');
-  return {
-    name: 'disk full',
-    stillReads: true,
-    async begin() {
-      fillDisk(ballast);
-    },
-    async end() {
-      rmSync(ballast);
-      if (processStartTime(its.processId) === null) await its.startAgain();
+      if (hasEnded()) await its.startAgain();
     },
   };
 }

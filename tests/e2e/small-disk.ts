@@ -11,14 +11,9 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ServerDisk } from '../../scripts/dev-servers/server-process.ts';
 
-export interface SmallDisk {
-  /** Where programs that run on the disk (`via`) see it. */
-  readonly path: string;
-  /** Where this process sees it. */
-  readonly pathFromOutside: string;
-  /** What to put before a command so that it sees the disk. */
-  readonly via: readonly string[];
+export interface SmallDisk extends ServerDisk {
   /** `ro` or `rw`. */
   remount(mode: 'ro' | 'rw'): void;
   remove(): Promise<void>;

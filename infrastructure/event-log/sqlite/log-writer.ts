@@ -2,10 +2,10 @@
  * The one writer of the embedded log. Operations that arrive during a turn of the event loop are written in one
  * SQLite transaction and share its sync; each is refused or committed by itself.
  *
- *   submit ─▶ queue ─▶ (end of turn; a moment after the last one) check each ─▶ BEGIN · records · seals · positions · COMMIT
+ *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
  *                                                  ─▶ sync, elsewhere ─▶ answers ─▶ pages copied back, if due
  *
- * The next transaction begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
+ * Transactions keep a distance, unless much is waiting. The next one begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
  * batches. What is not synced yet, nobody sees.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
