@@ -28,7 +28,7 @@ import {
   writeThroughCrash,
 } from '#tests/support/store-faults.ts';
 import { portfolio, registerPortfolioStoreContract } from '../portfolios.contract.ts';
-import type { Portfolio, PortfolioStore } from '../portfolios.ts';
+import type { Portfolio, PortfolioStore, PutOutcome } from '../portfolios.ts';
 import type { DynamoDbConnection } from './dynamodb-client.ts';
 import { classifyDynamoDbError } from './dynamodb-errors.ts';
 import { openDynamoDbPortfolios } from './dynamodb-portfolios.ts';
@@ -39,8 +39,9 @@ process.env['AWS_SECRET_ACCESS_KEY'] = 'tests';
 const url = await sharedServer('dynamodb');
 const { endpoint: ENDPOINT = '' } = serverOptions(url).address.parameters;
 
+/** With time for an emulator that shares its processors: only tests of a server that hangs wait for less. */
 function options(table: string, endpoint = ENDPOINT, region = 'eu-central-1') {
-  return serverOptions(`dynamodb://${region}/${table}?endpoint=${endpoint}`);
+  return { ...serverOptions(`dynamodb://${region}/${table}?endpoint=${endpoint}`), timeoutMs: 20_000 };
 }
 
 const newTable = (): string => `portfolios-${randomUUID()}`;
@@ -183,6 +184,34 @@ describe('what DynamoDB answers when it cannot take a write', () => {
     }
   });
 
+  const twelve = (version: number): readonly Portfolio[] =>
+    Array.from({ length: 12 }, (_, at) => portfolio(10 + at, version));
+  const all = (outcome: PutOutcome): readonly PutOutcome[] => twelve(1).map(() => outcome);
+
+  test('of many accounts, whose transaction was throttled or had another in its way, each is written alone', async () => {
+    for (const code of ['ThrottlingError', 'TransactionConflict']) {
+      await withAnswers([failWith(cancelled(code))], async (store) => {
+        assert.deepEqual(await store.put(twelve(1)), all({ kind: 'written' }));
+        assert.deepEqual(await store.list(null, 20), twelve(1));
+      });
+    }
+    await withAnswers([failWith(throttled), failWith(conflict)], async (store) => {
+      assert.deepEqual(await store.put(twelve(1)), all({ kind: 'written' }));
+    });
+  });
+
+  test('many accounts whose answer was lost are written, not repeats', async () => {
+    const lost: Answer = async (command, real) => {
+      assert(command instanceof TransactWriteItemsCommand);
+      await real.send(command);
+      throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+    };
+    await withAnswers([lost], async (store) => {
+      assert.deepEqual(await store.put(twelve(3)), all({ kind: 'written' }));
+      assert.deepEqual(await store.put(twelve(3)), all({ kind: 'not-newer', storedVersion: 3 }));
+    });
+  });
+
   test('who is throttled for too long is told that nothing happened', async () => {
     const runtime = { ...createSystemRuntime(), randomness: { bytes: randomBytes, fraction: () => 0 } };
     await withAnswers(
@@ -190,6 +219,56 @@ describe('what DynamoDB answers when it cannot take a write', () => {
       (store) => assert.rejects(store.put([portfolio(1, 1)]), { retry: 'retry' }),
       runtime,
     );
+  });
+});
+
+describe('many accounts in one call', () => {
+  test('each is judged by itself: new, older, repeated, other, and too large for an item', async () => {
+    const table = newTable();
+    await preparePortfolioTable(options(table));
+    const store = await openDynamoDbPortfolios(options(table));
+    const accounts = Array.from({ length: 130 }, (_, at) => portfolio(100 + at, 5));
+    const written: PutOutcome = { kind: 'written' };
+    const again = (at: number): readonly [Portfolio, PutOutcome] => {
+      const [older, same, newer] = [4, 5, 6].map((version) => portfolio(100 + at, version));
+      assert(older !== undefined && same !== undefined && newer !== undefined);
+      const standing: PutOutcome = { kind: 'not-newer', storedVersion: 5 };
+      if (at % 40 === 1) return [older, standing];
+      if (at % 40 === 2) return [same, standing];
+      if (at % 40 === 3)
+        return [
+          { ...same, stateHash: 'other' },
+          { kind: 'conflict', storedHash: 'hash-5' },
+        ];
+      return [newer, written];
+    };
+    try {
+      assert.deepEqual(
+        await store.put(accounts),
+        accounts.map(() => written),
+      );
+      const many = [1, 2].map((at) => ({ ...large(1, 2_000), userId: portfolio(at, 1).userId }));
+      const mixed = [
+        [{ ...large(7, 2_001), userId: portfolio(6, 1).userId }, written] as const,
+        ...many.map((each) => [each, written] as const),
+        ...accounts.map((_, at) => again(at)),
+        // After its first, and over it.
+        [portfolio(100, 7), written] as const,
+        [portfolio(7, 1), written] as const,
+      ];
+      assert.deepEqual(
+        await store.put(mixed.map(([each]) => each)),
+        mixed.map(([, outcome]) => outcome),
+      );
+      for (const [each, { kind }] of mixed) {
+        if (kind === 'written' && each.userId !== portfolio(100, 1).userId) {
+          assert.deepEqual(await store.get(each.userId), each);
+        }
+      }
+      assert.deepEqual(await store.get(portfolio(100, 1).userId), portfolio(100, 7));
+    } finally {
+      await store.close();
+    }
   });
 });
 

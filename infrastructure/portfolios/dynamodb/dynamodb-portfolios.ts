@@ -2,7 +2,8 @@
  * The portfolio store on DynamoDB: an item per account, written only over an older version, read consistently.
  *
  * The version is the condition of the write itself, so it holds whoever else writes. What stands in the way comes back
- * with the refusal. An account too large for an item is written and read in transactions (portfolio-items.ts).
+ * with the refusal. Many accounts are written by transactions (writes-together.ts), and
+ * an account too large for an item by one of its own, by which it is read too (portfolio-items.ts).
  *
  * Listing: a hash key has no order, so a walk through all accounts reads all ids first and keeps them. It is for
  * verification; nothing else asks for it.
@@ -47,6 +48,7 @@ import {
   toPortfolio,
 } from './portfolio-items.ts';
 import { requirePortfolioTable, tableAsPart } from './portfolio-table.ts';
+import { inTheWay, transactionsOf, type Write, writeTogether } from './writes-together.ts';
 
 /** `connect` is for tests of what no server here answers. */
 export async function openDynamoDbPortfolios(
@@ -115,13 +117,41 @@ class DynamoDbPortfolios implements PortfolioStore {
       else own.push(at);
     });
     const outcomes: PutOutcome[] = new Array(portfolios.length);
+    await this.#putTogether(
+      [...ofAccount.values()].map(([first = 0]) => first),
+      portfolios,
+      outcomes,
+    );
     await inParallel([...ofAccount.values()], CONNECTIONS_MAX, async (places) => {
       for (const at of places) {
         const portfolio = portfolios[at];
-        if (portfolio !== undefined) outcomes[at] = await this.#putOne(portfolio);
+        if (portfolio !== undefined && outcomes[at] === undefined)
+          outcomes[at] = await this.#putOne(portfolio);
       }
     });
     return outcomes;
+  }
+
+  /** Of different accounts. What has to be written alone is left without an outcome. */
+  async #putTogether(
+    places: readonly number[],
+    portfolios: readonly Portfolio[],
+    outcomes: PutOutcome[],
+  ): Promise<void> {
+    const writes: (Write & { readonly at: number })[] = [];
+    for (const at of places) {
+      const portfolio = portfolios[at];
+      if (portfolio === undefined) continue;
+      const [head, ...parts] = toItems(portfolio);
+      if (parts.length === 0) writes.push({ at, portfolio, put: this.#putOf(portfolio, head, 0) });
+    }
+    await inParallel(transactionsOf(writes), CONNECTIONS_MAX, async (some) => {
+      const answers = await writeTogether(this.#table, some);
+      some.forEach(({ at }, index) => {
+        const answer = answers[index];
+        if (answer !== undefined && answer !== null) outcomes[at] = answer;
+      });
+    });
   }
 
   async get(userId: AccountId): Promise<Portfolio | null> {
@@ -173,16 +203,25 @@ class DynamoDbPortfolios implements PortfolioStore {
     for (let knownParts = items.length - 1; ; ) {
       const written = await this.#write(portfolio, items, knownParts);
       if (written.kind === 'written') return written;
-      const { version: storedVersion, stateHash: storedHash, parts } = readHead(written.head);
-      if (storedVersion < portfolio.version) {
-        assert(parts > knownParts, 'an older version is in the way only by parts that must go with it');
-        knownParts = parts;
-        continue;
-      }
-      if (storedVersion > portfolio.version) return { kind: 'not-newer', storedVersion };
-      if (storedHash !== portfolio.stateHash) return { kind: 'conflict', storedHash };
-      return written.attempt > 1 ? { kind: 'written' } : { kind: 'not-newer', storedVersion };
+      const outcome = inTheWay(portfolio, written.head, written.attempt);
+      if (outcome !== null) return outcome;
+      const { parts } = readHead(written.head);
+      assert(parts > knownParts, 'an older version is in the way only by parts that must go with it');
+      knownParts = parts;
     }
+  }
+
+  #putOf({ version }: Portfolio, head: Item, knownParts: number) {
+    return {
+      TableName: this.#table.name,
+      Item: { ...head },
+      ConditionExpression: OVER_AN_OLDER,
+      ExpressionAttributeValues: {
+        ':version': { N: String(version) },
+        ':known': { N: String(knownParts) },
+      },
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
+    };
   }
 
   #write(
@@ -191,16 +230,7 @@ class DynamoDbPortfolios implements PortfolioStore {
     knownParts: number,
   ): Promise<Written> {
     const TableName = this.#table.name;
-    const put = {
-      TableName,
-      Item: { ...head },
-      ConditionExpression: OVER_AN_OLDER,
-      ExpressionAttributeValues: {
-        ':version': { N: String(portfolio.version) },
-        ':known': { N: String(knownParts) },
-      },
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
-    };
+    const put = this.#putOf(portfolio, head, knownParts);
     const others: TransactWriteItem[] = parts.map((part) => ({ Put: { TableName, Item: { ...part } } }));
     for (let gone = parts.length + 1; gone <= knownParts; gone += 1) {
       others.push({ Delete: { TableName, Key: keyOf(portfolio.userId, gone) } });
