@@ -22,9 +22,12 @@ log.dirs=${join(folder, 'data')}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
+# Compacted early, and so loaded in a moment: see docs/servers.md, "Groups that do not load".
+offsets.topic.segment.bytes=1048576
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
+transaction.state.log.segment.bytes=1048576
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 # The broker's defaults leave the partitions of a dead member idle for 45 s.
