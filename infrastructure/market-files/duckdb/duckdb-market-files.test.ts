@@ -61,6 +61,19 @@ test('rows come in time order, those of one time in the file’s order, plain or
   }
 });
 
+test('of a file of many rows none is left out and none comes twice', async () => {
+  const rows = Array.from(
+    { length: 5_000 },
+    (_, at) => `AAPL,${new Date(seconds(at)).toISOString()},${at + 1},1`,
+  );
+  const file = await open('many', ['symbol,t,price,size', ...rows].join('\n'));
+  assert.deepEqual(
+    (await rowsOf(file)).map(({ cells }) => cells[2]),
+    rows.map((_, at) => String(at + 1)),
+  );
+  await file.close();
+});
+
 test('columns are found by name in any order, with others beside them; date stands for t', async () => {
   const file = await open(
     'daily.csv',
