@@ -71,12 +71,12 @@ export interface OrderIndex {
   get(orderId: OrderId): Promise<IndexedOrder | null>;
   /** Those that are there, in no particular order. */
   getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]>;
-  /** Newest first by (createdAt, orderId). `after` is the last order of the page before; an unknown one gives nothing. */
+  /** Newest first by (createdAt, orderId); behind that of `after`, which need not be stored. */
   list(query: {
     readonly userId: AccountId;
     readonly status?: 'open' | 'closed' | OrderStatus;
     readonly symbol?: Symbol;
-    readonly after?: OrderId;
+    readonly after?: Pick<IndexedOrder, 'createdAtMs' | 'orderId'>;
     readonly limit: number;
   }): Promise<readonly IndexedOrder[]>;
   /** Of every account, by order id; for verification. */

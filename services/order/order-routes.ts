@@ -8,9 +8,10 @@ import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.t
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
-import type { IndexedOrder, OrderIndex, OrderStatus } from '#infrastructure/relational/stores.ts';
+import type { IndexedOrder, OrderStatus } from '#infrastructure/relational/stores.ts';
 import { appendPatiently } from './append-patiently.ts';
 import { accountOf, type PlaceOrderParts } from './place-order.ts';
+import { ordersPage, ownOrder, type ReadOrdersParts } from './read-orders.ts';
 import {
   AcceptedResponse,
   CancelResponse,
@@ -25,9 +26,7 @@ import {
 } from './schemas.ts';
 
 /** Reading and cancelling need more of the index than placing does. */
-export interface OrderRouteParts extends PlaceOrderParts {
-  readonly orders: Pick<OrderIndex, 'get' | 'getMany' | 'list'>;
-}
+export type OrderRouteParts = PlaceOrderParts & ReadOrdersParts;
 
 type Handler = Route['handle'];
 type Request = HttpRequest<never, never, never>;
@@ -46,7 +45,6 @@ const STATUS_WORDS = [
   'REJECTED',
   'DENIED',
 ] as const;
-type StatusWord = (typeof STATUS_WORDS)[number];
 
 const shared = { access: 'api-key', tag: 'orders' } as const;
 
@@ -99,7 +97,7 @@ export function orderRoutes(parts: OrderRouteParts, placeOrder: Handler): readon
       ...ORDER_ROUTES.read,
       handle: (request) =>
         guarded(parts, request, async (accountId) => {
-          const order = await ownOrder(parts, accountId, request);
+          const order = await orderOf(parts, accountId, request);
           if (order === 'behind') return behind();
           return order === null ? notFound() : { kind: 'json', status: 200, body: orderView(order) };
         }),
@@ -133,23 +131,18 @@ function notFound(): HttpResult {
   return problemResult('ORDER_NOT_FOUND', 'The account has no such order.');
 }
 
-/** `behind`: it may have been accepted by another instance, and the index does not have it yet. */
-async function ownOrder(
+function orderIdOf(request: Request): OrderId | null {
+  const text = fieldsOf(request.params)?.['orderId'];
+  return typeof text === 'string' ? parseOrderId(text) : null;
+}
+
+async function orderOf(
   parts: OrderRouteParts,
   accountId: AccountId,
   request: Request,
 ): Promise<IndexedOrder | null | 'behind'> {
-  const text = fieldsOf(request.params)?.['orderId'];
-  const orderId = typeof text === 'string' ? parseOrderId(text) : null;
-  if (orderId === null) return null;
-  const indexed = await parts.orders.get(orderId);
-  const recent = indexed === null ? parts.recent.find(orderId) : null;
-  let order = indexed ?? (recent?.kind === 'accepted' ? recent.order : null);
-  if (order === null) {
-    if (!(await parts.indexLag.reached(accountId))) return 'behind';
-    order = await parts.orders.get(orderId);
-  }
-  return order?.userId === accountId ? order : null;
+  const orderId = orderIdOf(request);
+  return orderId === null ? null : await ownOrder(parts, accountId, orderId);
 }
 
 function behind(): HttpResult {
@@ -178,59 +171,26 @@ async function listOrders(
     reader.refuse('pageToken', 'token', 'must be the token of the page before');
   if (reader.failed) return reader.problem();
   const status = word === 'OPEN' ? 'open' : word === 'CLOSED' ? 'closed' : word;
-  const { indexed, afterKnown } = await indexedPage(parts, accountId, after, {
+  const page = await ordersPage(parts, accountId, {
+    after,
     limit,
     ...(status === null ? {} : { status }),
     ...(symbol === null ? {} : { symbol }),
   });
-  if (!afterKnown) return problemResult('BAD_PAGE_TOKEN', 'The page token is not one of this query.');
-  // What the index does not have yet is newer than what it has, so it belongs to the first page.
-  const fresh = after === null ? await unindexed(parts, accountId, word, symbol) : [];
-  const orders = [...fresh, ...indexed]
-    .sort((left, right) => right.createdAtMs - left.createdAtMs || (left.orderId < right.orderId ? 1 : -1))
-    .slice(0, limit);
-  const lastIndexed = orders.findLast(({ orderId }) => indexed.some((each) => each.orderId === orderId));
-  const more = orders.length === limit && lastIndexed !== undefined;
-  return {
-    kind: 'json',
-    status: 200,
-    body: { orders: orders.map(orderView), pagination: { nextPageToken: more ? lastIndexed.orderId : null } },
-  };
-}
-
-async function indexedPage(
-  { orders }: OrderRouteParts,
-  accountId: AccountId,
-  after: OrderId | null,
-  query: {
-    readonly limit: number;
-    readonly status?: 'open' | 'closed' | OrderStatus;
-    readonly symbol?: IndexedOrder['symbol'];
-  },
-): Promise<{ readonly indexed: readonly IndexedOrder[]; readonly afterKnown: boolean }> {
-  if (after === null)
-    return { indexed: await orders.list({ userId: accountId, ...query }), afterKnown: true };
-  const last = await orders.get(after);
-  if (last?.userId !== accountId) return { indexed: [], afterKnown: false };
-  return { indexed: await orders.list({ userId: accountId, ...query, after }), afterKnown: true };
-}
-
-async function unindexed(
-  { recent, orders }: OrderRouteParts,
-  accountId: AccountId,
-  word: StatusWord | null,
-  symbol: string | null,
-): Promise<readonly IndexedOrder[]> {
-  if (word !== null && word !== 'OPEN' && word !== 'ACCEPTED') return [];
-  const fresh = recent
-    .unindexedOf(accountId)
-    .filter((order) => symbol === null || order.symbol === symbol)
-    .slice(0, MAX_ORDERS_PER_PAGE);
-  if (fresh.length === 0) return [];
-  const known = new Set(
-    (await orders.getMany(fresh.map(({ orderId }) => orderId))).map(({ orderId }) => orderId),
-  );
-  return fresh.filter(({ orderId }) => !known.has(orderId));
+  switch (page.kind) {
+    case 'behind':
+      return behind();
+    case 'unknown':
+      return problemResult('BAD_PAGE_TOKEN', 'The page token is not one of this query.', {
+        errors: [{ field: 'pageToken', rule: 'token', message: 'must be the token of the page before' }],
+      });
+    case 'page':
+      return {
+        kind: 'json',
+        status: 200,
+        body: { orders: page.orders.map(orderView), pagination: { nextPageToken: page.next } },
+      };
+  }
 }
 
 async function cancelOrder(
@@ -238,7 +198,7 @@ async function cancelOrder(
   accountId: AccountId,
   request: Request,
 ): Promise<HttpResult> {
-  const order = await ownOrder(parts, accountId, request);
+  const order = await orderOf(parts, accountId, request);
   if (order === 'behind') return behind();
   if (order === null) return notFound();
   if (!OPEN.has(order.status)) {

@@ -97,18 +97,11 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
       else if (status !== undefined) select = select.where('status', '=', status);
       if (symbol !== undefined) select = select.where('symbol', '=', symbol);
       if (after !== undefined) {
-        const last = await tables
-          .selectFrom('orders')
-          .select('created_at_ms')
-          .where('order_id', '=', after)
-          .where('user_id', '=', userId)
-          .executeTakeFirst();
-        if (last === undefined) return [];
-        const createdAtMs = readInteger(last.created_at_ms);
+        const { createdAtMs, orderId } = after;
         select = select.where((row) =>
           row.or([
             row('created_at_ms', '<', createdAtMs),
-            row.and([row('created_at_ms', '=', createdAtMs), row('order_id', '<', after)]),
+            row.and([row('created_at_ms', '=', createdAtMs), row('order_id', '<', orderId)]),
           ]),
         );
       }
