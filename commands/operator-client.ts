@@ -23,9 +23,12 @@ export interface OperatorClient {
 
 const ANSWER_TIMEOUT_MS = 60_000;
 
+/** There is no such folder, or nobody listens in it. */
+const NOBODY_THERE: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ECONNREFUSED']);
+
 function connectionFailure(error: NodeJS.ErrnoException, dataFolder: string): OperatingError {
   const folder = resolve(dataFolder);
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+  if (NOBODY_THERE.has(error.code)) {
     return new OperatingError(
       'NOT_RUNNING',
       `No instance is running on the data folder ${folder}: start one with \`npx tradehall start --data ${dataFolder}\`, or name another folder with --data.`,
@@ -52,8 +55,17 @@ function connectionFailure(error: NodeJS.ErrnoException, dataFolder: string): Op
   );
 }
 
+function socketOf(dataFolder: string): string {
+  try {
+    return findOperatorSocket(dataFolder);
+  } catch (error) {
+    throw connectionFailure(error as NodeJS.ErrnoException, dataFolder);
+  }
+}
+
+/** Throws an `OperatingError` when the folder cannot be looked into. */
 export function connectOperator(dataFolder: string): OperatorClient {
-  const socketPath = findOperatorSocket(dataFolder);
+  const socketPath = socketOf(dataFolder);
 
   function send(method: string, path: string, body?: unknown): Promise<OperatorAnswer> {
     const payload = body === undefined ? null : JSON.stringify(body);

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { withoutRoot } from '#tests/support/without-root.ts';
 import { configurationReference } from './config.ts';
+import { connectOperator } from './operator-client.ts';
 import { runProgram } from './program.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'program-'));
@@ -118,6 +120,26 @@ test('status without a running instance ends with 1 and says how to start one', 
   const { code, err } = await run('status', '--data', join(root, 'nothing'));
   assert.equal(code, 1);
   assert.match(err, /No instance is running on the data folder .*nothing: start one with/);
+});
+
+test('no instance runs on a data folder that is a file, or that has no name a folder could have', async () => {
+  const file = join(root, 'a-file');
+  writeFileSync(file, '');
+  for (const data of [file, join(root, 'x'.repeat(300))]) {
+    const { code, err } = await run('account', 'list', '--data', data);
+    assert.equal(code, 1, err);
+    assert.match(err, /^tradehall: No instance is running on the data folder /);
+  }
+});
+
+test("another user's data folder is refused with a sentence", () => {
+  const path = join(root, 'private');
+  mkdirSync(path);
+  chmodSync(path, 0);
+  assert.throws(() => withoutRoot(() => connectOperator(path)), {
+    code: 'NOT_OWNER',
+    message: `Only the owner of the data folder ${path} may use its operator's socket.`,
+  });
 });
 
 test('a process starts on a fresh folder, says where it is, refuses a second on the folder, and drains to 0', async () => {

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { openDataFolder, RESTORING_FILE } from './data-folder.ts';
+import { withoutRoot } from '#tests/support/without-root.ts';
+import { makeDataFolder, openDataFolder, RESTORING_FILE } from './data-folder.ts';
 import { findOperatorSocket, prepareOperatorSocket } from './operator-socket.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'data-folder-'));
@@ -64,6 +75,22 @@ describe('a data folder', () => {
     const path = join(root, 'file');
     writeFileSync(path, '');
     assert.throws(() => openDataFolder(path), /is not a folder: choose another with --data/);
+  });
+
+  test('that may not be written is refused with what to do, and nothing is left in it', () => {
+    const path = join(root, 'read-only');
+    mkdirSync(path);
+    chmodSync(root, 0o711);
+    chmodSync(path, 0o555);
+    const refused = {
+      code: 'DATA_FOLDER_UNUSABLE',
+      message: `The data folder ${path} may not be written by this user: change its owner or mode, or choose another with --data.`,
+    };
+    assert.throws(() => withoutRoot(() => openDataFolder(path)), refused);
+    assert.throws(() => withoutRoot(() => makeDataFolder(path)), refused);
+    chmodSync(path, 0o755);
+    makeDataFolder(path);
+    assert.deepEqual(readdirSync(path), []);
   });
 });
 

@@ -4,7 +4,7 @@
  * The lock is a transaction held open on a small SQLite file: the operating system drops it with the process,
  * however that ends, so a stale lock cannot be. `format.json` says which version wrote the folder.
  */
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { replaceFile } from './durable-files.ts';
@@ -71,7 +71,11 @@ function takeLock(path: string): DatabaseSync {
   try {
     database = new DatabaseSync(join(path, LOCK_FILE), { timeout: 0 });
   } catch (cause) {
-    throw unusable(path, 'cannot be locked: its lock file cannot be opened for writing.', cause);
+    throw unusable(
+      path,
+      `cannot be locked: its ${LOCK_FILE} may not be written. Change the owner or mode of that file, or choose another folder with --data.`,
+      cause,
+    );
   }
   try {
     database.exec('BEGIN EXCLUSIVE');
@@ -115,9 +119,13 @@ function checkFormat(path: string): void {
   );
 }
 
-/** Throws an `OperatingError` with a sentence when there can be no folder. */
+/** Throws an `OperatingError` with a sentence when there can be no folder, or nothing can be written into it. */
 export function makeDataFolder(path: string): void {
-  writable(path, () => makeFolder(path));
+  writable(path, () => {
+    makeFolder(path);
+    // Tried, since SQLite does not say why it cannot open its first file there.
+    rmdirSync(mkdtempSync(join(path, '.tried-')));
+  });
 }
 
 /** Creates what is missing (0700), takes the lock, checks the format. Throws an `OperatingError` with a sentence. */
