@@ -31,10 +31,30 @@ async function isGzip(file: string): Promise<boolean> {
   }
 }
 
+const UNOPENED: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EISDIR: 'is a folder',
+  EACCES: 'may not be read by this user',
+  EPERM: 'may not be read by this user',
+};
+
+/** As a sentence, when the system does not let the file be read at all. */
+function unopened(file: string, error: Error & { readonly code: unknown }): OperatingError | null {
+  const reason = UNOPENED[String(error.code)];
+  if (reason === undefined) return null;
+  return new OperatingError(
+    'LOG_EXPORT_UNREADABLE',
+    `${file} ${reason}: name a file that \`tradehall export\` wrote.`,
+    { retry: 'never', cause: error },
+  );
+}
+
 /** Whole lines without their newline; a last line without one is refused as cut. */
 async function* rawLines(file: string): AsyncGenerator<Buffer> {
-  const read = createReadStream(file);
   const gunzip = (await isGzip(file)) ? createGunzip() : null;
+  // Only now: while nobody listens, its error would end the process.
+  const read = createReadStream(file);
   // An error of the file must reach whoever reads the unzipped side.
   if (gunzip !== null) read.on('error', (error) => gunzip.destroy(error));
   const stream = gunzip === null ? read : read.pipe(gunzip);
@@ -146,7 +166,8 @@ export async function* readExport(file: string): AsyncGenerator<ExportLine> {
     }
   } catch (error) {
     if (error instanceof OperatingError) throw error;
-    if (error instanceof Error && 'code' in error) throw unreadable(file, number + 1, error.message, error);
+    if (error instanceof Error && 'code' in error)
+      throw unopened(file, error) ?? unreadable(file, number + 1, error.message, error);
     throw error;
   }
   if (!ended) throw refuse('the end is missing; the file is incomplete');

@@ -34,7 +34,7 @@ export function operatingErrorOf(error: unknown, atCommit: boolean): OperatingEr
   if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB) {
     return new OperatingError(
       'LOG_DAMAGED',
-      'A file of the event log is damaged: restore the data folder from a backup. `tradehall verify` says how far it can be read.',
+      'A file of the event log is damaged: restore the data folder from a backup.',
       { retry: 'never', cause: error },
     );
   }

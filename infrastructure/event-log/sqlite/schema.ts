@@ -163,6 +163,11 @@ export function openLogFileReadOnly(directory: string): DatabaseSync {
     db = openFileForReading(path);
     db.exec('SELECT count(*) FROM sqlite_schema');
     const version = formatVersionOf(db, path);
+    if (version === 0) {
+      throw new OperatingError('LOG_NOT_FOUND', `${path} is empty: there is no event log in it.`, {
+        retry: 'never',
+      });
+    }
     if (version < FORMAT_VERSION) {
       throw new OperatingError(
         'LOG_FORMAT_OLDER',

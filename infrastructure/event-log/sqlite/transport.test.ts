@@ -105,6 +105,19 @@ describe('a log carried elsewhere', () => {
     }
   });
 
+  test('an export that is not there, or is a folder, is named, and leaves nothing', async () => {
+    const directory = join(elsewhere, 'target');
+    for (const [name, reason] of [
+      ['missing.ndjson', 'does not exist'],
+      ['.', 'is a folder'],
+    ] as const) {
+      const file = join(elsewhere, name);
+      const message = `${file} ${reason}: name a file that \`tradehall export\` wrote.`;
+      await assert.rejects(importLog(file, directory), { code: 'LOG_EXPORT_UNREADABLE', message });
+      assert.deepEqual(readdirSync(directory), []);
+    }
+  });
+
   test('an export whose records do not fit its seals is refused with the record named', async () => {
     const file = await exported('log.ndjson');
     const lines = readFileSync(file, 'utf8')

@@ -156,6 +156,11 @@ describe('verify', () => {
     await assert.rejects(under.reopen(), { code: 'LOG_DAMAGED' });
   });
 
+  test('an emptied log is said to be empty, not old', () => {
+    writeFileSync(join(under.directory, LOG_FILE), '');
+    assert.throws(() => verify(under.directory), { code: 'LOG_NOT_FOUND', message: /is empty: there is no/ });
+  });
+
   test('a log that may not be written is verified too, and nothing is left beside it', () => {
     const files = [LOG_FILE, HEADS_FILE].map((name) => join(under.directory, name));
     for (const file of files) chmodSync(file, 0o400);
