@@ -105,6 +105,10 @@ test('search is the own account only, and a day as end means all of it', async (
     await search({ userId: OWN, startDate: '2019-02-11', endDate: '2019-02-11', status: 'executed' }),
   );
   assert.deepEqual(day['pagination'], { nextPageToken: null, totalCount: 3 });
+  const until = async (endDate: string) => statusOf(await search({ startDate: '2019-02-11', endDate }));
+  assert.equal(await until('2019-02-10'), 400, 'the day before');
+  assert.equal(await until('2019-02-10T23:59:59.999Z'), 400);
+  assert.equal(await until('2019-02-11T00:00:00Z'), 200);
   assert.equal(statusOf(await search({ pageToken: 'made up' })), 400);
   assert.equal(statusOf(await search({ q: '*' })), 400, 'no word to search for is not everything');
   const stranger = await call('GET', '/v1/trades/search', { principal: keyOf(OTHER) });

@@ -53,8 +53,11 @@ async function search(history: TradeHistory, request: HttpRequest<never, never, 
   const symbol = reader.optionalSymbol(query, 'symbol');
   const status = reader.optionalWord(query, 'status', STATUSES);
   const startMs = reader.optionalTimeMs(query, 'startDate');
-  const endMs = endOf(query['endDate'], reader.optionalTimeMs(query, 'endDate'));
-  if (startMs !== null && endMs !== null && endMs < startMs) {
+  const endGivenMs = reader.optionalTimeMs(query, 'endDate');
+  const endMs = endOf(query['endDate'], endGivenMs);
+  // A day before the start may end where that begins.
+  const isBefore = (end: number, start: number) => end < start || (end === start && end !== endGivenMs);
+  if (startMs !== null && endMs !== null && isBefore(endMs, startMs)) {
     reader.refuse('endDate', 'order', 'must not be before startDate');
   }
   const text = reader.optionalText(query, 'q', MAX_TEXT);
