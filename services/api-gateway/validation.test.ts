@@ -26,3 +26,20 @@ test('the name __proto__ in a query is an unknown field like any other', () => {
     [['__proto__', 'additionalProperties']],
   );
 });
+
+test('a whole number that is too large is told its range, what is no whole number that it is none', () => {
+  const read = textValidator(Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 500 }) }), false);
+  for (const [text, message] of [
+    ['99999999999999999999', 'must be <= 500'],
+    ['-99999999999999999999', 'must be >= 1'],
+    ['1e2', 'must be integer'],
+    ['1.0', 'must be integer'],
+  ] as const) {
+    const outcome = read({ limit: text });
+    assert.ok(outcome.kind === 'invalid', text);
+    assert.deepEqual(
+      outcome.errors.map((error) => [error.field, error.message]),
+      [['limit', message]],
+    );
+  }
+});

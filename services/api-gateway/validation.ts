@@ -150,7 +150,8 @@ export function describeErrors(errors: readonly SchemaError[]): readonly FieldEr
   return found.slice(0, MOST_ERRORS);
 }
 
-const WHOLE_NUMBER = /^-?(0|[1-9][0-9]{0,14})$/;
+/** Also larger than any that is used, so that it is told the range rather than that it is no number. */
+const WHOLE_NUMBER = /^-?(0|[1-9][0-9]{0,99})$/;
 const NUMBER = /^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$/;
 
 function typesOf(schema: unknown): readonly string[] {
