@@ -171,6 +171,8 @@ test('a process starts on a fresh folder, says where it is, refuses a second on 
     for (const [words, sentence] of [
       [['account', 'open', '--name', 'A', '--cash', 'abc'], /cash must be/],
       [['dead-letters', 'list', '--limit', '1001'], /limit must be/],
+      [['dead-letters', 'list', '--topic', 'orders'], /topic: must be one of .*, trade_orders/],
+      [['dead-letters', 'list', '--after', 'x'], /after: must be the id of a dead letter/],
     ] as const) {
       const mistaken = await run(...words, '--data', data);
       assert.equal(mistaken.code, 2, mistaken.err);

@@ -189,14 +189,20 @@ async function* scan(log: EventLog, place: TopicPartition, fromOffset: number): 
   }
 }
 
+/** Of what there may be letters: the names of the originals' topics. */
+export async function topicsWithDeadLetters(log: EventLog): Promise<readonly string[]> {
+  const suffix = deadLetterTopic('');
+  const names = (await log.topics()).map(({ name }) => name).filter((name) => name.endsWith(suffix));
+  return names.map((name) => name.slice(0, -suffix.length)).sort();
+}
+
 async function deadLetterPartitions(
   log: EventLog,
   topic: string | undefined,
 ): Promise<readonly TopicPartition[]> {
-  const suffix = deadLetterTopic('');
-  const names = (await log.topics()).map(({ name }) => name).filter((name) => name.endsWith(suffix));
-  const wanted = topic === undefined ? names : names.filter((name) => name === deadLetterTopic(topic));
-  const extents = await Promise.all(wanted.sort().map((name) => log.extents(name)));
+  const names = await topicsWithDeadLetters(log);
+  const wanted = topic === undefined ? names : names.filter((name) => name === topic);
+  const extents = await Promise.all(wanted.map((name) => log.extents(deadLetterTopic(name))));
   return extents.flat();
 }
 

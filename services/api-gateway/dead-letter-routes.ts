@@ -1,5 +1,6 @@
 /** Dead letters, on the operator's socket: list, show, retry, drop. The log's own module decides; this words it. */
 import { Type } from 'typebox';
+import { RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpResult, Route } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import {
@@ -7,6 +8,7 @@ import {
   findDeadLetter,
   openDeadLetters,
   resolveDeadLetter,
+  topicsWithDeadLetters,
 } from '#infrastructure/event-log/dead-letters.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 
@@ -97,13 +99,21 @@ export function deadLetterRoutes(log: EventLog): readonly Route[] {
         }),
         response: { 200: Type.Object({ letters: Type.Array(Letter) }) },
       },
-      problems: [],
+      problems: [400],
       async handle(request) {
         const query = request.query as {
           readonly topic?: string;
           readonly after?: string;
           readonly limit?: number;
         };
+        // Else there would be no letters, of a name that was misspelt.
+        const reader = new RequestReader();
+        const topics = await topicsWithDeadLetters(log);
+        if (query.topic !== undefined && !topics.includes(query.topic))
+          reader.refuse('topic', 'enum', `must be one of ${topics.join(', ')}`);
+        if (query.after !== undefined && (await findDeadLetter(log, query.after)) === null)
+          reader.refuse('after', 'unknown', 'must be the id of a dead letter');
+        if (reader.failed) return reader.problem();
         const letters = await openDeadLetters(log, { limit: 100, ...query });
         const views = letters.map((letter) => viewOf(letter, LIST_ORIGINAL_BYTES_MAX));
         return { kind: 'json', status: 200, body: { letters: views } };
