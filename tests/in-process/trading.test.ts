@@ -20,6 +20,20 @@ async function openAccount(cash: string): Promise<string> {
   return String(bodyOf(opened)['accountId']);
 }
 
+test('an account has a name that every store takes and a terminal can show', async () => {
+  for (const name of ['A\u0000', 'A\nB', '\u001b[2J', 'A\u009b', '\ud800', '', 'x'.repeat(201)]) {
+    const refused = await platform.call('POST', '/operator/accounts', { body: { name, cash: '1' } });
+    assert(refused.kind === 'problem', JSON.stringify(name));
+    assert.equal(refused.problem.status, 400);
+    assert.deepEqual(
+      refused.problem.errors?.map(({ field }) => field),
+      ['name'],
+    );
+  }
+  const opened = await platform.call('POST', '/operator/accounts', { body: { name: 'Zoë 💰, "Ltd"' } });
+  assert.equal(statusOf(opened), 201);
+});
+
 function place(accountId: string, body: unknown, key?: string) {
   const headers = key === undefined ? {} : { 'x-idempotency-key': key };
   return platform.call('POST', '/v1/orders', { body, headers, principal: keyOf(accountId) });
