@@ -46,12 +46,36 @@ function failure(code: string, what: string, error: unknown): unknown {
   });
 }
 
+function reading<Result>(folder: string, look: () => Result): Result {
+  try {
+    return look();
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).code;
+    if (errno !== 'EACCES' && errno !== 'EPERM') throw error;
+    throw new OperatingError(
+      'FOLDER_UNREADABLE',
+      `${folder} may not be read by this user: change its owner or mode, or choose another.`,
+      { retry: 'never', cause: error },
+    );
+  }
+}
+
+/** Throws an `OperatingError` with a sentence unless `folder` is empty, or is not there. */
 export function requireEmptyFolder(folder: string): void {
-  if (!existsSync(folder)) return;
-  if (!statSync(folder).isDirectory())
-    throw refusal('NOT_A_FOLDER', `${folder} is not a folder: choose another.`);
-  if (readdirSync(folder).length > 0)
-    throw refusal('FOLDER_NOT_EMPTY', `${folder} is not empty: choose a new folder.`);
+  reading(folder, () => {
+    const state = statSync(folder, { throwIfNoEntry: false });
+    if (state === undefined) return;
+    if (!state.isDirectory()) throw refusal('NOT_A_FOLDER', `${folder} is not a folder: choose another.`);
+    if (readdirSync(folder).length > 0)
+      throw refusal('FOLDER_NOT_EMPTY', `${folder} is not empty: choose a new folder.`);
+  });
+}
+
+function isBackup(folder: string): boolean {
+  return reading(
+    folder,
+    () => statSync(join(folder, MANIFEST_FILE), { throwIfNoEntry: false }) !== undefined,
+  );
 }
 
 function bytesIn(folder: string): number {
@@ -101,7 +125,7 @@ export async function restoreDataFolder(
 ): Promise<{ readonly records: number }> {
   const source = resolve(backupFolder);
   const target = resolve(dataFolder);
-  if (!existsSync(join(source, MANIFEST_FILE))) {
+  if (!isBackup(source)) {
     throw refusal('NOT_A_BACKUP', `${source} holds no finished backup: it has no ${MANIFEST_FILE}.`);
   }
   requireEmptyFolder(target);
