@@ -18,7 +18,7 @@ const IDEMPOTENCY_HEADER = 'x-idempotency-key';
 /** What a service may want of the client's headers. Credentials stay here. */
 const PASSED_ON = [IDEMPOTENCY_HEADER, 'accept', 'traceparent', 'tracestate'];
 /** What the client may want of a service's. */
-const PASSED_BACK = ['content-disposition', 'link', 'location', 'retry-after'];
+const PASSED_BACK = ['content-disposition', 'link', 'location', 'retry-after', 'x-next-page-token'];
 
 export function proxiedRoutes(
   declarations: readonly RouteDeclaration[],

@@ -185,7 +185,12 @@ test('a service whose address nobody gave answers 503, not 404; nothing is signe
 });
 
 test("credentials and cookies stay at the gateway, and of an answer's headers the client gets those it may want", async () => {
-  const wanted = { 'content-disposition': 'attachment', link: '</next>; rel="next"', location: '/v1/tell/2' };
+  const wanted = {
+    'content-disposition': 'attachment',
+    link: '</next>; rel="next"',
+    location: '/v1/tell/2',
+    'x-next-page-token': 's1',
+  };
   const { commands, addresses } = await instances(1, (_command, response) => {
     response.writeHead(200, { ...wanted, 'set-cookie': 'a=b', 'x-inside': 'yes' }).end('{}');
   });
