@@ -1,7 +1,7 @@
 /** `tradehall account`: accounts, their money and their API keys, through the running instance of a data folder. */
 import type { Command } from 'commander';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
-import { connectOperator } from './operator-client.ts';
+import { connectOperator, type OperatorClient } from './operator-client.ts';
 import { type Terminal, UsageError } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -129,36 +129,49 @@ function addStatement(account: Command, terminal: Terminal): void {
       .option('--json', 'As JSON: [{entryId, sequence, timestamp, kind, …}].'),
   ).action(async (accountId: string, flags: Flags) => {
     const client = connectOperator(dataFolderOf(flags));
-    const entries: unknown[] = [];
-    let pageToken: string | null = null;
-    do {
-      const query = new URLSearchParams();
-      for (const name of ['from', 'to'] as const) {
-        const value = flags[name];
-        if (typeof value === 'string') query.set(name, value);
-      }
-      if (pageToken !== null) query.set('pageToken', pageToken);
-      const page = (await client.call('GET', `${accountPath(accountId)}/statement?${query}`)) as {
-        readonly lines: readonly unknown[];
-        readonly pagination: { readonly nextPageToken: string | null };
-      };
-      entries.push(...page.lines);
-      pageToken = page.pagination.nextPageToken;
-    } while (pageToken !== null);
-    if (flags['json'] === true) terminal.print(JSON.stringify(entries, null, 2));
-    else for (const line of asCsv(entries)) terminal.print(line);
+    const query = new URLSearchParams();
+    for (const name of ['from', 'to'] as const) {
+      const value = flags[name];
+      if (typeof value === 'string') query.set(name, value);
+    }
+    const path = `${accountPath(accountId)}/statement`;
+    if (flags['json'] === true) terminal.print(JSON.stringify(await entriesOf(client, path, query), null, 2));
+    else await printCsv(client, path, query, terminal);
   });
 }
 
-/** The members of the first entry are the columns. */
-function asCsv(entries: readonly unknown[]): readonly string[] {
-  const rows = entries.map((entry) => entry as Readonly<Record<string, unknown>>);
-  const columns = Object.keys(rows[0] ?? {});
-  const cell = (value: unknown): string => {
-    const text = value === null || value === undefined ? '' : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))];
+async function entriesOf(
+  client: OperatorClient,
+  path: string,
+  query: URLSearchParams,
+): Promise<readonly unknown[]> {
+  const entries: unknown[] = [];
+  for (;;) {
+    const { lines, pagination } = (await client.call('GET', `${path}?${query}`)) as {
+      readonly lines: readonly unknown[];
+      readonly pagination: { readonly nextPageToken: string | null };
+    };
+    entries.push(...lines);
+    if (pagination.nextPageToken === null) return entries;
+    query.set('pageToken', pagination.nextPageToken);
+  }
+}
+
+/** As the API has it, its columns named once. */
+async function printCsv(
+  client: OperatorClient,
+  path: string,
+  query: URLSearchParams,
+  terminal: Terminal,
+): Promise<void> {
+  query.set('format', 'csv');
+  for (let isFirst = true; ; isFirst = false) {
+    const { text, nextPageToken } = await client.page(`${path}?${query}`);
+    const lines = text.split('\r\n').slice(isFirst ? 0 : 1, -1);
+    for (const line of lines) terminal.print(line);
+    if (nextPageToken === null) return;
+    query.set('pageToken', nextPageToken);
+  }
 }
 
 function addKeys(account: Command, terminal: Terminal): void {

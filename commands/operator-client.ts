@@ -4,11 +4,17 @@ import { resolve } from 'node:path';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { findOperatorSocket } from '#infrastructure/core/operator-socket.ts';
 
-export interface OperatorAnswer {
+interface OperatorAnswer {
   readonly status: number;
-  readonly contentType: string;
-  /** The raw text. */
   readonly text: string;
+  readonly nextPageToken: string | null;
+}
+
+/** A page of an answer that is no JSON. */
+export interface TextPage {
+  readonly text: string;
+  /** `null` behind the last one. */
+  readonly nextPageToken: string | null;
 }
 
 export interface OperatorClient {
@@ -17,8 +23,8 @@ export interface OperatorClient {
    * the problem's. Throws `NOT_RUNNING` when no instance runs on the folder.
    */
   call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
-  /** The answer as it came, whatever its status. */
-  send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<OperatorAnswer>;
+  /** The answer's text, when the status is below 400; throws as `call` does. */
+  page(path: string): Promise<TextPage>;
 }
 
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -88,8 +94,8 @@ export function connectOperator(dataFolder: string): OperatorClient {
           response.on('end', () =>
             answer({
               status: response.statusCode ?? 0,
-              contentType: response.headers['content-type'] ?? '',
               text: Buffer.concat(chunks).toString('utf8'),
+              nextPageToken: response.headers['x-next-page-token']?.toString() ?? null,
             }),
           );
         },
@@ -103,19 +109,24 @@ export function connectOperator(dataFolder: string): OperatorClient {
   }
 
   return {
-    send,
     async call(method, path, body) {
       const answer = await send(method, path, body);
-      const parsed: unknown = answer.text === '' ? null : JSON.parse(answer.text);
-      if (answer.status < 400) return parsed;
-      const given = parsed as { readonly code?: string; readonly title?: string; readonly detail?: string };
-      throw new OperatingError(
-        given.code ?? 'OPERATOR_FAILED',
-        given.detail ?? given.title ?? `Status ${answer.status}.`,
-        {
-          retry: answer.status === 503 ? 'retry' : 'never',
-        },
-      );
+      if (answer.status >= 400) throw refusalOf(answer);
+      return answer.text === '' ? null : JSON.parse(answer.text);
+    },
+    async page(path) {
+      const answer = await send('GET', path);
+      if (answer.status >= 400) throw refusalOf(answer);
+      return answer;
     },
   };
+}
+
+function refusalOf({ status, text }: OperatorAnswer): OperatingError {
+  const given: { readonly code?: string; readonly title?: string; readonly detail?: string } =
+    JSON.parse(text);
+  const sentence = given.detail ?? given.title ?? `Status ${status}.`;
+  return new OperatingError(given.code ?? 'OPERATOR_FAILED', sentence, {
+    retry: status === 503 ? 'retry' : 'never',
+  });
 }

@@ -142,7 +142,7 @@ test("another user's data folder is refused with a sentence", () => {
   });
 });
 
-test('a process starts on a fresh folder, says where it is, refuses a second on the folder, and drains to 0', async () => {
+test('a process starts on a fresh folder, answers its operator, refuses a second on the folder, and drains to 0', async () => {
   const data = join(root, 'data');
   const bin = new URL('../bin/tradehall.ts', import.meta.url).pathname;
   const child = spawn(
@@ -178,6 +178,19 @@ test('a process starts on a fresh folder, says where it is, refuses a second on 
       assert.equal(mistaken.code, 2, mistaken.err);
       assert.match(mistaken.err, sentence);
     }
+    const opened = await run('account', 'open', '--name', '=A, "B"', '--cash', '5', '--data', data, '--json');
+    const { accountId } = JSON.parse(opened.out) as { accountId: string };
+    const csv = await run('account', 'statement', accountId, '--data', data);
+    const [columns, first] = csv.out.split('\n');
+    assert.match(columns ?? '', /^sequence,timestamp,kind,.*,entryId$/);
+    assert.match(first ?? '', /^1,.*,OPENED,.*,"'=A, ""B""",/);
+    assert.equal(csv.out.split('\n').length, 4, csv.out);
+    const later = await run('account', 'statement', accountId, '--from', '9999-01-01', '--data', data);
+    assert.equal(later.out, `${columns}\n`);
+    const stranger = '99999999-9999-4999-8999-999999999999';
+    const nobody = await run('account', 'statement', stranger, '--data', data);
+    assert.equal(nobody.code, 1, nobody.out);
+    assert.match(nobody.err, /There is no statement of this account/);
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number];
     assert.equal(code, 0);

@@ -66,7 +66,11 @@ export function statementRoutes(statements: StatementStore, logger: Logger): rea
         const accountId = typeof text === 'string' ? parseAccountId(text) : null;
         if (accountId === null)
           return problemResult('ACCOUNT_NOT_FOUND', 'An account id is a UUID in lower case.');
-        return statement(accountId, request);
+        const answer = await statement(accountId, request);
+        // Its first line says that it was opened: without any there is no such account.
+        if (answer.kind === 'problem' || (await statements.list({ accountId, limit: 1 })).length > 0)
+          return answer;
+        return problemResult('ACCOUNT_NOT_FOUND', 'There is no statement of this account.');
       },
     },
   ];
