@@ -1,5 +1,6 @@
 /** What ClickHouse's client throws, as failures that say whether a repeat helps. */
 import { ClickHouseError } from '@clickhouse/client';
+import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
 import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
 type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
@@ -32,7 +33,6 @@ const BY_CODE: Readonly<Record<string, Told>> = {
     retry: 'retry',
   },
 };
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function missing(reason: string): Told {
   return { code: 'STORE_MISSING', reason, retry: 'never' };
@@ -53,13 +53,8 @@ export function classifyClickHouseError(error: unknown): ServerFailure | null {
       retry: 'unknown',
     };
   }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
-  if (code !== null && NOT_CONNECTED.has(code)) {
-    return { code: 'STORE_UNAVAILABLE', reason: `cannot be reached (${code})`, retry: 'retry' };
-  }
-  if (code !== null && /^E[A-Z]+$/.test(code)) {
-    return { code: 'STORE_UNAVAILABLE', reason: `broke the connection (${code})`, retry: 'unknown' };
-  }
+  const connection = classifyConnectionError(error);
+  if (connection !== null) return { code: 'STORE_UNAVAILABLE', ...connection };
   // The client gives what it cannot read, such as a proxy's page, or a broken connection, as a plain error.
   if (Object.getPrototypeOf(error) === Error.prototype) {
     return {
