@@ -5,6 +5,12 @@ import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
 type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
 
+const TOO_OLD: Told = {
+  code: 'STORE_VERSION',
+  reason: 'is too old: version 22.11 or newer is needed',
+  retry: 'never',
+};
+
 /** By the server's own numbers. */
 const BY_CODE: Readonly<Record<string, Told>> = {
   '60': missing(
@@ -18,6 +24,9 @@ const BY_CODE: Readonly<Record<string, Told>> = {
     'does not let this user do that: it needs SELECT, INSERT, CREATE TABLE and ALTER in its database',
   ),
   '516': notAllowed('refuses the credentials'),
+  // What came last of all that is used: the setting `final`, and positiveModulo.
+  '115': TOO_OLD,
+  '46': TOO_OLD,
   '164': { code: 'STORE_READ_ONLY', reason: 'lets this user only read', retry: 'never' },
   '202': { code: 'STORE_BUSY', reason: 'has too many queries at once', retry: 'retry' },
   '241': {

@@ -112,6 +112,10 @@ export function classifySearchError(error: unknown): ServerFailure | null {
   const [message = ''] = error.message.trim().split('\n', 1);
   const said = message === '' || message === type ? type : `${type}: ${message.slice(0, SHOWN_MAX)}`;
   if (type === 'wrong_product') return { code: 'STORE_VERSION', reason: error.message, retry: 'never' };
+  if (type === 'media_type_header_exception') {
+    const reason = `is of another version than this client speaks (${said})`;
+    return { code: 'STORE_VERSION', reason, retry: 'never' };
+  }
   if (status === null)
     return { code: 'STORE_UNAVAILABLE', reason: `gave no answer (${said})`, retry: 'unknown' };
   if (status === 401) return { code: 'STORE_NOT_ALLOWED', reason: 'refuses the credentials', retry: 'never' };
