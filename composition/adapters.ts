@@ -68,6 +68,10 @@ interface Choice<Port> {
   readonly servers?: Readonly<Record<string, (address: ServerAddress) => Promise<Port>>>;
 }
 
+/** Of a server that gave no answer of its own, the end of the sentence. */
+const WHERE_TO_LOOK =
+  ': look whether it runs, at host and port in its URL, and whether it wants TLS (?tls=true) or has none.';
+
 /** What a server answers wrongly, or not at all, ends the start with a sentence that begins with the option. */
 async function choose<Port>({ option, url, passwordFile, embedded, servers }: Choice<Port>): Promise<Port> {
   if (url.server === null) return embedded();
@@ -79,44 +83,48 @@ async function choose<Port>({ option, url, passwordFile, embedded, servers }: Ch
     return await open(address);
   } catch (error) {
     if (!(error instanceof OperatingError)) throw error;
-    throw new OperatingError(error.code, `The option ${option}: ${error.message}`, {
-      retry: 'never',
-      cause: error,
-    });
+    const told = error.retry === 'never' ? error.message : error.message.replace(/\.$/, WHERE_TO_LOOK);
+    throw new OperatingError(error.code, `The option ${option}: ${told}`, { retry: 'never', cause: error });
+  }
+}
+
+async function withTopics(log: EventLog, config: ProcessConfig): Promise<EventLog> {
+  try {
+    await log.ensureTopics(
+      tradehallTopics({
+        partitions: config.partitions,
+        marketDataRetentionMs: config.marketDataRetentionMs,
+        tradingRetentionMs: 'forever',
+        tombstoneMs: TOMBSTONE_MS,
+      }),
+    );
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
   }
 }
 
 const OPENERS: { readonly [Name in PortName]: (context: AdapterContext) => Promise<Ports[Name]> } = {
-  log: async (context) => {
-    const { folder, config, runtime, logger, metrics } = context;
-    const log = await choose<EventLog>({
+  log: ({ folder, config, runtime, logger, metrics }) =>
+    choose<EventLog>({
       option: 'event_log',
       url: config.eventLog,
       passwordFile: config.eventLogPasswordFile,
-      embedded: () => openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger }),
+      embedded: async () =>
+        withTopics(
+          await openSqliteEventLog({ directory: folder.file(DATA_PATHS.log), runtime, logger }),
+          config,
+        ),
       servers: {
         kafka: async (address) => {
           const { openKafkaEventLog } = await import('#infrastructure/event-log/kafka/kafka-event-log.ts');
           const directory = folder.file(DATA_PATHS.kafka);
-          return await openKafkaEventLog({ address, directory, runtime, logger, metrics });
+          const log = await openKafkaEventLog({ address, directory, runtime, logger, metrics });
+          return withTopics(log, config);
         },
       },
-    });
-    try {
-      await log.ensureTopics(
-        tradehallTopics({
-          partitions: config.partitions,
-          marketDataRetentionMs: config.marketDataRetentionMs,
-          tradingRetentionMs: 'forever',
-          tombstoneMs: TOMBSTONE_MS,
-        }),
-      );
-    } catch (error) {
-      await log.close();
-      throw error;
-    }
-    return log;
-  },
+    }),
   cache: ({ config, runtime, metrics, logger }) =>
     choose<Cache>({
       option: 'cache',

@@ -64,6 +64,7 @@ type Replayed = Extract<ReplayOutcome, { readonly kind: 'same' }>;
 function compareWithRestored(archive: LogArchive, partition: number, replayed: Replayed): Finding | null {
   const entities = new Map<string, AccountStateEntity>();
   let head: { readonly entity: PartitionHeadEntity; readonly record: LogRecord } | null = null;
+  let unreadable: { readonly record: Finding['record']; readonly reason: string } | null = null;
   for (const record of archive.records({ topic: TOPIC.accountStates, partition })) {
     if (record.key === null) continue;
     if (record.value === null) {
@@ -72,11 +73,9 @@ function compareWithRestored(archive: LogArchive, partition: number, replayed: R
     }
     const decoded = decodeAccountStateEntity(record.value);
     if (decoded.kind === 'unreadable') {
-      return {
-        check: 'replay',
-        record: placeOf(record),
-        message: `the state cannot be read: ${decoded.reason}`,
-      };
+      // Another producer's, unless the hash lacks it.
+      unreadable ??= { record: placeOf(record), reason: decoded.reason };
+      continue;
     }
     if (decoded.value.kind === 'head') head = { entity: decoded.value, record };
     else entities.set(record.key, decoded.value);
@@ -86,8 +85,9 @@ function compareWithRestored(archive: LogArchive, partition: number, replayed: R
   const restored = restoredHash(partition, entities.values());
   if (nothing || restored !== replayed.stateHash) {
     const leads = nothing ? 'nothing' : replayed.stateHash;
-    const message = `partition ${partition} would be restored with the hash ${restored}, but its inputs lead to ${leads}`;
-    return { check: 'replay', record: null, message };
+    const without = unreadable === null ? '' : ` (and a record cannot be read: ${unreadable.reason})`;
+    const message = `partition ${partition} would be restored with the hash ${restored}, but its inputs lead to ${leads}${without}`;
+    return { check: 'replay', record: unreadable?.record ?? null, message };
   }
   if (head === null) {
     const message = `partition ${partition} of account_states has no head: its inputs would be executed again`;

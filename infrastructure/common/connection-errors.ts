@@ -9,10 +9,7 @@ export function classifyConnectionError(error: unknown): Omit<ServerFailure, 'co
   const { code } = first as NodeJS.ErrnoException;
   if (typeof code !== 'string') return null;
   if (code === 'ECONNREFUSED') {
-    return {
-      reason: 'refuses connections (ECONNREFUSED); is it running, and is the URL right',
-      retry: 'retry',
-    };
+    return { reason: 'refuses connections (ECONNREFUSED)', retry: 'retry' };
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return { reason: `has a name that leads nowhere (${code})`, retry: 'retry' };
@@ -21,8 +18,11 @@ export function classifyConnectionError(error: unknown): Omit<ServerFailure, 'co
     const reason = `offers no TLS that can be trusted (${code}): look at ?tls= and ?ca= of its URL`;
     return { reason, retry: 'never' };
   }
-  if (/^(ECONN|ENET|EHOST|EPIPE|ETIMEDOUT)/.test(code)) {
+  if (/^(EHOST|ENET)/.test(code)) return { reason: `cannot be reached (${code})`, retry: 'retry' };
+  if (/^(ECONN|EPIPE|ETIMEDOUT|ERR_STREAM_PREMATURE_CLOSE)/.test(code)) {
     return { reason: `lost the connection (${code})`, retry: 'unknown' };
   }
+  // Of Node's reader of HTTP.
+  if (/^HPE_/.test(code)) return { reason: `answers, but not in HTTP (${code})`, retry: 'unknown' };
   return null;
 }

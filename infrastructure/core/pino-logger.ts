@@ -2,9 +2,9 @@
  * The production `Logger`: pino, on standard error.
  *
  * JSON for machines, one line per entry; on a terminal, plain lines for people. Fields that carry secrets are
- * removed by name wherever they stand within the first levels of an entry.
+ * removed by name wherever they stand within the first levels of an entry; of errors only what is named here is written.
  */
-import { type DestinationStream, type Logger as PinoInstance, pino, stdSerializers } from 'pino';
+import { type DestinationStream, type Logger as PinoInstance, pino } from 'pino';
 import type { Logger } from './log.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -29,6 +29,27 @@ function redactedPaths(): string[] {
     const member = name.startsWith('[') ? name : `.${name}`;
     return [name, `*${member}`, `*.*${member}`];
   });
+}
+
+/** Of what an error says of itself: clients hang the command with its password, or the request with its headers, on theirs. */
+const ERROR_MEMBERS = ['message', 'stack', 'code', 'retry'] as const;
+/** Of causes that cause each other. */
+const DEEPEST_CAUSE = 8;
+
+function describeError(thrown: unknown, depth = 0): unknown {
+  if (typeof thrown !== 'object' || thrown === null) return thrown;
+  if (depth === DEEPEST_CAUSE) return 'and so on';
+  const error = thrown as Readonly<Record<string, unknown>>;
+  const told: Record<string, unknown> = { type: thrown.constructor?.name };
+  for (const name of ERROR_MEMBERS) {
+    const value = error[name];
+    if (typeof value === 'string' || typeof value === 'number') told[name] = value;
+  }
+  if (Array.isArray(error['errors'])) {
+    told['errors'] = error['errors'].map((each: unknown) => describeError(each, depth + 1));
+  }
+  if (error['cause'] !== undefined) told['cause'] = describeError(error['cause'], depth + 1);
+  return told;
 }
 
 /** A field given again replaces the one before, since pino would print both. */
@@ -64,6 +85,7 @@ export interface LoggerOptions {
 }
 
 export function createLogger(options: LoggerOptions): Logger {
+  const describe = (thrown: unknown): unknown => describeError(thrown);
   const destination: DestinationStream = {
     write: (line) => options.write(options.format === 'json' ? line : renderText(line)),
   };
@@ -74,7 +96,7 @@ export function createLogger(options: LoggerOptions): Logger {
         base: null,
         timestamp: () => `,"time":"${new Date().toISOString()}"`,
         formatters: { level: (label) => ({ level: label }) },
-        serializers: { error: stdSerializers.errWithCause, cause: stdSerializers.errWithCause },
+        serializers: { error: describe, err: describe, cause: describe },
         redact: { paths: redactedPaths(), censor: '[secret]' },
       },
       destination,

@@ -6,13 +6,81 @@ import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
+import { stateHash } from '#domain/trading/engine.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 import { openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { PartitionOwner } from './partition-owner.ts';
+import { restore } from './restore.ts';
 
 const { logger } = testContext();
+
+async function withExecuted(
+  run: (log: EventLog, inputs: readonly LogRecord[]) => Promise<void>,
+): Promise<void> {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path);
+  try {
+    await log.append(
+      Array.from({ length: 6 }, (_, at) => {
+        const accountId = derivedUuid('account', String(at)) as AccountId;
+        const commandId = derivedUuid('command', String(at)) as CommandId;
+        const time = { timeMs: 1_550_000_000_000, ingestTimeMs: 0 };
+        const opening: TradingInput = { type: 'OpenAccount', commandId, ...time, accountId, name: 'A' };
+        const value = encodeTradingInput(opening, { sourceService: 'test' });
+        return { topic: TOPIC.tradeOrders, partition: 0, key: accountId, value };
+      }),
+    );
+    const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+    const owner = await PartitionOwner.open(log, 0, logger);
+    await owner.step(inputs);
+    await owner.close();
+    await run(log, inputs);
+  } finally {
+    await log.close();
+    directory.dispose();
+  }
+}
+
+const refused = (message: RegExp) => ({ name: 'CorruptState', message });
+
+describe('what another producer wrote among the states', () => {
+  const foreign = (key: string) => ({
+    topic: TOPIC.accountStates,
+    partition: 0,
+    key,
+    value: Buffer.from('{"kind":"of somebody else"}'),
+  });
+
+  test('under a key of its own keeps no owner from beginning: the hash tells that nothing else is missing', async () => {
+    await withExecuted(async (log) => {
+      const before = await restore(log, 0);
+      await log.append([foreign('somebody else')]);
+      const after = await restore(log, 0);
+      assert.equal(stateHash(after.state), stateHash(before.state));
+      assert.equal(after.nextInputOffset, before.nextInputOffset);
+    });
+  });
+
+  test('in the place of a state of ours is named, and nothing is executed without that', async () => {
+    await withExecuted(async (log) => {
+      const states = await log.read({ topic: TOPIC.accountStates, partition: 0, offset: 0 }, 1_000);
+      const account = states.find(({ key }) => key?.startsWith('account/'));
+      const overwritten = logWith(log, {
+        async read(from, maxRecords) {
+          const page = await log.read(from, maxRecords);
+          return page.map((record) =>
+            record.topic === TOPIC.accountStates && record.key === account?.key
+              ? { ...record, value: foreign('').value }
+              : record,
+          );
+        },
+      });
+      await assert.rejects(restore(overwritten, 0), refused(/at offset [0-9]+ is unreadable/));
+    });
+  });
+});
 
 describe('a topic that was removed and made again', () => {
   /** As a reader of that log sees it: without the records of `topic`, but with `instead`. */
@@ -31,35 +99,6 @@ describe('a topic that was removed and made again', () => {
       },
     });
   }
-
-  async function withExecuted(
-    run: (log: EventLog, inputs: readonly LogRecord[]) => Promise<void>,
-  ): Promise<void> {
-    const directory = temporaryDirectory();
-    const log = await openTestLog(directory.path);
-    try {
-      await log.append(
-        Array.from({ length: 6 }, (_, at) => {
-          const accountId = derivedUuid('account', String(at)) as AccountId;
-          const commandId = derivedUuid('command', String(at)) as CommandId;
-          const time = { timeMs: 1_550_000_000_000, ingestTimeMs: 0 };
-          const opening: TradingInput = { type: 'OpenAccount', commandId, ...time, accountId, name: 'A' };
-          const value = encodeTradingInput(opening, { sourceService: 'test' });
-          return { topic: TOPIC.tradeOrders, partition: 0, key: accountId, value };
-        }),
-      );
-      const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
-      const owner = await PartitionOwner.open(log, 0, logger);
-      await owner.step(inputs);
-      await owner.close();
-      await run(log, inputs);
-    } finally {
-      await log.close();
-      directory.dispose();
-    }
-  }
-
-  const refused = (message: RegExp) => ({ name: 'CorruptState', message });
 
   test('of inputs: what is in it now is not skipped as if it had been executed', async () => {
     await withExecuted(async (log, inputs) => {

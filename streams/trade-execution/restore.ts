@@ -27,7 +27,7 @@ export class CorruptState extends Error {
 }
 
 export async function restore(log: EventLog, partition: number): Promise<RestoredPartition> {
-  const { head, entities, finish } = await readStates(log, partition);
+  const { head, entities, unreadable, finish } = await readStates(log, partition);
   if (head === null) {
     if (entities > 0) throw corrupt(partition, 'holds entities but no head');
     if ((await lastSealedHead(log, partition)) !== null) {
@@ -36,10 +36,12 @@ export async function restore(log: EventLog, partition: number): Promise<Restore
     return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
   }
   if (head.partition !== partition) throw corrupt(partition, 'has another head than its own');
-  const state = checked(partition, finish);
+  const lacking = unreadable === null ? '' : `; its record ${unreadable}`;
+  const state = checked(partition, finish, lacking);
   const restoredHash = stateHash(state);
   if (restoredHash !== head.stateHash) {
-    throw corrupt(partition, `was restored with hash ${restoredHash}, but its head says ${head.stateHash}`);
+    const what = `was restored with hash ${restoredHash}, but its head says ${head.stateHash}${lacking}`;
+    throw corrupt(partition, what);
   }
   await checkAgainstLog(log, head);
   const { nextInputOffset, inputsApplied, lastCommandId } = head;
@@ -96,10 +98,17 @@ interface ReadStates {
   readonly head: PartitionHeadEntity | null;
   /** How many records there were beside it. */
   readonly entities: number;
+  /** Where the first one is that cannot be read, and why. */
+  readonly unreadable: string | null;
   finish(): PartitionState;
 }
 
-/** Page by page, and what was read of a page goes into the state at once: in memory it takes a multiple of the log's bytes. */
+/**
+ * What cannot be read is another producer's, or was damaged; the dead letters have it (portfolio). The hash of the head
+ * tells whether a state of ours is missing for it.
+ *
+ * Page by page, and what was read of a page goes into the state at once: in memory it takes a multiple of the log's bytes.
+ */
 async function readStates(log: EventLog, partition: number): Promise<ReadStates> {
   const extents = await log.extents(TOPIC.accountStates);
   const extent = extents.find((each) => each.partition === partition);
@@ -107,6 +116,7 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
   const restoring = new PartitionRestore(partition);
   let head: PartitionHeadEntity | null = null;
   let entities = 0;
+  let unreadable: string | null = null;
   let offset = extent.firstOffset;
   while (offset < extent.nextOffset) {
     const page = await log.read({ topic: TOPIC.accountStates, partition, offset }, PAGE_RECORDS);
@@ -118,7 +128,12 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
         entities += 1;
         continue;
       }
-      const { key, entity } = readChange(record);
+      const change = readChange(record);
+      if ('reason' in change) {
+        unreadable ??= `at offset ${record.offset} is unreadable (${change.reason})`;
+        continue;
+      }
+      const { key, entity } = change;
       if (entity?.kind === 'head') {
         head = entity;
         continue;
@@ -128,15 +143,15 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
     }
     offset = last.offset + 1;
   }
-  return { head, entities, finish: () => restoring.finish() };
+  return { head, entities, unreadable, finish: () => restoring.finish() };
 }
 
-function checked<Value>(partition: number, work: () => Value): Value {
+function checked<Value>(partition: number, work: () => Value, lacking = ''): Value {
   try {
     return work();
   } catch (error) {
     if (error instanceof Error && error.name === 'InvariantViolation') {
-      throw corrupt(partition, `contradicts itself (${error.message})`, error);
+      throw corrupt(partition, `contradicts itself (${error.message})${lacking}`, error);
     }
     throw error;
   }
@@ -148,14 +163,11 @@ interface ReadChange {
   readonly entity: AccountStateEntity | null;
 }
 
-function readChange({ partition, offset, key, value }: LogRecord): ReadChange {
+function readChange({ partition, offset, key, value }: LogRecord): ReadChange | { readonly reason: string } {
   if (key === null) throw corrupt(partition, `has a record without a key at offset ${offset}`);
   if (value === null) return { key, entity: null };
   const decoded = decodeAccountStateEntity(value);
-  if (decoded.kind === 'unreadable') {
-    throw corrupt(partition, `has an unreadable record at offset ${offset}: ${decoded.reason}`);
-  }
-  return { key, entity: decoded.value };
+  return decoded.kind === 'unreadable' ? { reason: decoded.reason } : { key, entity: decoded.value };
 }
 
 function corrupt(partition: number, what: string, cause?: unknown): CorruptState {

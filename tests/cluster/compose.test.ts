@@ -17,6 +17,7 @@ interface Container {
   readonly depends_on?: object;
   readonly read_only?: boolean;
   readonly networks: readonly string[];
+  readonly secrets?: readonly unknown[];
 }
 
 const FOLDER = join(import.meta.dirname, '../../deploy/compose');
@@ -86,6 +87,14 @@ test('servers have exact versions and health checks; ours wait for them, write n
     assert.deepEqual(networks, name === 'api-gateway' ? ['inside', 'outside'] : ['inside']);
   }
   assert.equal(compose.networks['inside']?.internal, true);
+});
+
+test('secrets are mounted as the files they are, since compose heeds neither owner nor mode of a file', () => {
+  for (const [name, { secrets = [], environment = {} }] of containers) {
+    for (const secret of secrets) assert.equal(typeof secret, 'string', name);
+    // Its image takes a file of mode 400 or 600 only, which its own user could not read.
+    assert.equal(environment['ELASTIC_PASSWORD_FILE'], undefined);
+  }
 });
 
 test('no password is written down', () => {

@@ -1,54 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Redis } from 'ioredis';
 import type { Symbol } from '#domain/data/identifiers.ts';
-import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
-import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
-import { sharedServer, startServer } from '#tests/support/servers.ts';
-import { SILENT } from '#tests/support/silent-logger.ts';
+import { startServer } from '#tests/support/servers.ts';
 import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
 import type { Cache, CachedPrice } from '../cache.ts';
-import { openRedisCache, type RedisCacheOptions } from './redis-cache.ts';
-
-const runtime = createSystemRuntime();
-
-function addressOf(url: string): ServerAddress {
-  const parsed = parseServerUrl(url, {
-    product: 'Redis',
-    example: 'redis://host',
-    defaultPort: 6_379,
-    path: /^\d+$/,
-  });
-  assert.ok(parsed.kind === 'value');
-  return parsed.value;
-}
-
-function openOn(url: string, options: Partial<RedisCacheOptions> = {}): Promise<Cache> {
-  return openRedisCache({
-    address: addressOf(url),
-    runtime,
-    metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: SILENT,
-    ...options,
-  });
-}
-
-const sharedUrl = await sharedServer('redis');
-
-/** Past the cache, to see and change what it keeps. */
-async function directly<Value>(work: (redis: Redis) => Promise<Value>, url = sharedUrl): Promise<Value> {
-  const redis = new Redis(url);
-  try {
-    return await work(redis);
-  } finally {
-    redis.disconnect();
-  }
-}
+import { directly, openOn, runtime, sharedUrl } from './redis.testing.ts';
+import type { RedisCacheOptions } from './redis-cache.ts';
 
 function removeKeys(prefix: string): Promise<void> {
   return directly(async (redis) => {
@@ -112,6 +74,25 @@ describe('a shared Redis', () => {
     await Promise.all([one.ping(), other.ping()]);
     assert.deepEqual(heard.sort(), ['one 1', 'one 2', 'other 1', 'other 2']);
     assert.deepEqual(await other.prices.get('AAPL' as Symbol), cachedPrice('AAPL', 2));
+  });
+
+  test('another database of the same Redis is another cache: neither hears, sees nor clears what is in the other', async () => {
+    const databases = [new URL('/7', sharedUrl).href, new URL('/8', sharedUrl).href] as const;
+    const [one, other] = await Promise.all(databases.map((url) => openOn(url, { prefix: 'apart:' })));
+    assert.ok(one !== undefined && other !== undefined);
+    try {
+      const heard: number[] = [];
+      await other.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => sequence)));
+      await one.prices.put([cachedPrice('AAPL', 1)]);
+      await other.prices.put([cachedPrice('AAPL', 2)]);
+      await other.ping();
+      assert.deepEqual(heard, [2]);
+      await other.prices.clear();
+      assert.equal((await one.prices.get('AAPL' as Symbol))?.sequence, 1);
+    } finally {
+      await one.prices.clear();
+      await Promise.all([one.close(), other.close()]);
+    }
   });
 
   test('two instances share one bucket and one ticket', async () => {
@@ -210,6 +191,43 @@ describe('a Redis that fails', { timeout: 60_000 }, () => {
     }
   });
 
+  test('that cannot save to its disk: writes are refused as by a full store, and taken again once it can', async () => {
+    const server = await startServer('redis');
+    const cache = await openOn(server.url);
+    try {
+      await cache.prices.put([cachedPrice('AAPL', 1)]);
+      // Without its folder it can save nothing.
+      rmSync(server.folder, { recursive: true });
+      const set = (name: string, value: string) =>
+        directly((redis) => redis.config('SET', name, value), server.url);
+      await set('save', '3600 1');
+      await eventually(() =>
+        directly(async (redis) => {
+          await redis.bgsave().catch(() => 'one is under way');
+          assert.match(await redis.info('persistence'), /rdb_last_bgsave_status:err/);
+        }, server.url),
+      );
+      await assert.rejects(cache.prices.put([cachedPrice('AAPL', 2)]), {
+        code: 'CACHE_FULL',
+        retry: 'retry',
+        message: /cannot save to its disk .*MISCONF/,
+      });
+      // Or not asked for a moment, by then.
+      await assert.rejects(cache.rateLimits.take('key', 10, 1_000), {
+        name: 'OperatingError',
+        retry: 'retry',
+      });
+      await assert.rejects(cache.tickets.put('t', 'v', 1_000), { name: 'OperatingError', retry: 'retry' });
+      await set('save', '');
+      await set('stop-writes-on-bgsave-error', 'no');
+      await eventually(() => cache.prices.put([cachedPrice('AAPL', 2)]));
+      assert.equal((await cache.prices.get('AAPL' as Symbol))?.sequence, 2);
+    } finally {
+      await cache.close();
+      await server.stop();
+    }
+  });
+
   test('that does not answer: calls end at their limit, soon without asking it, and it is used again when it is back', async () => {
     const server = await startServer('redis');
     const cache = await openOn(server.url, { timeoutMs: 150 });
@@ -282,68 +300,5 @@ test('a connection that is lost while it subscribes again harms nothing, and the
     sequence += 1;
     await writer.prices.put([cachedPrice('AAPL', sequence)]);
     assert.ok(heard.length > 0, 'it hears');
-  });
-});
-
-describe('a start on Redis ends with one sentence', () => {
-  const sentence = async (url: string): Promise<string> => {
-    const error = await openOn(url).then(
-      async (cache) => {
-        await cache.close();
-        return null;
-      },
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof OperatingError, `${error}`);
-    return `${error.code} ${error.retry}: ${error.message}`;
-  };
-
-  test('when nothing listens', async () => {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const address = probe.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    await new Promise((resolve) => probe.close(resolve));
-    assert.equal(
-      await sentence(`redis://127.0.0.1:${address.port}`),
-      `CACHE_UNAVAILABLE retry: Redis at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED); is it running, and is the URL right.`,
-    );
-  });
-
-  test('when the password is wrong or missing, which it does not repeat', async () => {
-    const { host } = new URL(sharedUrl);
-    assert.equal(
-      await sentence(`redis://:geheim@${host}/0`),
-      `CACHE_REFUSED never: Redis at ${host} does not accept the user or password: correct the URL, or the file that cache_password_file names.`,
-    );
-    assert.equal(
-      await sentence(`redis://${host}/0`),
-      `CACHE_REFUSED never: Redis at ${host} asks for a password: correct the URL, or the file that cache_password_file names.`,
-    );
-  });
-
-  test('when it evicts keys, since a rate limit that is gone lets everything through', async () => {
-    const server = await startServer('redis');
-    const set = (name: string, value: string) =>
-      directly((redis) => redis.config('SET', name, value), server.url);
-    try {
-      await set('maxmemory', '100mb');
-      await set('maxmemory-policy', 'allkeys-lru');
-      assert.match(
-        await sentence(server.url),
-        /^CACHE_EVICTS never: .*\(maxmemory-policy allkeys-lru\).*set maxmemory-policy to noeviction\.$/,
-      );
-      await set('maxmemory-policy', 'noeviction');
-      await set('maxmemory', '1mb');
-      const cache = await openOn(server.url);
-      await assert.rejects(cache.tickets.put('t', 'x'.repeat(2_000_000), 60_000), (error) => {
-        assert.ok(error instanceof OperatingError);
-        assert.deepEqual([error.code, error.retry], ['CACHE_FULL', 'retry']);
-        return true;
-      });
-      await cache.close();
-    } finally {
-      await server.stop();
-    }
   });
 });

@@ -54,8 +54,8 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     subscriber.disconnect();
   };
   try {
-    await connectFirst(redis, calls, name);
-    await connectFirst(subscriber, calls, name);
+    await connectFirst(redis, calls);
+    await connectFirst(subscriber, calls);
     await checkServer(redis, calls, name);
   } catch (error) {
     disconnect();

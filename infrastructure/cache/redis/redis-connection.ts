@@ -11,7 +11,6 @@ import { tlsOf } from '#infrastructure/common/server-tls.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { classifyRedisError, UNAVAILABLE } from './redis-failures.ts';
 
 const CONNECT_MS = 3_000;
 const RECONNECT_MAX_MS = 2_000;
@@ -62,8 +61,11 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
   return redis;
 }
 
-/** The first connection. Throws an `OperatingError` that says what is wrong with the server or the credentials. */
-export async function connectFirst(redis: Redis, calls: ServerCalls, name: string): Promise<void> {
+/**
+ * The first connection, in the database of the URL. Throws an `OperatingError` that says what is wrong with the server or
+ * the credentials.
+ */
+export async function connectFirst(redis: Redis, calls: ServerCalls): Promise<void> {
   // The client rejects with "closed" and emits the reason.
   let reason: unknown = null;
   const note = (error: unknown): void => {
@@ -77,15 +79,7 @@ export async function connectFirst(redis: Redis, calls: ServerCalls, name: strin
         try {
           await redis.connect();
         } catch (error) {
-          const told = reason ?? error;
-          const failure = classifyRedisError(told);
-          // Lost before a word was said: neither side tells the other that it expects TLS.
-          if (failure?.code !== UNAVAILABLE || failure.retry !== 'unknown') throw told;
-          throw new OperatingError(
-            UNAVAILABLE,
-            `${name} ${failure.reason} at once, or does not answer: look at host and port, and whether it wants TLS (?tls=true) or has none.`,
-            { retry: 'retry', cause: told },
-          );
+          throw reason ?? error;
         }
       },
       { timeoutMs: CONNECT_MS + 1_000 },
@@ -93,6 +87,9 @@ export async function connectFirst(redis: Redis, calls: ServerCalls, name: strin
   } finally {
     redis.off('error', note);
   }
+  const { db = 0 } = redis.options;
+  // The client goes on in database 0 when it may not choose another, which may be somebody else's.
+  if (db !== 0) await calls.call('select', () => redis.select(db), { repeatable: true });
 }
 
 export interface ConnectionContext {
@@ -137,6 +134,13 @@ export async function checkServer(redis: Redis, calls: ServerCalls, name: string
     throw new OperatingError(
       'CACHE_VERSION',
       `${name} is version ${version === null ? 'unknown' : `${major}.${minor}`}; the cache needs ${OLDEST_VERSION.join('.')} or newer.`,
+      { retry: 'never' },
+    );
+  }
+  if (/^redis_mode:cluster/m.test(info)) {
+    throw new OperatingError(
+      'CACHE_VERSION',
+      `${name} is a Redis Cluster, which spreads what the cache changes together: name a Redis by itself.`,
       { retry: 'never' },
     );
   }

@@ -11,16 +11,31 @@ export const TOO_MANY_SYMBOLS = 'TRADEHALL_TOO_MANY_SYMBOLS';
 const REPLIES: Readonly<Record<string, ServerFailure>> = {
   [TOO_MANY_SYMBOLS]: { code: 'CACHE_FULL', reason: 'has as many symbols as it may hold', retry: 'never' },
   OOM: { code: 'CACHE_FULL', reason: 'has no memory left (its maxmemory is reached)', retry: 'retry' },
+  MISCONF: {
+    code: 'CACHE_FULL',
+    reason:
+      'cannot save to its disk and takes no writes until it can (MISCONF): look at its disk and its log',
+    retry: 'retry',
+  },
   WRONGPASS: credentials('does not accept the user or password'),
   NOAUTH: credentials('asks for a password'),
-  // What a server before version 6 says to a password that is not wanted.
-  ERR_AUTH: credentials('takes no password'),
   NOPERM: credentials('does not permit this user what the cache needs'),
   LOADING: down('is still loading its data'),
   MASTERDOWN: down('has lost its primary'),
   READONLY: down('is a replica, which cannot be written to'),
   BUSY: down('is busy with a script'),
+  NOREPLICAS: down('has too few replicas to take writes'),
+  WRONGTYPE: down('has something else under a key of the cache, which somebody has to delete'),
 };
+
+/** Replies that begin with nothing but ERR. */
+const ERRORS: readonly (readonly [RegExp, ServerFailure])[] = [
+  // What a server before version 6 says to a password that is not wanted.
+  [/\bAUTH\b/, credentials('takes no password')],
+  [/\bDB index\b/, credentials('has no database of that number')],
+  [/\bcluster mode\b/, credentials('is a Redis Cluster, which has only database 0')],
+  [/\bmax number of clients\b/, down('has no connection left (its maxclients is reached)')],
+];
 
 function credentials(reason: string): ServerFailure {
   return {
@@ -37,11 +52,7 @@ function down(reason: string): ServerFailure {
 /** `null` for what no server did. */
 export function classifyRedisError(error: unknown): ServerFailure | null {
   if (!(error instanceof Error)) return null;
-  if (error.name === 'ReplyError') {
-    const [first = ''] = error.message.split(' ', 1);
-    const word = /\bAUTH\b/.test(error.message) && first === 'ERR' ? 'ERR_AUTH' : first;
-    return REPLIES[word] ?? null;
-  }
+  if (error.name === 'ReplyError') return classifyReply(error.message);
   const connection = classifyConnectionError(error);
   if (connection !== null) return { code: UNAVAILABLE, ...connection };
   // The client's own words for a command that was never sent, then for one whose answer never came.
@@ -49,5 +60,17 @@ export function classifyRedisError(error: unknown): ServerFailure | null {
   if (/Connection is closed|Command timed out|Socket timeout|max retries per request/i.test(error.message)) {
     return { code: UNAVAILABLE, reason: 'lost the connection', retry: 'unknown' };
   }
+  if (/\bRESP\b|Protocol error/.test(error.message)) {
+    return { code: UNAVAILABLE, reason: 'answers, but not as Redis does', retry: 'unknown' };
+  }
   return null;
+}
+
+function classifyReply(message: string): ServerFailure {
+  const [first = ''] = message.split(' ', 1);
+  // Before version 7 what a script meets stands within its own error.
+  const word = first === 'ERR' ? (/ -([A-Z_]+)\b/.exec(message)?.[1] ?? first) : first;
+  const known = REPLIES[word] ?? ERRORS.find(([pattern]) => pattern.test(message))?.[1];
+  // It decides nothing, so that what it says is no reason to end the process.
+  return known ?? down(`answers with an error (${/^[A-Z]{1,20}$/.test(first) ? first : 'unknown'})`);
 }

@@ -95,7 +95,8 @@ export class RedisPrices implements PriceCache {
     this.#redis = redis as WithPut;
     this.#pricesKey = `${prefix}prices`;
     this.#marketTimeKey = `${prefix}market-time`;
-    this.#channel = `${prefix}prices-put`;
+    // Keys are a database's own, channels are not.
+    this.#channel = `${prefix}prices-put:${redis.options.db ?? 0}`;
     this.#subscription = new PriceSubscription({
       subscriber,
       calls,

@@ -68,6 +68,8 @@ export class KafkaConnection {
   readonly logger: Logger;
   /** Begins sentences. */
   readonly name: string;
+  /** In the address. */
+  readonly hostsNamed: number;
   readonly #address: ServerAddress;
   readonly #calls: ServerCalls;
   #admin: HeldClient<NativeAdmin>;
@@ -82,6 +84,7 @@ export class KafkaConnection {
     this.logger = logger;
     this.#address = address;
     this.name = describeServer('Kafka', address);
+    this.hostsNamed = new Set(address.hosts.map(({ host, port }) => `${host}:${port}`)).size;
     this.#calls = createServerCalls({
       server: 'kafka',
       name: this.name,
@@ -260,7 +263,7 @@ function explainConnect(error: unknown): ServerFailure | null {
     };
   }
   if (NO_BROKER.has(error.code)) {
-    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms; look whether it runs, at host and port, and whether it wants TLS (?tls=true) or another user`;
+    const reason = `does not answer within ${CONNECT_TIMEOUT_MS} ms, which is also what a broker does that wants TLS or another user`;
     return { code: 'LOG_UNAVAILABLE', reason, retry: 'retry' };
   }
   return classifyRead(error);

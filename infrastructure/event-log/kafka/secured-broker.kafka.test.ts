@@ -60,7 +60,7 @@ describe('a broker with TLS and SASL', () => {
   test('without TLS there is no answer, and the sentence says where to look', async () => {
     await assert.rejects(
       openKafkaLogUnderTest({}, url.replace(/\?.*/, '')),
-      refusedAs('LOG_UNAVAILABLE', /does not answer .*whether it wants TLS/),
+      refusedAs('LOG_UNAVAILABLE', /does not answer .* a broker does that wants TLS or another user/),
     );
   });
 });

@@ -5,7 +5,9 @@ import { retryForever } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { eventually } from '#tests/e2e/eventually.ts';
 import { type KafkaCluster, startKafkaCluster } from '#tests/support/kafka-cluster.ts';
+import { startServer } from '#tests/support/servers.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
+import { freePort } from '../../../scripts/dev-servers/free-port.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
@@ -103,7 +105,7 @@ describe('the log on three brokers', () => {
       code: 'LOG_NOT_REPLICATED',
       retry: 'never',
       message:
-        'The topic prices has 1 replicas on a cluster of 3 brokers; give it 3, with min.insync.replicas=2.',
+        /^Kafka at .* has the topic .*\.prices with 1 replicas, on 3 brokers: .* min\.insync\.replicas=2/,
     });
     under = { ...under, log: await under.reopen() };
     await under.log.ensureTopics([RETAINED]);
@@ -158,4 +160,27 @@ describe('the log on three brokers', () => {
     await second.startAgain();
     await requireEverythingOnce();
   });
+});
+
+test('a first start that meets two of three brokers makes no topics; once the third is there it makes them, with three replicas', async () => {
+  const controllerPort = await freePort();
+  await startServer('kafka', { clusterNode: { id: 0, controllerPort } });
+  const start = (id: number) => startServer('kafka', { clusterNode: { id, controllerPort } });
+  const [one, other] = await Promise.all([start(1), start(2)]);
+  const under = await openKafkaLogUnderTest({}, `kafka://127.0.0.1:${one.port},127.0.0.1:${other.port}`);
+  try {
+    await assert.rejects(under.log.ensureTopics([RETAINED]), {
+      code: 'LOG_NOT_REPLICATED',
+      message:
+        /^Kafka at .* has 2 of its brokers at work, .* start the others, then start again\. For trying out/,
+    });
+    assert.equal((await under.reopen()).partitionsOf(RETAINED.name), null);
+    await start(3);
+    const again = await under.reopen();
+    await again.ensureTopics([RETAINED]);
+    // A topic of fewer replicas would be refused here.
+    await (await under.reopen()).ensureTopics([RETAINED]);
+  } finally {
+    await under.dispose();
+  }
 });

@@ -32,7 +32,7 @@ const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 const COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024;
 const COMPACTED_SEGMENT_MS = 3_600_000;
 
-type Asked = Pick<KafkaConnection, 'read' | 'ask' | 'failed'>;
+type Asked = Pick<KafkaConnection, 'name' | 'hostsNamed' | 'read' | 'ask' | 'failed'>;
 
 export class TopicCatalogue {
   readonly #connection: Asked;
@@ -40,7 +40,10 @@ export class TopicCatalogue {
   readonly #maxRecordBytes: number;
   readonly #partitions = new Map<string, number>();
   readonly #declared = new Map<string, TopicSpec>();
+  /** At work when the cluster was asked. */
   #brokers = 1;
+  /** With those that are down, as far as somebody names them: a topic as the place of a replica, or the address. */
+  #size = 1;
   /** By name on the cluster, of the partition that has fewest. */
   #replicas: ReadonlyMap<string, number> = new Map();
 
@@ -53,6 +56,9 @@ export class TopicCatalogue {
   /** What a cluster says of itself. */
   learn({ brokers, topics }: NativeMetadata): void {
     this.#brokers = brokers.length;
+    const named = topics.flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas));
+    const known = new Set([...brokers.map(({ id }) => id), ...named]);
+    this.#size = Math.max(known.size, this.#connection.hostsNamed);
     for (const { name, partitions } of topics) {
       if (name.startsWith(this.#prefix))
         this.#partitions.set(name.slice(this.#prefix.length), partitions.length);
@@ -146,14 +152,7 @@ export class TopicCatalogue {
   /** Throws where a topic that is there is not as declared, or could lose what it acknowledged. */
   declare(specs: readonly TopicSpec[]): void {
     for (const { name, remedy } of BROKERS_TOPICS) {
-      const replicas = this.#replicas.get(name) ?? REPLICAS;
-      if (this.#brokers >= REPLICAS && replicas < REPLICAS) {
-        throw new OperatingError(
-          'LOG_NOT_REPLICATED',
-          `The topic ${name} of the brokers has ${replicas} replicas on a cluster of ${this.#brokers}, and what was committed is lost with them: give it ${REPLICAS}, and its brokers ${remedy}.`,
-          { retry: 'never' },
-        );
-      }
+      this.#requireReplicas(name, 'its own topic', remedy);
     }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
@@ -164,25 +163,36 @@ export class TopicCatalogue {
           { retry: 'never' },
         );
       }
-      const replicas = this.#replicas.get(this.#prefix + spec.name) ?? REPLICAS;
-      if (existing !== undefined && this.#brokers >= REPLICAS && replicas < REPLICAS) {
-        throw new OperatingError(
-          'LOG_NOT_REPLICATED',
-          `The topic ${spec.name} has ${replicas} replicas on a cluster of ${this.#brokers} brokers; give it ${REPLICAS}, with min.insync.replicas=${MIN_IN_SYNC}.`,
-          { retry: 'never' },
-        );
-      }
+      const ofTopic = `min.insync.replicas=${MIN_IN_SYNC} (kafka-configs.sh)`;
+      this.#requireReplicas(this.#prefix + spec.name, 'the topic', ofTopic);
       this.#declared.set(spec.name, spec);
     }
   }
 
+  /** One that is not there yet has what it takes. */
+  #requireReplicas(nameOnBroker: string, kind: string, remedy: string): void {
+    const replicas = this.#replicas.get(nameOnBroker) ?? REPLICAS;
+    if (this.#size === 1 || replicas >= REPLICAS) return;
+    throw notReplicated(
+      `${this.#connection.name} has ${kind} ${nameOnBroker} with ${replicas} replicas, on ${this.#size} brokers: what was acknowledged may be lost with one of them. ` +
+        `Give it ${REPLICAS} (kafka-reassign-partitions.sh), and ${remedy}`,
+    );
+  }
+
+  /** Throws `LOG_NOT_REPLICATED` while brokers of a cluster are down, since a topic keeps the replicas it was made with. */
   async make(specs: readonly TopicSpec[]): Promise<void> {
+    if (specs.length > 0 && this.#size > 1 && this.#brokers < REPLICAS) {
+      throw notReplicated(
+        `${this.#connection.name} has ${this.#brokers} of its brokers at work, and the topics of a log have ${REPLICAS} replicas on a cluster: start the others, then start again. ` +
+          'For trying out one broker is enough, named by itself',
+      );
+    }
     await Promise.all(specs.map((spec) => this.#create(spec)));
     for (const { name, partitions } of specs) this.#partitions.set(name, partitions);
   }
 
   async #create(spec: TopicSpec): Promise<void> {
-    const replicas = Math.min(REPLICAS, this.#brokers);
+    const replicas = this.#size === 1 ? 1 : REPLICAS;
     const topic = {
       topic: this.#prefix + spec.name,
       num_partitions: spec.partitions,
@@ -218,6 +228,10 @@ function cleanupConfig({ cleanup }: TopicSpec): Readonly<Record<string, string>>
     'segment.ms': String(COMPACTED_SEGMENT_MS),
     'min.cleanable.dirty.ratio': '0.2',
   };
+}
+
+function notReplicated(sentence: string): OperatingError {
+  return new OperatingError('LOG_NOT_REPLICATED', `${sentence}.`, { retry: 'never' });
 }
 
 function unknownTopic(name: string): OperatingError {

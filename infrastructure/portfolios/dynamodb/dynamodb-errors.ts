@@ -1,5 +1,6 @@
 /** What DynamoDB's client throws, as failures that say whether a repeat helps. */
 import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
 import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
 /** By name: of the service, of a cancelled transaction's reasons, and of the SDK's own failures. */
@@ -29,16 +30,6 @@ const NOT_ALLOWED = new Set([
   'TokenRefreshRequired',
   'UnrecognizedClientException',
 ]);
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
-const CONNECTION_LOST = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ECONNABORTED',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  // Of the SDK: no connection, or no answer on it, within the client's own limits.
-  'TimeoutError',
-]);
 
 export function classifyDynamoDbError(error: unknown): ServerFailure | null {
   if (!(error instanceof Error)) return null;
@@ -67,15 +58,25 @@ export function classifyDynamoDbError(error: unknown): ServerFailure | null {
       retry: 'never',
     };
   }
-  const notConnected = named(NOT_CONNECTED);
-  if (notConnected !== undefined) {
-    return { code: 'STORE_UNAVAILABLE', reason: `cannot be reached (${notConnected})`, retry: 'retry' };
+  const connection = classifyConnectionError(error) ?? classifyConnectionError(error.cause);
+  if (connection !== null) return { code: 'STORE_UNAVAILABLE', ...connection };
+  // Of the SDK: no connection, or no answer on it, within the client's own limits.
+  if (names.includes('TimeoutError')) {
+    return {
+      code: 'STORE_UNAVAILABLE',
+      reason: 'did not hold the connection (TimeoutError)',
+      retry: 'unknown',
+    };
   }
-  const lost = named(CONNECTION_LOST);
-  if (lost !== undefined) {
-    return { code: 'STORE_UNAVAILABLE', reason: `did not hold the connection (${lost})`, retry: 'unknown' };
+  if (!(error instanceof DynamoDBServiceException)) {
+    // The SDK hangs the answer on what it threw while reading it, such as a proxy's page.
+    if (!('$response' in error)) return null;
+    return {
+      code: 'STORE_UNAVAILABLE',
+      reason: `gave an answer that is not DynamoDB's (${error.name})`,
+      retry: 'unknown',
+    };
   }
-  if (!(error instanceof DynamoDBServiceException)) return null;
   const status = error.$metadata.httpStatusCode ?? 500;
   if (status >= 500) {
     return { code: 'STORE_UNAVAILABLE', reason: `failed (${error.name})`, retry: 'unknown' };

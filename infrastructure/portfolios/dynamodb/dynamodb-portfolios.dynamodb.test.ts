@@ -156,7 +156,7 @@ describe('a portfolio table that cannot be used', () => {
     await assert.rejects(opening(newTable(), 'http://127.0.0.1:1'), {
       code: 'STORE_UNAVAILABLE',
       retry: 'retry',
-      message: /http:\/\/127\.0\.0\.1:1.*cannot be reached \(ECONNREFUSED\)/,
+      message: /http:\/\/127\.0\.0\.1:1.*refuses connections \(ECONNREFUSED\)/,
     });
   });
 

@@ -59,6 +59,20 @@ export function classifyPostgresError(error: unknown): ServerFailure | null {
   if (/Connection terminated|Query read timeout|Client was closed/.test(error.message)) {
     return { code: UNAVAILABLE, reason: 'lost the connection, or did not answer in time', retry: 'unknown' };
   }
+  if (/establishing an SSL connection|authenticationOk/.test(error.message)) {
+    return { code: UNAVAILABLE, reason: 'answers, but not as PostgreSQL does', retry: 'unknown' };
+  }
+  if (/client password must be/.test(error.message)) {
+    return { code: 'STORE_REFUSED', reason: `asks for a password: ${HELP}`, retry: 'never' };
+  }
+  if (error.message.startsWith('SASL')) {
+    return {
+      code: 'STORE_REFUSED',
+      reason:
+        'does not finish the login as PostgreSQL does: look into its pg_hba.conf, or at what stands between',
+      retry: 'never',
+    };
+  }
   if (/does not support SSL/.test(error.message)) {
     return {
       code: 'STORE_REFUSED',

@@ -259,7 +259,7 @@ describe('a start on PostgreSQL ends with one sentence', () => {
     await new Promise((resolve) => probe.close(resolve));
     assert.equal(
       await sentence(`postgres://ada@127.0.0.1:${address.port}/hall`),
-      `STORE_UNAVAILABLE: PostgreSQL at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED); is it running, and is the URL right.`,
+      `STORE_UNAVAILABLE: PostgreSQL at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED).`,
     );
   });
 
@@ -267,6 +267,13 @@ describe('a start on PostgreSQL ends with one sentence', () => {
     assert.equal(
       await sentence(`postgres://${username}:geheim@${host}/postgres`),
       `STORE_REFUSED: PostgreSQL at ${host} does not accept the user or password: correct the URL, or the file that database_password_file names (SQLSTATE 28P01).`,
+    );
+  });
+
+  test('when it asks for a password and the URL has none', async () => {
+    assert.equal(
+      await sentence(`postgres://${username}@${host}/postgres`),
+      `STORE_REFUSED: PostgreSQL at ${host} asks for a password: correct the URL, or the file that database_password_file names.`,
     );
   });
 

@@ -1,8 +1,15 @@
 /** What ClickHouse's client throws, as failures that say whether a repeat helps. */
 import { ClickHouseError } from '@clickhouse/client';
+import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
 import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
 type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
+
+const TOO_OLD: Told = {
+  code: 'STORE_VERSION',
+  reason: 'is too old: version 22.11 or newer is needed',
+  retry: 'never',
+};
 
 /** By the server's own numbers. */
 const BY_CODE: Readonly<Record<string, Told>> = {
@@ -17,6 +24,9 @@ const BY_CODE: Readonly<Record<string, Told>> = {
     'does not let this user do that: it needs SELECT, INSERT, CREATE TABLE and ALTER in its database',
   ),
   '516': notAllowed('refuses the credentials'),
+  // What came last of all that is used: the setting `final`, and positiveModulo.
+  '115': TOO_OLD,
+  '46': TOO_OLD,
   '164': { code: 'STORE_READ_ONLY', reason: 'lets this user only read', retry: 'never' },
   '202': { code: 'STORE_BUSY', reason: 'has too many queries at once', retry: 'retry' },
   '241': {
@@ -32,7 +42,6 @@ const BY_CODE: Readonly<Record<string, Told>> = {
     retry: 'retry',
   },
 };
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function missing(reason: string): Told {
   return { code: 'STORE_MISSING', reason, retry: 'never' };
@@ -53,13 +62,8 @@ export function classifyClickHouseError(error: unknown): ServerFailure | null {
       retry: 'unknown',
     };
   }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
-  if (code !== null && NOT_CONNECTED.has(code)) {
-    return { code: 'STORE_UNAVAILABLE', reason: `cannot be reached (${code})`, retry: 'retry' };
-  }
-  if (code !== null && /^E[A-Z]+$/.test(code)) {
-    return { code: 'STORE_UNAVAILABLE', reason: `broke the connection (${code})`, retry: 'unknown' };
-  }
+  const connection = classifyConnectionError(error);
+  if (connection !== null) return { code: 'STORE_UNAVAILABLE', ...connection };
   // The client gives what it cannot read, such as a proxy's page, or a broken connection, as a plain error.
   if (Object.getPrototypeOf(error) === Error.prototype) {
     return {

@@ -154,7 +154,7 @@ describe('a ClickHouse that cannot be used', () => {
     await assert.rejects(openClickHouseTradeAnalytics(gone), {
       code: 'STORE_UNAVAILABLE',
       retry: 'retry',
-      message: /127\.0\.0\.1:1\) cannot be reached \(ECONNREFUSED\)/,
+      message: /127\.0\.0\.1:1\) refuses connections \(ECONNREFUSED\)/,
     });
   });
 

@@ -15,3 +15,10 @@ test('a disk past its watermark is a full store, whichever status the server giv
   assert.deepEqual(told(429, 'rejected_execution_exception'), ['STORE_UNAVAILABLE', 'unknown']);
   assert.deepEqual(told(403, 'security_exception'), ['STORE_NOT_ALLOWED', 'never']);
 });
+
+test('a server of a version that the client does not speak is told as that', () => {
+  const why = 'Accept version must be either version 8 or 7, but found 9';
+  const failure = classifySearchError(new SearchServerError(400, 'media_type_header_exception', why, null));
+  assert.deepEqual([failure?.code, failure?.retry], ['STORE_VERSION', 'never']);
+  assert.match(failure?.reason ?? '', /^is of another version than this client speaks .*version 8 or 7/);
+});

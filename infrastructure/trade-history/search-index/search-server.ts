@@ -71,6 +71,7 @@ export interface SearchServer {
 }
 
 const TIMEOUT_MS = 5_000;
+const SHOWN_MAX = 200;
 /** For writes, which may make an index first and wait for a refresh, and for verification: nobody else waits for them. */
 const LONG_FACTOR = 6;
 
@@ -108,9 +109,13 @@ export function connectSearchServer(
 export function classifySearchError(error: unknown): ServerFailure | null {
   if (!(error instanceof SearchServerError)) return null;
   const { status, type } = error;
-  const said =
-    error.message === '' || error.message === type ? type : `${type}: ${error.message.slice(0, 200)}`;
+  const [message = ''] = error.message.trim().split('\n', 1);
+  const said = message === '' || message === type ? type : `${type}: ${message.slice(0, SHOWN_MAX)}`;
   if (type === 'wrong_product') return { code: 'STORE_VERSION', reason: error.message, retry: 'never' };
+  if (type === 'media_type_header_exception') {
+    const reason = `is of another version than this client speaks (${said})`;
+    return { code: 'STORE_VERSION', reason, retry: 'never' };
+  }
   if (status === null)
     return { code: 'STORE_UNAVAILABLE', reason: `gave no answer (${said})`, retry: 'unknown' };
   if (status === 401) return { code: 'STORE_NOT_ALLOWED', reason: 'refuses the credentials', retry: 'never' };

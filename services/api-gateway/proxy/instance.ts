@@ -56,6 +56,8 @@ const NOT_SENT = new Set([
 export class Instance {
   readonly address: Address;
   readonly #pool: Pool;
+  /** A connection of its own, so that its health does not wait behind the requests. */
+  readonly #probes: Pool;
   #state: InstanceState = 'unknown';
   #instanceId: string | null = null;
   #reason = 'not asked yet';
@@ -63,17 +65,20 @@ export class Instance {
 
   constructor(address: Address, limits: InstanceLimits) {
     this.address = address;
-    this.#pool = new Pool(address.origin, {
-      connections: limits.connections,
-      pipelining: 1,
-      headersTimeout: limits.answerTimeoutMs,
-      bodyTimeout: limits.answerTimeoutMs,
-      maxResponseSize: LONGEST_ANSWER_BYTES,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        ...(address.serverName === null ? {} : { servername: address.serverName }),
-      },
-    });
+    const open = (connections: number, answerTimeoutMs: number): Pool =>
+      new Pool(address.origin, {
+        connections,
+        pipelining: 1,
+        headersTimeout: answerTimeoutMs,
+        bodyTimeout: answerTimeoutMs,
+        maxResponseSize: LONGEST_ANSWER_BYTES,
+        connect: {
+          timeout: CONNECT_TIMEOUT_MS,
+          ...(address.serverName === null ? {} : { servername: address.serverName }),
+        },
+      });
+    this.#pool = open(limits.connections, limits.answerTimeoutMs);
+    this.#probes = open(1, PROBE_TIMEOUT_MS);
   }
 
   get state(): InstanceState {
@@ -97,12 +102,7 @@ export class Instance {
   /** Asks for its readiness. */
   async probe(): Promise<void> {
     try {
-      const { statusCode, headers, body } = await this.#pool.request({
-        method: 'GET',
-        path: '/readyz',
-        headersTimeout: PROBE_TIMEOUT_MS,
-        bodyTimeout: PROBE_TIMEOUT_MS,
-      });
+      const { statusCode, headers, body } = await this.#probes.request({ method: 'GET', path: '/readyz' });
       await body.dump();
       const instanceId = headers[INSTANCE_HEADER];
       if (typeof instanceId !== 'string') {
@@ -147,7 +147,7 @@ export class Instance {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await Promise.all([this.#pool.destroy(), this.#probes.destroy()]);
   }
 
   #become(state: InstanceState, reason: string): void {

@@ -1,5 +1,7 @@
 /** What a gateway does when instances of a service come, go, drain and fail. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, test } from 'node:test';
 import type { Route } from '#infrastructure/core/http.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
@@ -9,7 +11,7 @@ import { SILENT } from '#tests/support/silent-logger.ts';
 import { CREDENTIALS } from '../gateway.testing.ts';
 import type { InstanceRequest } from './instance.ts';
 import { cleanUp, cleanUpWith, gatewayTo, instances, openDoor, post, tell } from './proxy.testing.ts';
-import { Upstream, type UpstreamOutcome } from './upstream.ts';
+import { Upstream, type UpstreamOutcome, type UpstreamParts } from './upstream.ts';
 
 afterEach(cleanUp);
 
@@ -193,7 +195,11 @@ test('an instance that is alive and not ready answers for itself, when none is r
 });
 
 /** Started. */
-async function upstreamTo(addresses: readonly string[], patienceMs: number): Promise<Upstream> {
+async function upstreamTo(
+  addresses: readonly string[],
+  patienceMs: number,
+  changed: Partial<UpstreamParts> = {},
+): Promise<Upstream> {
   const upstream = new Upstream({
     name: 'order',
     urls: addresses.map((address) => new URL(address)),
@@ -203,6 +209,7 @@ async function upstreamTo(addresses: readonly string[], patienceMs: number): Pro
     resolve: async () => [],
     limits: { connections: 1, answerTimeoutMs: 60_000 },
     patienceMs,
+    ...changed,
   });
   cleanUpWith(() => upstream.close());
   await upstream.start();
@@ -262,4 +269,87 @@ test('an instance that is not ready gets no accounts while another is', async ()
   const upstream = await upstreamTo(addresses, 0);
   for (let account = 0; account < 20; account += 1)
     assert.equal((await upstream.pick(`account ${account}`))?.address.origin, addresses[0]);
+});
+
+/** The runner's time limit ends it otherwise. */
+async function seen(upstream: Upstream, states: readonly string[]): Promise<void> {
+  const { timers } = createSystemRuntime();
+  const now = () => upstream.view().map(({ state }) => state);
+  while (JSON.stringify(now()) !== JSON.stringify(states)) await timers.sleep(20);
+}
+
+test('an instance that hangs with all its connections taken keeps nobody from seeing how the others are', {
+  timeout: 30_000,
+}, async () => {
+  let second = 503;
+  const { commands, addresses } = await instances(
+    2,
+    () => undefined,
+    (instance) => ({ status: instance === 1 ? 200 : second, instanceId: `instance ${instance}` }),
+  );
+  const upstream = await upstreamTo(addresses, 0);
+  void sendMany(upstream, 3);
+  while (commands.length === 0) await createSystemRuntime().timers.yieldTurn();
+  second = 200;
+  await seen(upstream, ['ready', 'ready']);
+});
+
+test('one that does not say how it is for long holds up no other either', { timeout: 30_000 }, async () => {
+  const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  cleanUpWith(async () => silent.close());
+  let status = 503;
+  const { addresses } = await instances(
+    1,
+    () => undefined,
+    () => ({ status, instanceId: 'instance' }),
+  );
+  const { port } = silent.address() as AddressInfo;
+  const upstream = await upstreamTo([`http://127.0.0.1:${port}`, ...addresses], 0);
+  status = 200;
+  await seen(upstream, ['down', 'ready']);
+});
+
+test('a name server that gives no answer takes no instance away, and keeps nobody from seeing how they are', {
+  timeout: 30_000,
+}, async () => {
+  let status = 503;
+  const { addresses } = await instances(
+    1,
+    () => undefined,
+    () => ({ status, instanceId: 'instance' }),
+  );
+  const system = createSystemRuntime();
+  const asked = Promise.withResolvers<string[]>();
+  let names = 0;
+  const upstream = await upstreamTo(
+    addresses.map((address) => address.replace('127.0.0.1', 'order.internal')),
+    0,
+    {
+      // Its names are looked up at every turn.
+      runtime: { ...system, clock: { ...system.clock, monotonicMs: () => performance.now() * 1_000 } },
+      resolve: () => {
+        names += 1;
+        return names === 1 ? Promise.resolve(['127.0.0.1']) : asked.promise;
+      },
+    },
+  );
+  while (names < 2) await system.timers.sleep(20);
+  status = 200;
+  await seen(upstream, ['ready']);
+});
+
+test('a name server that gives no answer at the start holds it up for so long and no longer', async () => {
+  const system = createSystemRuntime();
+  const limits: number[] = [];
+  const sleep: Timers['sleep'] = async (durationMs, signal) => {
+    limits.push(durationMs);
+    if (durationMs < 1_000) await system.timers.sleep(durationMs, signal);
+  };
+  const upstream = await upstreamTo(['http://order.internal:1'], 0, {
+    runtime: { ...system, timers: { ...system.timers, sleep } },
+    resolve: () => new Promise(() => undefined),
+  });
+  assert.deepEqual(upstream.view(), []);
+  assert.equal(limits[0], 5_000);
 });

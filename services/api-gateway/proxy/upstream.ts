@@ -54,6 +54,8 @@ export interface Sending {
 
 const PROBE_PERIOD_MS = 250;
 const RESOLVE_PERIOD_MS = 5_000;
+/** The system's resolver has no limit of its own. */
+const RESOLVE_TIMEOUT_MS = 5_000;
 const MAX_WAITING = 2_000;
 const MAX_IN_FLIGHT = 10_000;
 /** Answers that say: not taken, ask another. */
@@ -63,6 +65,8 @@ export class Upstream {
   readonly name: string;
   readonly #parts: UpstreamParts;
   readonly #instances = new Map<string, Instance>();
+  /** Those that are being asked how they are. */
+  readonly #asked = new Set<Instance>();
   readonly #outcomes;
   readonly #closing = new AbortController();
   #loop: Promise<void> | null = null;
@@ -218,22 +222,34 @@ export class Upstream {
     return !this.#closing.signal.aborted;
   }
 
+  /** Waits for nobody: an instance or a name server that is slow must not hide how the others are. */
   async #watch(): Promise<void> {
     const { clock, timers } = this.#parts.runtime;
     let resolvedAtMs = clock.monotonicMs();
+    let resolving: Promise<void> | null = null;
     while (!this.#closing.signal.aborted) {
       await timers.sleep(PROBE_PERIOD_MS, this.#closing.signal);
-      if (this.#closing.signal.aborted) return;
-      if (clock.monotonicMs() - resolvedAtMs >= RESOLVE_PERIOD_MS) {
-        await this.#resolve();
-        resolvedAtMs = clock.monotonicMs();
+      if (this.#closing.signal.aborted) break;
+      if (resolving === null && clock.monotonicMs() - resolvedAtMs >= RESOLVE_PERIOD_MS) {
+        resolving = this.#resolve().finally(() => {
+          resolving = null;
+          resolvedAtMs = clock.monotonicMs();
+        });
       }
-      await this.#probeAll();
+      void this.#probeAll();
     }
+    await resolving;
   }
 
   async #probeAll(): Promise<void> {
-    await Promise.all([...this.#instances.values()].map((instance) => instance.probe()));
+    await Promise.all([...this.#instances.values()].map((instance) => this.#probe(instance)));
+  }
+
+  async #probe(instance: Instance): Promise<void> {
+    if (this.#asked.has(instance)) return;
+    this.#asked.add(instance);
+    await instance.probe();
+    this.#asked.delete(instance);
     if (!this.ready) return;
     this.#lastReadyMs = this.#parts.runtime.clock.monotonicMs();
     const changed = this.#changed;
@@ -242,10 +258,11 @@ export class Upstream {
   }
 
   async #resolve(): Promise<void> {
-    const { urls, resolve, limits, logger } = this.#parts;
-    const { addresses, unresolved } = await resolveUrls(urls, resolve);
+    const { urls, limits, logger } = this.#parts;
+    const { addresses, unresolved } = await resolveUrls(urls, (host) => this.#resolveInTime(host));
     // Its HTTP client takes a tenth of a second to load, and a process with all targets has no other to ask.
     const { Instance } = await import('./instance.ts');
+    if (this.#closing.signal.aborted) return;
     for (const address of addresses) {
       if (!this.#instances.has(address.origin))
         this.#instances.set(address.origin, new Instance(address, limits));
@@ -260,6 +277,23 @@ export class Upstream {
       if (now.has(origin) || instance.inFlight > 0) continue;
       this.#instances.delete(origin);
       await instance.close();
+    }
+  }
+
+  async #resolveInTime(host: string): Promise<readonly string[]> {
+    const { resolve, runtime } = this.#parts;
+    const enough = new AbortController();
+    const { signal } = this.#closing;
+    const late = runtime.timers.sleep(RESOLVE_TIMEOUT_MS, AbortSignal.any([signal, enough.signal]));
+    try {
+      return await Promise.race([
+        resolve(host),
+        late.then(() => {
+          throw new Error(`${host} was not resolved within ${RESOLVE_TIMEOUT_MS} ms`);
+        }),
+      ]);
+    } finally {
+      enough.abort();
     }
   }
 
