@@ -77,8 +77,8 @@ describe('packs', () => {
   test('few or small records are not worth a pack, and none grows past its limits', () => {
     const sized = (count: number, bytes: number) =>
       Array.from({ length: count }, () => ({ key: null, value: new Uint8Array(bytes) }));
-    assert.deepEqual(nextPack(sized(7, 200), 0), { end: 7, isWorthIt: false });
-    assert.deepEqual(nextPack(sized(40, 50), 0), { end: 40, isWorthIt: false });
+    assert.deepEqual(nextPack(sized(7, 1_000), 0), { end: 7, isWorthIt: false });
+    assert.deepEqual(nextPack(sized(100, 50), 0), { end: 100, isWorthIt: false });
     assert.deepEqual(nextPack(sized(1, 3_000), 0), { end: 1, isWorthIt: true });
     assert.deepEqual(nextPack(sized(900, 100), 100), { end: 612, isWorthIt: true });
     assert.deepEqual(nextPack(sized(300, 1_000), 0), { end: 263, isWorthIt: true });

@@ -20,11 +20,11 @@ const PACK_RECORDS = 512;
 const PACK_BYTES = 262_144;
 /** Far above what the limits of records allow: a row that claims to hold more is damaged, or somebody's trap. */
 const MOST_UNPACKED_BYTES = 64 * 1024 * 1024;
-/**
- * Fewer are not worth it: packing so many costs what eight rows do, and a row that takes half a page often takes all of it.
- * One price batch is as large, and comes to every partition.
- */
-const LEAST_BYTES = 2_048;
+/** Fewer small ones are not worth it: a compressor of its own costs a pack what a few rows do. */
+const LEAST_RECORDS = 8;
+const LEAST_BYTES = 8_192;
+/** On average: of such values each takes most of a page, and the one that is in every partition, a price batch, is packed once. */
+const LARGE_VALUE_BYTES = 1_024;
 const HEADER_BYTES = 12;
 const BYTES_PER_UNIT = 3;
 /**
@@ -64,7 +64,9 @@ export function nextPack(
     bytes += records[end]?.value?.length ?? 0;
     end += 1;
   }
-  return { end, isWorthIt: bytes >= LEAST_BYTES };
+  const count = end - from;
+  const many = count >= LEAST_RECORDS && bytes >= LEAST_BYTES;
+  return { end, isWorthIt: many || bytes >= Math.max(1, count) * LARGE_VALUE_BYTES };
 }
 
 let scratch = Buffer.alloc(2 * PACK_BYTES);
