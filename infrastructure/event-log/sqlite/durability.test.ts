@@ -1,5 +1,6 @@
 /** A disk that is slow, and one that fails, under the embedded log. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { testContext } from '#tests/in-process/platform.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
@@ -113,7 +114,7 @@ test('pages come back into the database while the log is written, and all of it 
   try {
     const { log } = under;
     await log.ensureTopics([RETAINED]);
-    const value = new Uint8Array(60_000).fill(7);
+    const value = randomBytes(60_000);
     for (let count = 0; count < 120; count += 1) {
       await log.append([{ topic: 'orders', partition: count % 3, key: null, value }]);
     }
@@ -148,7 +149,7 @@ test('while pages are copied back, what is durable is answered already and the n
   try {
     const { log } = under;
     await log.ensureTopics([RETAINED]);
-    const value = new Uint8Array(60_000).fill(7);
+    const value = randomBytes(60_000);
     let answered = 0;
     const append = async () => {
       await log.append([{ topic: 'orders', partition: 0, key: null, value }]);
