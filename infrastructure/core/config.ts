@@ -3,7 +3,11 @@
  * environment.
  */
 import { readFileSync } from 'node:fs';
+import { readJson } from './json-text.ts';
 import { OperatingError } from './operating-error.ts';
+
+/** Options are names and values; one level more, so that a value that is a list or an object is refused by its option. */
+const DEEPEST = 3;
 
 /** The process's environment, as it is now. */
 export function readEnvironment(): Readonly<Record<string, string | undefined>> {
@@ -22,19 +26,15 @@ export function readConfigurationFile(path: string): Readonly<Record<string, unk
       cause,
     });
   }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new OperatingError(
-      'CONFIG_UNREADABLE',
-      `--config: ${path} is not JSON: ${(cause as Error).message}.`,
-      {
-        retry: 'never',
-        cause,
-      },
-    );
+  const read = readJson(text, DEEPEST);
+  if (read.kind === 'refused') {
+    const { field, rule, message } = read;
+    // What the parser says besides may quote a password.
+    const what =
+      rule === 'json' ? `is not JSON${whereIn(text)}` : `${field === 'body' ? '' : `${field} `}${message}`;
+    throw new OperatingError('CONFIG_UNREADABLE', `--config: ${path}: ${what}.`, { retry: 'never' });
   }
+  const parsed = read.value;
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new OperatingError('CONFIG_UNREADABLE', `--config: ${path} must hold one JSON object of options.`, {
       retry: 'never',
@@ -57,5 +57,15 @@ export function readSecretFile(option: string, path: string): string {
         cause,
       },
     );
+  }
+}
+
+function whereIn(text: string): string {
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    const [place = ''] = / \(line \d+ column \d+\)/.exec(String(error)) ?? [];
+    return place;
   }
 }

@@ -12,10 +12,10 @@ import fastify, {
   type HTTPMethods,
 } from 'fastify';
 import type { HttpRequest, HttpResult, Principal, Problem, Route } from '#infrastructure/core/http.ts';
+import { readJson } from '#infrastructure/core/json-text.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { problem } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { readJson } from './json-body.ts';
 import {
   invalidRequest,
   pathOf,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readJson } from './json-body.ts';
+import { readJson } from './json-text.ts';
 
 const names = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__');
 const documents = fc.letrec((tie) => ({

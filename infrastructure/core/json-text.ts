@@ -1,6 +1,6 @@
 /**
- * Reads a JSON body more strictly than `JSON.parse`: nesting has a limit, a member named twice is refused (two
- * readers could take two different values for one order), and `__proto__` is not a name.
+ * Reads JSON that somebody wrote, a body or a file, more strictly than `JSON.parse`: nesting has a limit, a member named twice is refused (two
+ * readers could take two different values for one order or option), and `__proto__` is not a name.
  *
  * One pass over the text before parsing; it only has to be right about valid JSON, since `JSON.parse` judges the rest.
  */
@@ -46,6 +46,7 @@ function refusal(field: string, rule: string, message: string): ReadJson {
   return { kind: 'refused', field, rule, message };
 }
 
+/** `field` is `body` where it is all of the text. */
 export function readJson(text: string, maxDepth: number): ReadJson {
   /** One set of names per open object, `null` per open array. */
   const open: (Set<string> | null)[] = [];
