@@ -5,8 +5,8 @@
  *   submit ─▶ queue ─▶ (end of turn) check each ─▶ BEGIN · records · seals · positions · COMMIT
  *                                                  ─▶ sync, elsewhere ─▶ answers ─▶ pages copied back, if due
  *
- * Transactions keep a distance, unless much is waiting. The next one begins after the sync of the last: what comes meanwhile gathers, so a slow disk makes larger
- * batches. What is not synced yet, nobody sees.
+ * Transactions keep a distance, unless much is waiting. The next one begins after the sync of the last: what comes
+ * meanwhile gathers, so a slow disk makes larger batches. What is not synced yet, nobody sees.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Logger } from '#infrastructure/core/log.ts';

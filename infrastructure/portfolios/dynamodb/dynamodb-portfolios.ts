@@ -109,49 +109,38 @@ class DynamoDbPortfolios implements PortfolioStore {
       requireStorable(portfolio);
     }
     this.#requireOpen();
-    // Items of one account go one after another, in their order; accounts side by side.
-    const ofAccount = new Map<AccountId, number[]>();
-    portfolios.forEach(({ userId }, at) => {
-      const own = ofAccount.get(userId);
-      if (own === undefined) ofAccount.set(userId, [at]);
-      else own.push(at);
-    });
-    const outcomes: PutOutcome[] = new Array(portfolios.length);
-    await this.#putTogether(
-      [...ofAccount.values()].map(([first = 0]) => first),
-      portfolios,
-      outcomes,
+    const ofAccount = [...Map.groupBy(portfolios.entries(), ([, { userId }]) => userId).values()];
+    const together = await this.#putTogether(
+      ofAccount.flatMap(([first]) => (first === undefined ? [] : [first[1]])),
     );
-    await inParallel([...ofAccount.values()], CONNECTIONS_MAX, async (places) => {
-      for (const at of places) {
-        const portfolio = portfolios[at];
-        if (portfolio !== undefined && outcomes[at] === undefined)
-          outcomes[at] = await this.#putOne(portfolio);
+    const outcomes: PutOutcome[] = new Array(portfolios.length);
+    // Items of one account go one after another, in their order; accounts side by side.
+    await inParallel(ofAccount, CONNECTIONS_MAX, async (own) => {
+      for (const [at, portfolio] of own) {
+        const known = together.get(portfolio.userId);
+        together.delete(portfolio.userId);
+        outcomes[at] = known ?? (await this.#putOne(portfolio));
       }
     });
     return outcomes;
   }
 
-  /** Of different accounts. What has to be written alone is left without an outcome. */
-  async #putTogether(
-    places: readonly number[],
-    portfolios: readonly Portfolio[],
-    outcomes: PutOutcome[],
-  ): Promise<void> {
-    const writes: (Write & { readonly at: number })[] = [];
-    for (const at of places) {
-      const portfolio = portfolios[at];
-      if (portfolio === undefined) continue;
+  /** Of different accounts; those that have to be written alone are not in the answer. */
+  async #putTogether(portfolios: readonly Portfolio[]): Promise<Map<AccountId, PutOutcome>> {
+    const writes: Write[] = [];
+    for (const portfolio of portfolios) {
       const [head, ...parts] = toItems(portfolio);
-      if (parts.length === 0) writes.push({ at, portfolio, put: this.#putOf(portfolio, head, 0) });
+      if (parts.length === 0) writes.push({ portfolio, put: this.#putOf(portfolio, head, 0) });
     }
+    const outcomes = new Map<AccountId, PutOutcome>();
     await inParallel(transactionsOf(writes), CONNECTIONS_MAX, async (some) => {
       const answers = await writeTogether(this.#table, some);
-      some.forEach(({ at }, index) => {
-        const answer = answers[index];
-        if (answer !== undefined && answer !== null) outcomes[at] = answer;
+      some.forEach(({ portfolio: { userId } }, at) => {
+        const answer = answers[at];
+        if (answer !== undefined && answer !== null) outcomes.set(userId, answer);
       });
     });
+    return outcomes;
   }
 
   async get(userId: AccountId): Promise<Portfolio | null> {

@@ -27,9 +27,9 @@ const WORTH_A_TRANSACTION = 10;
 const ITEMS_MAX = 100;
 
 /** Each for a transaction, no larger than an item may be; what makes none worth its price is in none. */
-export function transactionsOf<One extends Write>(writes: readonly One[]): readonly (readonly One[])[] {
-  const transactions: One[][] = [];
-  let last: One[] = [];
+export function transactionsOf(writes: readonly Write[]): readonly (readonly Write[])[] {
+  const transactions: Write[][] = [];
+  let last: Write[] = [];
   let symbols = 0;
   for (const write of writes) {
     const { holdings, sharesReserved } = write.portfolio;
