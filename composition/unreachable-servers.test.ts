@@ -7,10 +7,9 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { inspect } from 'node:util';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { refusalOf } from '#tests/support/refused-start.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import { openPort } from './adapters.ts';
 import { configOf } from './servers.testing.ts';
@@ -46,18 +45,16 @@ const folder = mkdtempSync(join(tmpdir(), 'tradehall-unreachable-'));
 after(() => rmSync(folder, { recursive: true }));
 
 async function sentence(option: string, port: (typeof OPTIONS)[number][1], url: string): Promise<string> {
-  const error = await openPort(port, {
-    folder: { file: (name) => join(folder, name) },
-    config: configOf({ [option]: url }),
-    runtime: createSystemRuntime(),
-    logger: SILENT,
-    metrics: createPrometheusMetrics({ processFigures: false }),
-  }).then(
-    () => null,
-    (reason: unknown) => reason,
+  const { message } = await refusalOf(
+    openPort(port, {
+      folder: { file: (name) => join(folder, name) },
+      config: configOf({ [option]: url }),
+      runtime: createSystemRuntime(),
+      logger: SILENT,
+      metrics: createPrometheusMetrics({ processFigures: false }),
+    }),
   );
-  assert.ok(error instanceof OperatingError, `no operating error: ${inspect(error)}`);
-  return error.message;
+  return message;
 }
 
 describe('the start ends with one sentence', () => {

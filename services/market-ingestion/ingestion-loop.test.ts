@@ -6,11 +6,15 @@ import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
-import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
-import type { EventLog, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import type { Feed, FeedBatch } from './feed.ts';
-import { createSleepingRuntime, openIngestionWorld, START_MS } from './ingestion.testing.ts';
+import {
+  committingThrough,
+  createSleepingRuntime,
+  openIngestionWorld,
+  START_MS,
+} from './ingestion.testing.ts';
 import { createIngestion } from './ingestion-loop.ts';
 
 const TURNS = 20;
@@ -24,25 +28,6 @@ function batchOf(number: number, finished: boolean): FeedBatch {
 
 function feedOf(batches: Feed['batches']): Feed {
   return { source: 'test', idPrefix: () => 'test', async open() {}, batches, async close() {} };
-}
-
-/** `log`, with `commit` in front of the producer's. */
-function committingThrough(
-  log: EventLog,
-  commit: (producer: TransactionalProducer) => Promise<void>,
-): EventLog {
-  const openProducer: EventLog['openProducer'] = async (id) => {
-    const producer = await log.openProducer(id);
-    return {
-      transactionalId: id,
-      close: () => producer.close(),
-      async commit(transaction) {
-        await commit(producer);
-        return producer.commit(transaction);
-      },
-    };
-  };
-  return logWith(log, { openProducer });
 }
 
 function ingestionOf(feed: Feed, log: EventLog, signal: AbortSignal) {
@@ -67,7 +52,10 @@ test('while the log writes a batch the next one is made, and only that one', asy
       yield batchOf(made, true);
     });
     const { promise: mayWrite, resolve: write } = Promise.withResolvers<void>();
-    const log = committingThrough(world.log, () => mayWrite);
+    const log = committingThrough(world.log, async (commit) => {
+      await mayWrite;
+      return commit();
+    });
     const ingestion = ingestionOf(feed, log, new AbortController().signal);
     const running = ingestion.run();
     while (made < 2) await turn();
@@ -94,13 +82,14 @@ test('a write that fails is tried again though the feed has nothing more for now
       if (position === null) yield batchOf(1, false);
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     });
-    const log = committingThrough(world.log, async () => {
+    const log = committingThrough(world.log, async (commit) => {
       // The feed waits for its next event by now.
       for (let count = 0; count < TURNS; count += 1) await turn();
       if (isAway) {
         isAway = false;
         throw new OperatingError('LOG_UNAVAILABLE', 'away', { retry: 'retry' });
       }
+      return commit();
     });
     const stopping = new AbortController();
     const ingestion = ingestionOf(feed, log, stopping.signal);

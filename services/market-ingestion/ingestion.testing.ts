@@ -9,7 +9,8 @@ import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Service } from '#infrastructure/core/service.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
-import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
+import type { CommitOutcome, EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 import { openSqliteLogUnderTest } from '#infrastructure/event-log/sqlite/sqlite-log.testing.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { openDuckDbMarketFiles } from '#infrastructure/market-files/duckdb/duckdb-market-files.ts';
@@ -137,4 +138,20 @@ export async function openIngestionWorld(): Promise<IngestionWorld> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** `log`, whose producers commit by `through`, which may call the real commit. */
+export function committingThrough(
+  log: EventLog,
+  through: (commit: () => Promise<CommitOutcome>) => Promise<CommitOutcome>,
+): EventLog {
+  const openProducer: EventLog['openProducer'] = async (id) => {
+    const producer = await log.openProducer(id);
+    return {
+      transactionalId: id,
+      close: () => producer.close(),
+      commit: (transaction) => through(() => producer.commit(transaction)),
+    };
+  };
+  return logWith(log, { openProducer });
 }

@@ -6,9 +6,14 @@ import type { MarketEvent } from '#domain/data/market-event.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
-import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
-import { finished, type IngestionWorld, openIngestionWorld, START_MS } from './ingestion.testing.ts';
+import {
+  committingThrough,
+  finished,
+  type IngestionWorld,
+  openIngestionWorld,
+  START_MS,
+} from './ingestion.testing.ts';
 
 const EXCERPT = new URL('../../tests/fixtures/bars_1min_us6_excerpt.csv', import.meta.url);
 const BARS = 180;
@@ -107,26 +112,18 @@ function faulty(
   fault: (commit: number) => 'fine' | 'unavailable' | 'unknown-written' | 'unknown-lost',
 ) {
   let commits = 0;
-  const openProducer: EventLog['openProducer'] = async (id) => {
-    const producer = await log.openProducer(id);
-    return {
-      transactionalId: id,
-      close: () => producer.close(),
-      async commit(transaction) {
-        commits += 1;
-        const kind = fault(commits);
-        if (kind === 'unavailable') throw new OperatingError('LOG_UNAVAILABLE', 'away', { retry: 'retry' });
-        if (kind === 'unknown-lost')
-          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'silence', { retry: 'unknown' });
-        const outcome = await producer.commit(transaction);
-        if (kind === 'unknown-written') {
-          throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'written, then silence', { retry: 'unknown' });
-        }
-        return outcome;
-      },
-    };
-  };
-  return logWith(log, { openProducer });
+  return committingThrough(log, async (commit) => {
+    commits += 1;
+    const kind = fault(commits);
+    if (kind === 'unavailable') throw new OperatingError('LOG_UNAVAILABLE', 'away', { retry: 'retry' });
+    if (kind === 'unknown-lost')
+      throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'silence', { retry: 'unknown' });
+    const outcome = await commit();
+    if (kind === 'unknown-written') {
+      throw new OperatingError('LOG_OUTCOME_UNKNOWN', 'written, then silence', { retry: 'unknown' });
+    }
+    return outcome;
+  });
 }
 
 test('a log that is away, or does not say whether it wrote, neither loses nor repeats an event', async () => {

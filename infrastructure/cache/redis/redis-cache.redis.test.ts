@@ -6,10 +6,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
 import type { Cache, CachedPrice } from '../cache.ts';
-import { directly, openOn, runtime, sharedUrl } from './redis.testing.ts';
+import { directly, openOn, sharedUrl } from './redis.testing.ts';
+
+const runtime = createSystemRuntime();
+
 import type { RedisCacheOptions } from './redis-cache.ts';
 
 function removeKeys(prefix: string): Promise<void> {

@@ -1,33 +1,20 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { refusalOf } from '#tests/support/refused-start.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { directly, openOn, sharedUrl } from './redis.testing.ts';
 
 describe('a start on Redis ends with one sentence', () => {
   const sentence = async (url: string): Promise<string> => {
-    const error = await openOn(url).then(
-      async (cache) => {
-        await cache.close();
-        return null;
-      },
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof OperatingError, `${error}`);
-    return `${error.code} ${error.retry}: ${error.message}`;
+    const { code, retry, message } = await refusalOf(openOn(url));
+    return `${code} ${retry}: ${message}`;
   };
 
   test('when nothing listens', async () => {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const address = probe.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    await new Promise((resolve) => probe.close(resolve));
     assert.equal(
-      await sentence(`redis://127.0.0.1:${address.port}`),
-      `CACHE_UNAVAILABLE retry: Redis at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED).`,
+      await sentence('redis://127.0.0.1:1'),
+      'CACHE_UNAVAILABLE retry: Redis at 127.0.0.1:1 refuses connections (ECONNREFUSED).',
     );
   });
 

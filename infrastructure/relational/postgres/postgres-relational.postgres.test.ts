@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { Client } from 'pg';
-import { parseServerUrl, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { refusalOf } from '#tests/support/refused-start.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
-import { SILENT } from '#tests/support/silent-logger.ts';
+import { serverOptions } from '#tests/support/store-faults.ts';
 import { firstTables } from '../migrations/0001-first-tables.ts';
 import { acceptedOrder, registerRelationalContract, statementLine } from '../relational.contract.ts';
 import type { RelationalStores } from '../stores.ts';
@@ -18,25 +15,8 @@ import { openPostgresRelational, type PostgresRelationalOptions } from './postgr
 const runtime = createSystemRuntime();
 const sharedUrl = await sharedServer('postgres');
 
-function addressOf(url: string): ServerAddress {
-  const parsed = parseServerUrl(url, {
-    product: 'PostgreSQL',
-    example: 'postgres://host/database',
-    defaultPort: 5_432,
-    path: /^\w+$/,
-  });
-  assert.ok(parsed.kind === 'value');
-  return parsed.value;
-}
-
 function openOn(url: string, options: Partial<PostgresRelationalOptions> = {}): Promise<RelationalStores> {
-  return openPostgresRelational({
-    address: addressOf(url),
-    runtime,
-    metrics: createPrometheusMetrics({ processFigures: false }),
-    logger: SILENT,
-    ...options,
-  });
+  return openPostgresRelational({ ...serverOptions(url), ...options });
 }
 
 /** Past the stores. */
@@ -239,27 +219,15 @@ describe('a PostgreSQL that fails', { timeout: 90_000 }, () => {
 
 describe('a start on PostgreSQL ends with one sentence', () => {
   const sentence = async (url: string): Promise<string> => {
-    const error = await openOn(url).then(
-      async (store) => {
-        await store.close();
-        return null;
-      },
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof OperatingError, `${error}`);
-    return `${error.code}: ${error.message}`;
+    const { code, message } = await refusalOf(openOn(url));
+    return `${code}: ${message}`;
   };
   const { host, username, password } = new URL(sharedUrl);
 
   test('when nothing listens', async () => {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const address = probe.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    await new Promise((resolve) => probe.close(resolve));
     assert.equal(
-      await sentence(`postgres://ada@127.0.0.1:${address.port}/hall`),
-      `STORE_UNAVAILABLE: PostgreSQL at 127.0.0.1:${address.port} refuses connections (ECONNREFUSED).`,
+      await sentence('postgres://ada@127.0.0.1:1/hall'),
+      'STORE_UNAVAILABLE: PostgreSQL at 127.0.0.1:1 refuses connections (ECONNREFUSED).',
     );
   });
 
