@@ -29,6 +29,7 @@ export const SEALS_TOPIC: TopicSpec = {
 /** Topics whose records somebody decodes, and may therefore fail to. */
 const READ_TOPICS = [
   TOPIC.marketData,
+  TOPIC.feedPositions,
   TOPIC.tradeOrders,
   TOPIC.tradeExecuted,
   TOPIC.orderUpdates,

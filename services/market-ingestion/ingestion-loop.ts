@@ -21,7 +21,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
+import { deadLetterRecord, findDeadLetter } from '#infrastructure/event-log/dead-letters.ts';
 import { rememberMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, NewRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
 import type { AdmitSymbol, Feed, FeedBatch } from './feed.ts';
@@ -176,7 +176,9 @@ export function createIngestion(options: IngestionOptions): Ingestion {
   }
 
   async function resume(producer: TransactionalProducer): Promise<Session> {
-    const positions = await readFeedPositions(log);
+    const positions = await readFeedPositions(log, { reader: SERVICE, source });
+    await appendNewLetters(positions.letters);
+    if (positions.damage !== null) throw positions.damage;
     const before = positions.sources.get(source);
     const [extent] = await log.extents(TOPIC.marketData);
     assert(extent !== undefined, 'market_data has one partition');
@@ -196,6 +198,18 @@ export function createIngestion(options: IngestionOptions): Ingestion {
       hasCommitted: false,
       marketDataOffset: extent.nextOffset,
     };
+  }
+
+  /** Those that a start before this one has not written. */
+  async function appendNewLetters(letters: readonly NewRecord[]): Promise<void> {
+    for (const letter of letters) {
+      if (letter.key !== null && (await findDeadLetter(log, letter.key)) !== null) continue;
+      logger.warn(
+        { letter: letter.key },
+        'a record among the feed positions cannot be read: to the dead letters',
+      );
+      await log.append([letter]);
+    }
   }
 
   async function consume(from: Session): Promise<void> {

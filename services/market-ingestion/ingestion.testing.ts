@@ -1,5 +1,6 @@
 /** What the tests of ingestion share: a log and files in a folder of their own, and a clock that sleeping moves. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MarketEvent } from '#domain/data/market-event.ts';
@@ -19,6 +20,8 @@ import type { MarketIngestionConfig } from './config.ts';
 import { createMarketIngestionService } from './service.ts';
 
 export const START_MS = 1_700_000_000_000;
+/** 180 bars of six symbols. */
+export const EXCERPT = new URL('../../tests/fixtures/bars_1min_us6_excerpt.csv', import.meta.url);
 
 /** Sleeping takes no time and moves the clock. */
 export function createSleepingRuntime(): Runtime {
@@ -154,4 +157,31 @@ export function committingThrough(
     };
   };
   return logWith(log, { openProducer });
+}
+
+/** The world is gone afterwards, and nothing crashed in it. */
+export async function inWorld(body: (world: IngestionWorld) => Promise<void>): Promise<void> {
+  const world = await openIngestionWorld();
+  try {
+    await body(world);
+    assert.deepEqual(world.crashes, []);
+  } finally {
+    await world.dispose();
+  }
+}
+
+export async function replayConfig(world: IngestionWorld) {
+  const path = await world.writeFile('bars.csv', await readFile(EXCERPT));
+  return { feed: { kind: 'replay', path } } as const;
+}
+
+/** The events of that replay, in one go. */
+export async function uninterrupted(): Promise<readonly MarketEvent[]> {
+  let events: readonly MarketEvent[] = [];
+  await inWorld(async (world) => {
+    // The ids name the file by its content, so another world gives the same ones.
+    await world.run(await replayConfig(world), finished);
+    events = await world.events();
+  });
+  return events;
 }

@@ -9,29 +9,15 @@ import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import {
   committingThrough,
+  EXCERPT,
   finished,
-  type IngestionWorld,
-  openIngestionWorld,
+  inWorld,
+  replayConfig,
   START_MS,
+  uninterrupted,
 } from './ingestion.testing.ts';
 
-const EXCERPT = new URL('../../tests/fixtures/bars_1min_us6_excerpt.csv', import.meta.url);
 const BARS = 180;
-
-async function inWorld(body: (world: IngestionWorld) => Promise<void>): Promise<void> {
-  const world = await openIngestionWorld();
-  try {
-    await body(world);
-    assert.deepEqual(world.crashes, []);
-  } finally {
-    await world.dispose();
-  }
-}
-
-async function replayConfig(world: IngestionWorld) {
-  const path = await world.writeFile('bars.csv', await readFile(EXCERPT));
-  return { feed: { kind: 'replay', path } } as const;
-}
 
 /** Per symbol 1, 2, 3 …; over all symbols never back in time. */
 function assertInOrder(events: readonly MarketEvent[]): void {
@@ -44,16 +30,6 @@ function assertInOrder(events: readonly MarketEvent[]): void {
     timeMs = event.feedTimestampMs;
   }
   assert.equal(new Set(events.map(({ eventId }) => eventId)).size, events.length);
-}
-
-async function uninterrupted(): Promise<readonly MarketEvent[]> {
-  let events: readonly MarketEvent[] = [];
-  await inWorld(async (world) => {
-    // The ids name the file by its content, so another world gives the same ones.
-    await world.run(await replayConfig(world), finished);
-    events = await world.events();
-  });
-  return events;
 }
 
 test('a file sorted by symbol is replayed in time order, four trades to a bar, volumes adding up', async () => {
