@@ -39,8 +39,8 @@ group.consumer.heartbeat.interval.ms=500
 `;
 }
 
-/** As brokers are by themselves, but for how few partitions their own topics have. */
-function nodeProperties({ folder, port }: Place, { id, controllerPort }: KafkaNode): string {
+/** As brokers are by themselves, but for how few partitions their own topics have, and how many replicas acknowledge. */
+function nodeProperties({ folder, port }: Place, { id, controllerPort, minInSync }: KafkaNode): string {
   const role =
     id === 0
       ? `process.roles=controller
@@ -56,6 +56,7 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=${join(folder, 'data')}
 auto.create.topics.enable=false
+min.insync.replicas=${minInSync}
 offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
 `;

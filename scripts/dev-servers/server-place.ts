@@ -1,5 +1,4 @@
-/** Where one server of ours runs, and as what. */
-/** Where one server runs. Its data stay in the folder over restarts. */
+/** Where one server of ours runs, and as what. Its data stay in the folder over restarts. */
 export interface Place {
   readonly folder: string;
   /** Where its processes see that folder, and what to put before a command so that they do. */
@@ -20,4 +19,6 @@ export interface KafkaNode {
   /** 0 is the controller, and nothing else; the others are brokers. */
   readonly id: number;
   readonly controllerPort: number;
+  /** Replicas that have a record before it is acknowledged, of topics that do not say. */
+  readonly minInSync: number;
 }

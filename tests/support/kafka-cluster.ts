@@ -8,10 +8,16 @@ export interface KafkaCluster {
   readonly brokers: readonly [ServerProcess, ServerProcess, ServerProcess];
 }
 
-export async function startKafkaCluster(): Promise<KafkaCluster> {
-  const controllerPort = await freePort();
-  await startServer('kafka', { clusterNode: { id: 0, controllerPort } });
-  const start = (id: number) => startServer('kafka', { clusterNode: { id, controllerPort } });
+export async function startKafkaCluster({ minInSync = 2 } = {}): Promise<KafkaCluster> {
+  const start = await startKafkaController(minInSync);
   const brokers = await Promise.all([start(1), start(2), start(3)]);
   return { url: `kafka://${brokers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, brokers };
+}
+
+/** Starts the broker of a number, from 1. */
+export async function startKafkaController(minInSync = 2): Promise<(id: number) => Promise<ServerProcess>> {
+  const controllerPort = await freePort();
+  const start = (id: number) => startServer('kafka', { clusterNode: { id, controllerPort, minInSync } });
+  await start(0);
+  return start;
 }

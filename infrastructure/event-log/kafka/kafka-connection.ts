@@ -10,6 +10,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { type Settings as ClusterSettings, readSettings, type SettingsAsked } from './cluster-settings.ts';
 import { HeldClient } from './held-client.ts';
 import { CODE, classifyAppend, classifyRead, codeOf, codeOfEvent, operatingError } from './kafka-failures.ts';
 import {
@@ -135,6 +136,11 @@ export class KafkaConnection {
       if (NO_BROKER.has(codeOf(error) ?? 0)) this.#unheard = true;
       throw error;
     }
+  }
+
+  /** One for each of `asked`, in their order. */
+  settings(asked: readonly SettingsAsked[]): Promise<readonly ClusterSettings[]> {
+    return this.read('describe_configs', () => readSettings(this.#address, asked));
   }
 
   /** Resolves when a broker answers; all who ask meanwhile wait for the same answer. */

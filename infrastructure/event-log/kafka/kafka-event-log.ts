@@ -175,7 +175,10 @@ export class KafkaEventLog implements EventLog {
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
     const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    await this.#watch.ensure([...others, SEALS_TOPIC]);
+    const all = [...others, SEALS_TOPIC];
+    this.#catalogue.declare(all);
+    await this.#catalogue.requireInSync(all);
+    await this.#watch.ensure(all);
     this.#watch.start();
     this.#sealer.start();
   }

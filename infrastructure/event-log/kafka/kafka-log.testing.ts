@@ -28,7 +28,8 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   deleteOnBroker(before: Position): Promise<void>;
   /** As somebody with the broker's own tools. */
   removeTopic(topic: string): Promise<void>;
-  makeTopic(topic: string, partitions: number): Promise<void>;
+  /** With one replica, which is enough to acknowledge, unless told. */
+  makeTopic(topic: string, partitions: number, replicas?: number): Promise<void>;
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
@@ -97,15 +98,15 @@ export async function openKafkaLogUnderTest(
           isThere = described?.error === undefined;
         }
       }),
-    makeTopic: (topic, partitions) =>
+    makeTopic: (topic, partitions, replicas = 1) =>
       withConnection((connection) =>
         connection.ask((admin, callback) =>
           admin.createTopic(
             {
               topic: `${address.path}.${topic}`,
               num_partitions: partitions,
-              replication_factor: 1,
-              config: {},
+              replication_factor: replicas,
+              config: { 'min.insync.replicas': '1' },
             },
             CALL_TIMEOUT_MS,
             (error) => callback(error, undefined),

@@ -2,6 +2,7 @@
  * What librdkafka is told, by the role of a client. Durable means: acknowledged by every replica in sync. Nothing waits
  * longer than a transaction may take.
  */
+import assert from 'node:assert/strict';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Settings } from './kafka-library.ts';
 
@@ -18,26 +19,50 @@ const FETCH_QUEUE_KIB = 16 * 1024;
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 1_000;
 
+/** By the parameter of the URL. */
+const MECHANISMS = {
+  plain: 'PLAIN',
+  'scram-sha-256': 'SCRAM-SHA-256',
+  'scram-sha-512': 'SCRAM-SHA-512',
+} as const;
 const DEFAULT_MECHANISM = 'scram-sha-512';
+
+export interface Sasl {
+  readonly mechanism: (typeof MECHANISMS)[keyof typeof MECHANISMS];
+  readonly username: string;
+  readonly password: string;
+}
+
+function isMechanism(name: string): name is keyof typeof MECHANISMS {
+  return Object.hasOwn(MECHANISMS, name);
+}
+
+/** Who is calling; `null` where nobody has to say. */
+export function saslOf({ username, password, parameters }: ServerAddress): Sasl | null {
+  if (username === null) return null;
+  const name = parameters['sasl'] ?? DEFAULT_MECHANISM;
+  assert(isMechanism(name), 'the address was read by its scheme');
+  return { mechanism: MECHANISMS[name], username, password: password ?? '' };
+}
 
 /** Where the brokers are, and who is calling. */
 export function connectionSettings(address: ServerAddress, clientId: string): Settings {
-  const { hosts, username, password, tls, parameters } = address;
-  const sasl = username !== null;
+  const { hosts, tls, parameters } = address;
+  const sasl = saslOf(address);
   return {
     'bootstrap.servers': hosts
       .map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`)
       .join(','),
     'client.id': clientId,
-    'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
+    'security.protocol': `${sasl === null ? '' : 'sasl_'}${tls ? 'ssl' : 'plaintext'}`,
     ...(parameters['ca'] === undefined ? {} : { 'ssl.ca.location': parameters['ca'] }),
-    ...(sasl
-      ? {
-          'sasl.mechanism': (parameters['sasl'] ?? DEFAULT_MECHANISM).toUpperCase(),
-          'sasl.username': username,
-          'sasl.password': password ?? '',
-        }
-      : {}),
+    ...(sasl === null
+      ? {}
+      : {
+          'sasl.mechanism': sasl.mechanism,
+          'sasl.username': sasl.username,
+          'sasl.password': sasl.password,
+        }),
     'socket.timeout.ms': CALL_TIMEOUT_MS,
     'socket.connection.setup.timeout.ms': 5_000,
     'socket.keepalive.enable': true,

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { makeCertificates } from '#tests/support/certificates.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
+import { readSettings } from './cluster-settings.ts';
 import { openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
 describe('a broker with TLS and SASL', () => {
@@ -17,7 +18,7 @@ describe('a broker with TLS and SASL', () => {
   after(() => certificates.remove());
 
   for (const mechanism of ['scram-sha-512', 'plain']) {
-    test(`lets a user in by ${mechanism}, who appends, commits and reads`, async () => {
+    test(`lets a user in by ${mechanism}, who appends, commits, reads, and asks for settings`, async () => {
       const under = await openKafkaLogUnderTest({}, `${url}&sasl=${mechanism}`);
       try {
         await under.log.ensureTopics([RETAINED]);
@@ -27,6 +28,10 @@ describe('a broker with TLS and SASL', () => {
         assert(await under.log.settled(10_000));
         const read = await under.log.read({ topic: 'orders', partition: 0, offset: 0 }, 10);
         assert.deepEqual(read.map(textOf), ['appended', 'committed']);
+        const setting = 'min.insync.replicas';
+        const name = `${under.address.path}.orders`;
+        const [settings] = await readSettings(under.address, [{ of: 'topic', name, settings: [setting] }]);
+        assert.deepEqual([...(settings ?? [])], [[setting, '1']]);
       } finally {
         await under.dispose();
       }

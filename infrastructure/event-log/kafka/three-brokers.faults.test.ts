@@ -4,10 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { retryForever } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { eventually } from '#tests/e2e/eventually.ts';
-import { type KafkaCluster, startKafkaCluster } from '#tests/support/kafka-cluster.ts';
-import { startServer } from '#tests/support/servers.ts';
+import { type KafkaCluster, startKafkaCluster, startKafkaController } from '#tests/support/kafka-cluster.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
-import { freePort } from '../../../scripts/dev-servers/free-port.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
@@ -111,6 +109,19 @@ describe('the log on three brokers', () => {
     await under.log.ensureTopics([RETAINED]);
   });
 
+  test('a topic that one replica in sync is enough for, made by somebody else, stops the start with one sentence', async () => {
+    await under.makeTopic('quotes', 1, 3);
+    const quotes = { ...RETAINED, name: 'quotes', partitions: 1 };
+    const again = await under.reopen();
+    await assert.rejects(again.ensureTopics([RETAINED, quotes]), {
+      code: 'LOG_NOT_REPLICATED',
+      message:
+        /^Kafka at .* has the topic .*\.quotes with min\.insync\.replicas=1: .* --add-config min\.insync\.replicas=2\)\.$/,
+    });
+    under = { ...under, log: await under.reopen() };
+    await under.log.ensureTopics([RETAINED]);
+  });
+
   for (const at of [0, 1, 2] as const) {
     test(`broker ${at + 1} is killed under load and comes back: it goes on, nothing acknowledged is lost, nothing is twice`, async () => {
       const [broker] = [cluster.brokers[at]];
@@ -162,10 +173,24 @@ describe('the log on three brokers', () => {
   });
 });
 
+test('brokers that will make their own topics with one replica in sync are named at the first start, before a topic is made', async () => {
+  const { url, brokers } = await startKafkaCluster({ minInSync: 1 });
+  const under = await openKafkaLogUnderTest({}, url);
+  try {
+    await assert.rejects(under.log.ensureTopics([RETAINED]), {
+      code: 'LOG_NOT_REPLICATED',
+      message:
+        /^Kafka at .* has broker [123], which makes __consumer_offsets at its first use, with min\.insync\.replicas=1: .* --entity-default --add-config min\.insync\.replicas=2\)\.$/,
+    });
+    assert.equal((await under.reopen()).partitionsOf(RETAINED.name), null);
+  } finally {
+    await under.dispose();
+    await Promise.all(brokers.map((broker) => broker.stop()));
+  }
+});
+
 test('a first start that meets two of three brokers makes no topics; once the third is there it makes them, with three replicas', async () => {
-  const controllerPort = await freePort();
-  await startServer('kafka', { clusterNode: { id: 0, controllerPort } });
-  const start = (id: number) => startServer('kafka', { clusterNode: { id, controllerPort } });
+  const start = await startKafkaController();
   const [one, other] = await Promise.all([start(1), start(2)]);
   const under = await openKafkaLogUnderTest({}, `kafka://127.0.0.1:${one.port},127.0.0.1:${other.port}`);
   try {

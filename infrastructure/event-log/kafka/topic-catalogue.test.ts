@@ -12,7 +12,14 @@ function catalogueOf(
   replicas: Readonly<Record<string, number>>,
   hostsNamed = 1,
 ): TopicCatalogue {
-  const connection = { name: 'Kafka at a:9092', hostsNamed, read: unasked, ask: unasked, failed: unasked };
+  const connection = {
+    name: 'Kafka at a:9092',
+    hostsNamed,
+    read: unasked,
+    ask: unasked,
+    failed: unasked,
+    settings: unasked,
+  };
   const catalogue = new TopicCatalogue(connection, 'p.', 1_000);
   const nodes = Array.from({ length: brokers }, (_unused, id) => ({ id }));
   catalogue.learn({
@@ -88,7 +95,14 @@ test('one broker, named by itself, is for trying out: topics have one replica th
       return start(admin as never, (() => undefined) as never) as never;
     };
     const read = (_what: string, task: () => Promise<never>) => task();
-    const connection = { name: 'Kafka at a:9092', hostsNamed: 1, read, ask, failed: unasked };
+    const connection = {
+      name: 'Kafka at a:9092',
+      hostsNamed: 1,
+      read,
+      ask,
+      failed: unasked,
+      settings: unasked,
+    };
     const catalogue = new TopicCatalogue(connection, 'p.', 1_000);
     catalogue.learn({ brokers: Array.from({ length: brokers }, (_unused, id) => ({ id })), topics: [] });
     await catalogue.make([RETAINED]);
@@ -98,4 +112,8 @@ test('one broker, named by itself, is for trying out: topics have one replica th
       config: { 'min.insync.replicas': inSync },
     });
   }
+});
+
+test('one broker is not asked how many replicas acknowledge', async () => {
+  await catalogueOf(1, {}).requireInSync([RETAINED]);
 });

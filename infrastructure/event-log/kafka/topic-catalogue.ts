@@ -10,29 +10,26 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { NewRecord, TopicPartition, TopicSpec } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
+import {
+  BROKERS_TOPICS,
+  MIN_IN_SYNC,
+  notReplicated,
+  REPLICAS,
+  requireInSyncReplicas,
+} from './in-sync-replicas.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeMetadata, NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
 const MAX_KEY_BYTES = 1_024;
-const REPLICAS = 3;
-const MIN_IN_SYNC = 2;
-/** The broker's own, made at their first use: commits are lost with them. */
-const BROKERS_TOPICS: readonly { readonly name: string; readonly remedy: string }[] = [
-  {
-    name: '__transaction_state',
-    remedy: 'transaction.state.log.replication.factor=3 and transaction.state.log.min.isr=2',
-  },
-  { name: '__consumer_offsets', remedy: 'offsets.topic.replication.factor=3' },
-];
 /** Of a batch as the broker sees it: a record of the largest size and what is around it. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 /** The broker compacts closed segments only: of a topic of states they are closed early. */
 const COMPACTED_SEGMENT_BYTES = 64 * 1024 * 1024;
 const COMPACTED_SEGMENT_MS = 3_600_000;
 
-type Asked = Pick<KafkaConnection, 'name' | 'hostsNamed' | 'read' | 'ask' | 'failed'>;
+type Asked = Pick<KafkaConnection, 'name' | 'hostsNamed' | 'read' | 'ask' | 'failed' | 'settings'>;
 
 export class TopicCatalogue {
   readonly #connection: Asked;
@@ -41,7 +38,7 @@ export class TopicCatalogue {
   readonly #partitions = new Map<string, number>();
   readonly #declared = new Map<string, TopicSpec>();
   /** At work when the cluster was asked. */
-  #brokers = 1;
+  #brokerIds: readonly number[] = [];
   /** With those that are down, as far as somebody names them: a topic as the place of a replica, or the address. */
   #size = 1;
   /** By name on the cluster, of the partition that has fewest. */
@@ -55,9 +52,9 @@ export class TopicCatalogue {
 
   /** What a cluster says of itself. */
   learn({ brokers, topics }: NativeMetadata): void {
-    this.#brokers = brokers.length;
+    this.#brokerIds = brokers.map(({ id }) => id);
     const named = topics.flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas));
-    const known = new Set([...brokers.map(({ id }) => id), ...named]);
+    const known = new Set([...this.#brokerIds, ...named]);
     this.#size = Math.max(known.size, this.#connection.hostsNamed);
     for (const { name, partitions } of topics) {
       if (name.startsWith(this.#prefix))
@@ -151,8 +148,8 @@ export class TopicCatalogue {
 
   /** Throws where a topic that is there is not as declared, or could lose what it acknowledged. */
   declare(specs: readonly TopicSpec[]): void {
-    for (const { name, remedy } of BROKERS_TOPICS) {
-      this.#requireReplicas(name, 'its own topic', remedy);
+    for (const { name, madeBy } of BROKERS_TOPICS) {
+      this.#requireReplicas(name, 'its own topic', describeSettings(madeBy));
     }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
@@ -179,11 +176,20 @@ export class TopicCatalogue {
     );
   }
 
+  /** Throws `LOG_NOT_REPLICATED` where a cluster acknowledges what fewer than two replicas in sync have. */
+  async requireInSync(specs: readonly TopicSpec[]): Promise<void> {
+    if (this.#size === 1) return;
+    const topics = specs.map(({ name }) => this.#prefix + name).filter((name) => this.#replicas.has(name));
+    await requireInSyncReplicas(this.#connection, topics, this.#brokerIds, (name) =>
+      this.#replicas.has(name),
+    );
+  }
+
   /** Throws `LOG_NOT_REPLICATED` while brokers of a cluster are down, since a topic keeps the replicas it was made with. */
   async make(specs: readonly TopicSpec[]): Promise<void> {
-    if (specs.length > 0 && this.#size > 1 && this.#brokers < REPLICAS) {
+    if (specs.length > 0 && this.#size > 1 && this.#brokerIds.length < REPLICAS) {
       throw notReplicated(
-        `${this.#connection.name} has ${this.#brokers} of its brokers at work, and the topics of a log have ${REPLICAS} replicas on a cluster: start the others, then start again. ` +
+        `${this.#connection.name} has ${this.#brokerIds.length} of its brokers at work, and the topics of a log have ${REPLICAS} replicas on a cluster: start the others, then start again. ` +
           'For trying out one broker is enough, named by itself',
       );
     }
@@ -230,8 +236,11 @@ function cleanupConfig({ cleanup }: TopicSpec): Readonly<Record<string, string>>
   };
 }
 
-function notReplicated(sentence: string): OperatingError {
-  return new OperatingError('LOG_NOT_REPLICATED', `${sentence}.`, { retry: 'never' });
+/** `a=3 and b=2`, as properties have them. */
+function describeSettings(settings: Readonly<Record<string, number>>): string {
+  return Object.entries(settings)
+    .map(([setting, value]) => `${setting}=${value}`)
+    .join(' and ');
 }
 
 function unknownTopic(name: string): OperatingError {
