@@ -23,8 +23,8 @@ interface Placed {
   /** Of few, so that many orders share one. */
   readonly createdAtMs: number;
   readonly symbol: string;
-  /** `indexing`: the index takes it after the page's first look at the memory. */
-  readonly where: 'index' | 'memory' | 'both' | 'indexing';
+  /** `indexing`: the index takes it after the page's first look at the memory; `late`: after its look at the index. */
+  readonly where: 'index' | 'memory' | 'both' | 'indexing' | 'late';
   readonly isClosed: boolean;
 }
 
@@ -33,7 +33,7 @@ const placed: fc.Arbitrary<readonly Placed[]> = fc.uniqueArray(
     orderId: fc.uuid().map((id) => id as OrderId),
     createdAtMs: fc.integer({ min: 1, max: 4 }),
     symbol: fc.constantFrom('AAPL', 'MSFT'),
-    where: fc.constantFrom('index', 'memory', 'both', 'indexing'),
+    where: fc.constantFrom('index', 'memory', 'both', 'indexing', 'late'),
     isClosed: fc.boolean(),
   }),
   { selector: ({ orderId }) => orderId, maxLength: 14 },
@@ -64,7 +64,7 @@ function rowOf(order: Placed, userId: AccountId): IndexedOrder {
 
 /** Only an order that the index has can have ended. */
 function isOpen(order: Placed): boolean {
-  return order.where === 'memory' || order.where === 'indexing' || !order.isClosed;
+  return (order.where !== 'index' && order.where !== 'both') || !order.isClosed;
 }
 
 test('pages of any size meet every order once, newest first, also those that the index does not have yet', async () => {
@@ -80,19 +80,22 @@ test('pages of any size meet every order once, newest first, also those that the
       for (const [offset, order] of orders.entries()) {
         const row = rowOf(order, userId);
         if (order.where !== 'index') recent.accept(row, { partition: 0, offset });
-        if (order.where === 'memory' || order.where === 'indexing') continue;
+        if (order.where !== 'index' && order.where !== 'both') continue;
         const ended = { ...row, status: 'FILLED', accountSequence: 1 } as const;
         await relational.orders.put(order.isClosed ? [row, ended] : [row]);
       }
-      const indexing = orders.filter(({ where }) => where === 'indexing').map((each) => rowOf(each, userId));
+      const rowsOf = (place: Placed['where']) =>
+        orders.filter(({ where }) => where === place).map((each) => rowOf(each, userId));
       const parts = {
         recent,
         indexLag: { reached: async () => true },
         orders: {
           ...relational.orders,
           async list(wanted: Parameters<typeof relational.orders.list>[0]) {
-            await relational.orders.put(indexing);
-            return relational.orders.list(wanted);
+            await relational.orders.put(rowsOf('indexing'));
+            const page = await relational.orders.list(wanted);
+            await relational.orders.put(rowsOf('late'));
+            return page;
           },
         },
       };
