@@ -5,6 +5,7 @@ import { createClient } from '@clickhouse/client';
 import type { Quantity } from '#domain/data/decimal.ts';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
+import { eventually } from '#tests/e2e/eventually.ts';
 import { sharedServer, startServer } from '#tests/support/servers.ts';
 import {
   failThenRecover,
@@ -90,6 +91,36 @@ describe('the analytics table', () => {
       await execute(`DROP TABLE ${database}.trading_trades`);
       await execute(`CREATE TABLE ${database}.trading_trades (x String) ENGINE = MergeTree ORDER BY x`);
       await refused(openClickHouseTradeAnalytics(options(database)), 'STORE_VERSION', /engine MergeTree/);
+    });
+  });
+
+  test('makes one part of a day that nobody writes to any more, and one copy of what came twice', async () => {
+    await inDatabase(async (database) => {
+      const store = await openClickHouseTradeAnalytics(options(database));
+      const settings = await execute(
+        `SELECT engine_full FROM system.tables WHERE database = '${database}' FORMAT TSVRaw`,
+      );
+      assert.match(
+        settings,
+        /min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1/,
+      );
+      // An hour that passes at once.
+      await execute(
+        `ALTER TABLE ${database}.trading_trades MODIFY SETTING min_age_to_force_merge_seconds = 1`,
+      );
+      const trades = Array.from({ length: 12 }, (_, number) =>
+        analyticsTrade(number, { executionTimestampMs: (number % 2) * DAY_MS, quantity: 1n as Quantity }),
+      );
+      for (const trade of trades) await store.append([trade]);
+      await store.append(trades);
+      await eventually('each day is one part', async () => {
+        const parts = await execute(
+          `SELECT count(), sum(rows) FROM system.parts WHERE database = '${database}' AND active FORMAT CSV`,
+        );
+        return parts === '2,12' ? true : null;
+      });
+      assert.equal((await store.volume(ALWAYS))[0]?.volume, 12n);
+      await store.close();
     });
   });
 
