@@ -68,7 +68,7 @@ test('where the record of ours is still there beside that of another producer, i
         extents: async () => [{ ...PLACE, firstOffset: own.offset, nextOffset: own.offset + 2 }],
         read: async ({ offset }) => both.filter((record) => record.offset >= offset),
       },
-      { reader: 'reader', source: 'of-another' },
+      { reader: 'reader', source: String(own.key).replace('source/', '') },
     );
     assert.equal(damage, null);
     assert.equal(letters.length, 1);

@@ -21,8 +21,10 @@ interface Wrong {
 
 /** A cluster on which one setting is wrong, and which of its own topics are there. */
 function check(wrong: Wrong | null, there: readonly string[]): Promise<void> {
-  const settings = async (asked: readonly SettingsAsked[]) =>
-    asked.map(
+  const settings = async (asked: readonly SettingsAsked[]) => {
+    const topics = asked.filter(({ of }) => of === 'topic').map(({ name }) => name);
+    assert.deepEqual(topics, ['p.orders', ...there], 'what is not there cannot be asked for');
+    return asked.map(
       ({ name, settings: wanted }) =>
         new Map(
           wanted.flatMap((setting) => {
@@ -31,6 +33,7 @@ function check(wrong: Wrong | null, there: readonly string[]): Promise<void> {
           }),
         ),
     );
+  };
   return requireInSyncReplicas({ name: 'Kafka at a:9092', settings }, ['p.orders'], BROKERS, (name) =>
     there.includes(name),
   );

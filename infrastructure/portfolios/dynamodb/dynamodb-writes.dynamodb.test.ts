@@ -122,6 +122,23 @@ describe('what DynamoDB answers when it cannot take a write', () => {
 });
 
 describe('many accounts in one call', () => {
+  test('of an account that comes twice among those that are written together, the later one is stored', async () => {
+    const table = newTable();
+    await preparePortfolioTable(options(table));
+    const store = await openDynamoDbPortfolios(options(table));
+    try {
+      const first = Array.from({ length: 12 }, (_, at) => portfolio(300 + at, 1));
+      const twice = [...first, portfolio(300, 2)];
+      assert.deepEqual(
+        await store.put(twice),
+        twice.map(() => ({ kind: 'written' })),
+      );
+      assert.deepEqual(await store.get(portfolio(300, 1).userId), portfolio(300, 2));
+    } finally {
+      await store.close();
+    }
+  });
+
   test('each is judged by itself: new, older, repeated, other, and too large for an item', async () => {
     const table = newTable();
     await preparePortfolioTable(options(table));
