@@ -1,4 +1,4 @@
-/** deploy/compose, which could not be run here, is at least what the cluster test runs, and what the program understands. */
+/** deploy/compose, which tests cannot run, is at least what the cluster test runs, and what the program understands. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ interface Container {
   readonly healthcheck?: object;
   readonly depends_on?: object;
   readonly read_only?: boolean;
+  readonly restart?: string;
+  readonly tmpfs?: readonly string[];
   readonly networks: readonly string[];
   readonly secrets?: readonly unknown[];
 }
@@ -87,6 +89,17 @@ test('servers have exact versions and health checks; ours wait for them, write n
     assert.deepEqual(networks, name === 'api-gateway' ? ['inside', 'outside'] : ['inside']);
   }
   assert.equal(compose.networks['inside']?.internal, true);
+});
+
+test('folders in memory can be written by the user of the image, which engines give to root', () => {
+  const withTradehall = containers.filter(([, { image }]) => image.startsWith('tradehall:'));
+  for (const [name, { tmpfs = [] }] of withTradehall) {
+    assert.deepEqual(tmpfs, ['/tmp', '/data:mode=1777'], name);
+  }
+});
+
+test('the table is tried again when its server is not up yet, for which nothing waits', () => {
+  assert.match(compose.services['prepare']?.restart ?? '', /^on-failure:[0-9]+$/);
 });
 
 test('secrets are mounted as the files they are, since compose heeds neither owner nor mode of a file', () => {
