@@ -13,6 +13,7 @@ import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { CorruptState } from '#streams/trade-execution/restore.ts';
 import { compose, selectTargets } from './compose.ts';
+import { endProcess } from './end-process.ts';
 import { processOptions } from './options.ts';
 
 const DRAIN_DEADLINE_MS = 9_000;
@@ -46,10 +47,10 @@ export async function runTargets(
     if (ending.signal.aborted && error instanceof OperatingError && error.code === 'LOG_CLOSED') return;
     if (error instanceof CorruptState) {
       logger.error({}, error.message);
-      process.exit(EXIT_UNCLEAN);
+      endProcess(EXIT_UNCLEAN);
     }
     logger.error({ error }, 'a bug: the process ends and recovers at its next start');
-    process.exit(EXIT_BUG);
+    endProcess(EXIT_BUG);
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
@@ -57,7 +58,7 @@ export async function runTargets(
   const onSignal = (signal: NodeJS.Signals): void => {
     if (ending.signal.aborted) {
       logger.warn({ signal }, 'a second signal: ending at once');
-      process.exit(EXIT_UNCLEAN);
+      endProcess(EXIT_UNCLEAN);
     }
     logger.info({ signal }, 'draining; a second signal ends at once');
     ending.abort();
