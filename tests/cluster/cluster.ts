@@ -56,9 +56,11 @@ export interface Cluster {
 }
 
 /** One of each of the test's own, all empty. */
-export async function startServers(): Promise<Servers> {
+export async function startServers(without: readonly string[] = []): Promise<Servers> {
   const entries = await Promise.all(
-    Object.entries(SERVERS).map(async ([option, name]) => [option, await startServer(name)] as const),
+    Object.entries(SERVERS)
+      .filter(([option]) => !without.includes(option))
+      .map(async ([option, name]) => [option, await startServer(name)] as const),
   );
   const all = entries.map(([, server]) => server);
   return {
