@@ -26,8 +26,8 @@ export interface FeedPositions {
 const RECORDS_PER_READ = 5_000;
 
 /**
- * Reads all of it, for a feed that is `source`; letters are `reader`'s. A record that cannot be read is another producer's, and the last readable one
- * of its key stands.
+ * Reads all of it, for a feed that is `source`; letters are `reader`'s. A record that cannot be read is another producer's,
+ * and the last readable one of its key stands.
  */
 export async function readFeedPositions(
   log: Pick<EventLog, 'extents' | 'read'>,
