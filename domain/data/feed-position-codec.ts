@@ -42,8 +42,20 @@ export interface FeedSymbolPosition {
 
 export type FeedPosition = FeedSourcePosition | FeedSymbolPosition;
 
+const SYMBOL_KEY = 'symbol/';
+
 export function feedPositionKey(position: FeedPosition): string {
-  return position.kind === 'source' ? `source/${position.source}` : `symbol/${position.lastEvent.symbol}`;
+  return position.kind === 'source'
+    ? feedSourceKey(position.source)
+    : `${SYMBOL_KEY}${position.lastEvent.symbol}`;
+}
+
+export function feedSourceKey(source: string): string {
+  return `source/${source}`;
+}
+
+export function isFeedSymbolKey(key: string): boolean {
+  return key.startsWith(SYMBOL_KEY);
 }
 
 export function encodeFeedPosition(position: FeedPosition): Uint8Array {

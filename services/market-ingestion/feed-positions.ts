@@ -6,6 +6,8 @@ import {
   type FeedPosition,
   type FeedSourcePosition,
   feedPositionKey,
+  feedSourceKey,
+  isFeedSymbolKey,
 } from '#domain/data/feed-position-codec.ts';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
@@ -65,7 +67,7 @@ export async function readFeedPositions(
       }
     }
   }
-  const isNeeded = (key: string) => key === `source/${source}` || key.startsWith('symbol/');
+  const isNeeded = (key: string) => key === feedSourceKey(source) || isFeedSymbolKey(key);
   const lost = unreadable.find(({ key }) => key !== null && isNeeded(key) && !readable.has(key));
   return { sources, lastEvents, letters, damage: lost === undefined ? null : damageAt(lost) };
 }
