@@ -8,7 +8,7 @@ export interface KafkaCluster {
   readonly brokers: readonly [ServerProcess, ServerProcess, ServerProcess];
 }
 
-export async function startKafkaCluster({ minInSync = 2 } = {}): Promise<KafkaCluster> {
+export async function startKafkaCluster(minInSync?: number): Promise<KafkaCluster> {
   const start = await startKafkaController(minInSync);
   const brokers = await Promise.all([start(1), start(2), start(3)]);
   return { url: `kafka://${brokers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, brokers };

@@ -17,7 +17,7 @@ export interface SettingsAsked {
 }
 
 /** By setting. */
-export type Settings = ReadonlyMap<string, string>;
+export type SettingValues = ReadonlyMap<string, string>;
 
 type Client = typeof import('@platformatic/kafka');
 
@@ -25,7 +25,7 @@ type Client = typeof import('@platformatic/kafka');
 export async function readSettings(
   address: ServerAddress,
   asked: readonly SettingsAsked[],
-): Promise<readonly Settings[]> {
+): Promise<readonly SettingValues[]> {
   const client = await import('@platformatic/kafka');
   const { hosts } = address;
   const tls = tlsOf(address);
@@ -66,19 +66,10 @@ export async function readSettings(
 /** With the protocol's code where a broker gave one; what no broker did is a bug and stays what it is. */
 function failureOf(client: Client, error: unknown): unknown {
   if (!(error instanceof Error) || !client.GenericError.isGenericError(error)) return error;
-  for (const each of leavesOf(error)) {
-    const { apiCode, serverErrorMessage } = each;
-    if (typeof apiCode === 'number') {
-      return failure(apiCode, String(serverErrorMessage ?? each.message), error);
-    }
-  }
-  return failure(CODE.transport, error.message, error);
-}
-
-function failure(code: number, message: string, cause: Error): KafkaFailure {
-  return Object.assign(new Error(message, { cause }), { code });
-}
-
-function leavesOf(error: Error): readonly (Error & { apiCode?: unknown; serverErrorMessage?: unknown })[] {
-  return error instanceof AggregateError ? error.errors.flatMap((each) => leavesOf(each)) : [error];
+  const told = client.findErrorBy(error, 'code', client.ProtocolError.code);
+  const { code, message }: KafkaFailure =
+    told === null
+      ? { code: CODE.transport, message: error.message }
+      : { code: told['apiCode'], message: told['serverErrorMessage'] ?? told.message };
+  return Object.assign(new Error(message, { cause: error }), { code });
 }

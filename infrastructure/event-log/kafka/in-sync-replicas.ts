@@ -3,7 +3,7 @@
  * topic, or changed it, and the brokers make their own, in which positions and commits are.
  */
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { Settings, SettingsAsked } from './cluster-settings.ts';
+import type { SettingsAsked, SettingValues } from './cluster-settings.ts';
 
 export const REPLICAS = 3;
 export const MIN_IN_SYNC = 2;
@@ -35,7 +35,7 @@ export interface ClusterAsked {
   /** `Kafka at host:9092`. */
   readonly name: string;
   /** One for each of `asked`, in their order. */
-  settings(asked: readonly SettingsAsked[]): Promise<readonly Settings[]>;
+  settings(asked: readonly SettingsAsked[]): Promise<readonly SettingValues[]>;
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import { type Settings as ClusterSettings, readSettings, type SettingsAsked } from './cluster-settings.ts';
+import { readSettings, type SettingsAsked, type SettingValues } from './cluster-settings.ts';
 import { HeldClient } from './held-client.ts';
 import { CODE, classifyAppend, classifyRead, codeOf, codeOfEvent, operatingError } from './kafka-failures.ts';
 import {
@@ -139,7 +139,7 @@ export class KafkaConnection {
   }
 
   /** One for each of `asked`, in their order. */
-  settings(asked: readonly SettingsAsked[]): Promise<readonly ClusterSettings[]> {
+  settings(asked: readonly SettingsAsked[]): Promise<readonly SettingValues[]> {
     return this.read('describe_configs', () => readSettings(this.#address, asked));
   }
 

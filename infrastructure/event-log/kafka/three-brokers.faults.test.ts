@@ -174,7 +174,7 @@ describe('the log on three brokers', () => {
 });
 
 test('brokers that will make their own topics with one replica in sync are named at the first start, before a topic is made', async () => {
-  const { url, brokers } = await startKafkaCluster({ minInSync: 1 });
+  const { url, brokers } = await startKafkaCluster(1);
   const under = await openKafkaLogUnderTest({}, url);
   try {
     await assert.rejects(under.log.ensureTopics([RETAINED]), {
