@@ -28,6 +28,10 @@ export const registrations: readonly Registration[] = [
     load: () => import('./account.ts'),
   },
   {
+    summaries: { 'kill-switch': 'Halt trading, of every account or of one, and let it go on.' },
+    load: () => import('./kill-switch.ts'),
+  },
+  {
     summaries: { status: 'Show the running instance of a data folder: health, lags, positions, feed, disk.' },
     load: () => import('./status.ts'),
   },

@@ -12,6 +12,7 @@ import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
 import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
 import { ACCOUNT_ROUTES } from '#services/order/account-routes.ts';
 import { orderOptions } from '#services/order/config.ts';
+import { KILL_SWITCH_ROUTES } from '#services/order/kill-switch-routes.ts';
 import { ORDER_ROUTES } from '#services/order/order-routes.ts';
 import { createOrderService } from '#services/order/service.ts';
 import { portfolioOptions } from '#services/portfolio/config.ts';
@@ -129,7 +130,11 @@ export const targets: readonly Target[] = [
     needs: ['log', 'cache', 'portfolios', 'relational'],
     readsPrices: true,
     options: orderOptions,
-    routes: [...Object.values(ORDER_ROUTES), ...Object.values(ACCOUNT_ROUTES)],
+    routes: [
+      ...Object.values(ORDER_ROUTES),
+      ...Object.values(ACCOUNT_ROUTES),
+      ...Object.values(KILL_SWITCH_ROUTES),
+    ],
     sockets: [],
     build: (context, port, configuration) => {
       const { orders, keyClaims, statements, accounts } = port('relational');

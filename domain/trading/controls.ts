@@ -1,8 +1,12 @@
 /** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
 import type { Control } from '#domain/data/trading-inputs.ts';
-import type { PartitionState } from './state.ts';
+import { cancelOpenOrders } from './orders.ts';
+import type { Step } from './step.ts';
 
-export function applyControl(state: PartitionState, input: Control): void {
+const HALTED = 'kill_switch: trading is halted';
+
+export function applyControl(step: Step, input: Control): void {
+  const { state } = step;
   const { change } = input;
   switch (change.kind) {
     case 'SetFees': {
@@ -21,6 +25,7 @@ export function applyControl(state: PartitionState, input: Control): void {
     case 'SetKillSwitch': {
       if (change.accountId === null) {
         state.controls = { ...state.controls, killSwitchEngaged: change.engaged };
+        if (change.engaged) cancelOpenOrders(step, null, HALTED);
         break;
       }
       const account = state.accounts.get(change.accountId);
@@ -28,6 +33,7 @@ export function applyControl(state: PartitionState, input: Control): void {
       account.killSwitchEngaged = change.engaged;
       account.updatedAtMs = state.clockMs;
       account.touch(state.changes.accounts);
+      if (change.engaged) cancelOpenOrders(step, account, HALTED);
       return;
     }
   }

@@ -68,15 +68,38 @@ test('a missing or old price refuses', () => {
   ]);
 });
 
-test('the kill switch denies new orders, of all or of one account; cancels pass', () => {
+test('the kill switch cancels what is open and denies what comes, of one account or of all, until it is released', () => {
   const { inputs, apply } = createWorld();
-  apply(inputs.submit(1, 1, 'BUY', limit('1', '9')));
-  apply(inputs.control({ kind: 'SetKillSwitch', engaged: true, accountId: accountId(1) }));
-  assert.match(told(apply(inputs.submit(1, 2, 'BUY', market('1'))))[0] ?? '', /kill_switch/);
-  assert.deepEqual(told(apply(inputs.cancel(1, 1))), ['canceled 0 (requested)']);
-  apply(inputs.control({ kind: 'SetKillSwitch', engaged: false, accountId: accountId(1) }));
-  apply(inputs.control({ kind: 'SetKillSwitch', engaged: true, accountId: null }));
-  assert.match(told(apply(inputs.submit(1, 3, 'BUY', market('1'))))[0] ?? '', /kill_switch/);
+  const switched = (engaged: boolean, account: number | null) =>
+    told(
+      apply(
+        inputs.control({
+          kind: 'SetKillSwitch',
+          engaged,
+          accountId: account === null ? null : accountId(account),
+        }),
+      ),
+    );
+  const open = (account: number, order: number) =>
+    apply(inputs.submit(account, order, 'BUY', limit('1', '9')));
+  const denied = (account: number, order: number) =>
+    /kill_switch/.test(told(apply(inputs.submit(account, order, 'BUY', market('1'))))[0] ?? '');
+  apply(inputs.open(2), inputs.deposit(2, '100'));
+  open(1, 2);
+  open(2, 3);
+  open(1, 1);
+  const canceled = 'canceled 0 (kill_switch)';
+  assert.deepEqual(switched(true, 1), [canceled, canceled]);
+  assert.deepEqual(switched(true, 1), []);
+  assert.deepEqual([denied(1, 4), denied(2, 5)], [true, false]);
+  assert.deepEqual(told(apply(inputs.cancel(2, 3))), ['canceled 0 (requested)']);
+  assert.deepEqual(switched(false, 1), []);
+  open(1, 6);
+  open(2, 7);
+  assert.deepEqual(switched(true, null), [canceled, canceled]);
+  assert.deepEqual([denied(1, 8), denied(2, 9)], [true, true]);
+  switched(false, null);
+  assert.deepEqual([denied(1, 10), denied(2, 11)], [false, false]);
 });
 
 test('reserved shares cannot be sold twice, reserved cash can be neither spent nor withdrawn', () => {

@@ -12,7 +12,7 @@
  * ```
  */
 import type { AccountStateEntity, ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
-import type { CommandId } from '#domain/data/identifiers.ts';
+import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { CancelOrder, PriceBatch, SubmitOrder, TradingInput } from '#domain/data/trading-inputs.ts';
 import { deposit, openAccount, withdraw } from './accounts.ts';
@@ -108,7 +108,7 @@ function applyRareInput(step: Step, input: RareInput): void {
       withdraw(step, input);
       return;
     case 'Control':
-      applyControl(step.state, input);
+      applyControl(step, input);
       return;
     case 'VenueEvent':
       applyVenueEvent(step, input);
@@ -137,6 +137,14 @@ export function restorePartition(partition: number, entities: Iterable<AccountSt
 /** Checks every invariant from scratch; throws `InvariantViolation`. Slow. */
 export function assertInvariants(state: PartitionState): void {
   assertEverything(state);
+}
+
+/** The accounts whose own kill switch is engaged. Looks at every account. */
+export function haltedAccounts(state: PartitionState): readonly AccountId[] {
+  const halted: AccountId[] = [];
+  for (const account of state.accounts.values())
+    if (account.killSwitchEngaged) halted.push(account.accountId);
+  return halted;
 }
 
 /** What the controls have set so far, or the defaults. */

@@ -296,6 +296,10 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
         const account = change.accountId === null ? undefined : accounts.get(change.accountId);
         if (change.accountId === null) halted = change.engaged;
         else if (account !== undefined) account.halted = change.engaged;
+        const isMeant = (order: NaiveOrder) =>
+          change.accountId === null || order.input.accountId === change.accountId;
+        if (change.engaged)
+          for (const order of orders) if (open(order) && isMeant(order)) end(order, 'CANCELED');
         return;
       }
       case 'VenueEvent': {

@@ -1,5 +1,6 @@
-/** The two commands about orders, and the two ways in which time ends them: SubmitOrder, CancelOrder, DAY. */
+/** The two commands about orders, SubmitOrder and CancelOrder, and what else ends them: their day, a halt of trading. */
 import type { CancelOrder, SubmitOrder } from '#domain/data/trading-inputs.ts';
+import type { Account } from './holdings.ts';
 import { closeOrder, denyOrder, describe, describeAbsent, findOpen, openStatus } from './order.ts';
 import { closedSlot, openNumber, UNKNOWN } from './order-ids.ts';
 import { assessRisk } from './risk.ts';
@@ -68,6 +69,16 @@ export function expireOrders(step: Step): void {
     else if (expiresAtMs < next) next = expiresAtMs;
   }
   state.nextExpiryMs = next;
-  due.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
-  for (const order of due) closeOrder(step, order, 'EXPIRED', 'the trading day has ended');
+  for (const order of byAcceptance(due)) closeOrder(step, order, 'EXPIRED', 'the trading day has ended');
+}
+
+/** Ends what is open of `account`, or with `null` of all of them, in order of acceptance. */
+export function cancelOpenOrders(step: Step, account: Account | null, reason: string): void {
+  const open = step.state.workingOrders.listed();
+  const own = account === null ? [...open] : open.filter((order) => order.account === account);
+  for (const order of byAcceptance(own)) closeOrder(step, order, 'CANCELED', reason);
+}
+
+function byAcceptance(orders: WorkingOrder[]): readonly WorkingOrder[] {
+  return orders.sort((left, right) => left.acceptanceNumber - right.acceptanceNumber);
 }

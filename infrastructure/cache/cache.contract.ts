@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Price, Quantity } from '#domain/data/decimal.ts';
-import type { EventId, Symbol } from '#domain/data/identifiers.ts';
-import type { Cache, CachedPrice } from './cache.ts';
+import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
+import { type Cache, type CachedPrice, MOST_HALTED_ACCOUNTS } from './cache.ts';
 
 /** A cache opened for one test, with nothing in it. */
 export interface CacheUnderTest {
@@ -223,6 +223,50 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
       });
     });
 
+    describe('halts', () => {
+      const [first, second] = [
+        '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId,
+        '7d444840-9dc0-41d1-b245-5ffdce74fad3' as AccountId,
+      ];
+      const open = { partition: 1, all: false, accounts: [] };
+
+      test('what was put of a partition is found as a whole and by account; of another partition nothing is known', async () => {
+        const { halts } = subject.cache;
+        await halts.put({ partition: 1, all: false, accounts: [first] }, 60_000);
+        assert.deepEqual(await halts.get(1), { partition: 1, all: false, accounts: [first] });
+        assert.deepEqual(await halts.of(1, first), { all: false, account: true });
+        assert.deepEqual(await halts.of(1, second), { all: false, account: false });
+        assert.deepEqual([await halts.get(2), await halts.of(2, first)], [null, null]);
+        await halts.put({ partition: 2, all: true, accounts: [] }, 60_000);
+        assert.deepEqual(await halts.of(2, first), { all: true, account: false });
+      });
+
+      test('the next put stands in place of the last one, whatever that had', async () => {
+        const { halts } = subject.cache;
+        await halts.put({ partition: 1, all: true, accounts: [first, second] }, 60_000);
+        await halts.put(open, 60_000);
+        assert.deepEqual(await halts.get(1), open);
+        assert.deepEqual(await halts.of(1, first), { all: false, account: false });
+      });
+
+      test('as many halted accounts as there may be are all found', async () => {
+        const { halts } = subject.cache;
+        const accounts = Array.from(
+          { length: MOST_HALTED_ACCOUNTS },
+          (_, at) => `7d444840-9dc0-41d1-b245-${String(at).padStart(12, '0')}` as AccountId,
+        );
+        await halts.put({ partition: 1, all: false, accounts }, 60_000);
+        assert.deepEqual((await halts.get(1))?.accounts.toSorted(), accounts);
+      });
+
+      test('what is not put again in its time is not known any more', async () => {
+        const { halts } = subject.cache;
+        await halts.put({ partition: 1, all: true, accounts: [first] }, 40);
+        await subject.pass(60);
+        assert.deepEqual([await halts.get(1), await halts.of(1, first)], [null, null]);
+      });
+    });
+
     test('ping succeeds while open; once closed every call is refused as closed', async () => {
       const { cache } = subject;
       await cache.ping();
@@ -232,6 +276,7 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
       await assert.rejects(cache.prices.put([cachedPrice('AAPL', 1)]), closed);
       await assert.rejects(cache.rateLimits.take('key-1', 1, 1_000), closed);
       await assert.rejects(cache.tickets.redeem('t-1'), closed);
+      await assert.rejects(cache.halts.get(1), closed);
     });
   });
 }

@@ -1,10 +1,10 @@
 /**
- * The cache: latest prices with fan-out to every subscriber, rate limits, and single-use tickets.
+ * The cache: latest prices with fan-out to every subscriber, rate limits, single-use tickets, and who may not trade.
  *
  * It decides nothing: all of it can be rebuilt from the log or asked for again.
  */
 import type { Price, Quantity } from '#domain/data/decimal.ts';
-import type { EventId, Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
 
 export interface CachedPrice {
   readonly symbol: Symbol;
@@ -53,10 +53,38 @@ export interface Tickets {
   redeem(ticket: string): Promise<string | null>;
 }
 
+/** Of `PartitionHalts.accounts`. */
+export const MOST_HALTED_ACCOUNTS = 1_000;
+
+/** What execution has decided of a partition's accounts. */
+export interface PartitionHalts {
+  readonly partition: number;
+  /** The kill switch of every account is engaged. */
+  readonly all: boolean;
+  /** Those whose own kill switch is engaged, at most `MOST_HALTED_ACCOUNTS` of them. */
+  readonly accounts: readonly AccountId[];
+}
+
+export interface HaltsForAccount {
+  readonly all: boolean;
+  readonly account: boolean;
+}
+
+/** A mirror for readers, seconds behind at times: the log decides. */
+export interface Halts {
+  /** In place of what was put of that partition before. Kept for `lifetimeMs`. */
+  put(halts: PartitionHalts, lifetimeMs: number): Promise<void>;
+  /** As last put; `null`: not known. */
+  get(partition: number): Promise<PartitionHalts | null>;
+  /** `accountId` is one of the partition's. `null`: not known. */
+  of(partition: number, accountId: AccountId): Promise<HaltsForAccount | null>;
+}
+
 export interface Cache {
   readonly prices: PriceCache;
   readonly rateLimits: RateLimits;
   readonly tickets: Tickets;
+  readonly halts: Halts;
   /** Throws an `OperatingError` when the cache cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;

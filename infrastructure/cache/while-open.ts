@@ -4,7 +4,7 @@ import type { Cache } from './cache.ts';
 
 /** `ports` until `isClosed`. From then on every call rejects with `CACHE_CLOSED`. */
 export function whileOpen(
-  { prices, rateLimits, tickets, ping }: Omit<Cache, 'close'>,
+  { prices, rateLimits, tickets, halts, ping }: Omit<Cache, 'close'>,
   isClosed: () => boolean,
 ): Omit<Cache, 'close'> {
   const guarded =
@@ -31,6 +31,11 @@ export function whileOpen(
     tickets: {
       put: guarded((ticket, value, lifetimeMs) => tickets.put(ticket, value, lifetimeMs)),
       redeem: guarded((ticket) => tickets.redeem(ticket)),
+    },
+    halts: {
+      put: guarded((given, lifetimeMs) => halts.put(given, lifetimeMs)),
+      get: guarded((partition) => halts.get(partition)),
+      of: guarded((partition, accountId) => halts.of(partition, accountId)),
     },
     ping: guarded(ping),
   };

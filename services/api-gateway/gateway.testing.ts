@@ -93,6 +93,11 @@ function fakeCache(): Cache {
         return count <= limit ? { kind: 'allowed' } : { kind: 'limited', retryAfterMs: 1_500 };
       },
     },
+    halts: {
+      put: async () => {},
+      get: async () => null,
+      of: async () => null,
+    },
     tickets: {
       put: async (ticket, value) => {
         tickets.set(ticket, value);

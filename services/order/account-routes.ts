@@ -8,19 +8,21 @@ import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { encodeTradingInput, MAX_NAME_LENGTH } from '#domain/data/trading-input-codec.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
-import type { Cache } from '#infrastructure/cache/cache.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
-import type { Logger } from '#infrastructure/core/log.ts';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
-import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type { AccountDirectory, StatementLine, StatementStore } from '#infrastructure/relational/stores.ts';
-import { type Appended, appendPatiently } from './append-patiently.ts';
 import type { IndexLag } from './index-lag.ts';
+import {
+  appendCommands,
+  guarded,
+  type OperatorCommandParts,
+  pending,
+  stampOf,
+  until,
+} from './operator-commands.ts';
 import { readIdempotencyKey } from './order-request.ts';
 import {
   AccountParams,
@@ -33,22 +35,16 @@ import {
   TransferResponse,
 } from './schemas.ts';
 
-export interface AccountRouteParts {
-  readonly log: EventLog;
-  readonly cache: Cache;
+export interface AccountRouteParts extends OperatorCommandParts {
   readonly portfolios: PortfolioStore;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
   /** Of the statements, which say whether a transfer's key was used. */
   readonly statementLag: Pick<IndexLag, 'trouble'>;
-  readonly runtime: Runtime;
-  readonly logger: Logger;
-  readonly waitMs: number;
 }
 
 type Request = HttpRequest<never, never, never>;
 
-const LOOK_EVERY_MS = 10;
 const ACCOUNTS_PER_PAGE = 100;
 const MAX_ACCOUNTS_PER_PAGE = 1_000;
 
@@ -109,25 +105,6 @@ export function accountRoutes(parts: AccountRouteParts): readonly Route[] {
   ];
 }
 
-async function guarded(
-  { logger }: AccountRouteParts,
-  handle: () => Promise<HttpResult>,
-): Promise<HttpResult> {
-  try {
-    return await handle();
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
-    logger.warn({ code: error.code, error: error.message }, 'a store could not be reached');
-    return problemResult(
-      'DEPENDENCY_UNAVAILABLE',
-      'A store that this needs cannot be reached at the moment.',
-      {
-        retryAfterSeconds: 1,
-      },
-    );
-  }
-}
-
 async function openAccount(parts: AccountRouteParts, request: Request): Promise<HttpResult> {
   const reader = new RequestReader();
   const body = fieldsOf(request.body) ?? {};
@@ -149,10 +126,10 @@ async function openAccount(parts: AccountRouteParts, request: Request): Promise<
   // In the directory first: an account that is listed and was not opened is a line too many, the other way round
   // an account with money would be on no list.
   await parts.accounts.put([{ accountId, name, createdAtMs: stamp.ingestTimeMs }]);
-  const refused = refusalOf(await append(parts, commands, accountId), accountId);
+  const refused = await appendFor(parts, accountId, commands);
   if (refused !== null) return refused;
   const last = await outcomeOf(parts, accountId, cash === null ? openId : depositId);
-  if (last === null || !(await isVisible(parts, accountId, last.sequence))) return pending(accountId);
+  if (last === null || !(await isVisible(parts, accountId, last.sequence))) return pending({ accountId });
   return {
     kind: 'json',
     status: 201,
@@ -212,11 +189,11 @@ async function transfer(
   const former = key === null ? null : await parts.statements.findTransfer(accountId, commandId);
   if (former === null) {
     const command: TradingInput = { type, commandId, ...(await stampOf(parts)), accountId, amount };
-    const refused = refusalOf(await append(parts, [command], accountId), accountId);
+    const refused = await appendFor(parts, accountId, [command]);
     if (refused !== null) return refused;
   }
   const line = former ?? (await outcomeOf(parts, accountId, commandId));
-  if (line === null) return pending(accountId);
+  if (line === null) return pending({ accountId });
   return transferAnswer(line, type, amount);
 }
 
@@ -245,48 +222,6 @@ function transferAnswer(line: StatementLine, type: 'Deposit' | 'Withdraw', amoun
   };
 }
 
-async function stampOf({ cache, runtime }: AccountRouteParts) {
-  const timeMs = (await cache.prices.latestFeedTimestampMs()) ?? 0;
-  return { timeMs, ingestTimeMs: runtime.clock.nowMs() };
-}
-
-async function append(
-  parts: AccountRouteParts,
-  commands: readonly TradingInput[],
-  accountId: AccountId,
-): Promise<Appended> {
-  const records = commands.map((command) => ({
-    topic: TOPIC.tradeOrders,
-    key: accountId,
-    value: encodeTradingInput(command, { sourceService: 'order' }),
-  }));
-  return appendPatiently(parts.log, records, parts);
-}
-
-function refusalOf(appended: Appended, accountId: AccountId): HttpResult | null {
-  switch (appended.kind) {
-    case 'appended':
-      return null;
-    case 'unknown':
-      return problemResult('OUTCOME_UNKNOWN', 'Whether it was written is not known; look at the statement.', {
-        retryAfterSeconds: 1,
-        extensions: { accountId },
-      });
-    case 'unwritable':
-      return problemResult('LOG_UNWRITABLE', 'The event log cannot be written; nothing was done.');
-    case 'closed':
-      return problemResult('SHUTTING_DOWN', 'The program is ending; nothing was done.', {
-        retryAfterSeconds: 2,
-      });
-  }
-}
-
-function pending(accountId: AccountId): HttpResult {
-  const detail =
-    'It is written and will be executed, but its outcome is not there yet; look at the statement.';
-  return problemResult('OUTCOME_UNKNOWN', detail, { retryAfterSeconds: 1, extensions: { accountId } });
-}
-
 /** The statement's line of a command, once execution has answered it; `null` when that takes too long. */
 async function outcomeOf(
   parts: AccountRouteParts,
@@ -304,15 +239,16 @@ async function isVisible(parts: AccountRouteParts, accountId: AccountId, version
   return found !== null;
 }
 
-/** Looks again and again: the projections may be another process's, so nobody here could be notified. */
-async function until<Found>(
-  { runtime, waitMs }: AccountRouteParts,
-  look: () => Promise<Found | null>,
-): Promise<Found | null> {
-  const endMs = runtime.clock.monotonicMs() + waitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== null || runtime.clock.monotonicMs() >= endMs) return found;
-    await runtime.timers.sleep(LOOK_EVERY_MS);
-  }
+/** `null` when they are appended, in the account's partition. */
+async function appendFor(
+  parts: AccountRouteParts,
+  accountId: AccountId,
+  commands: readonly TradingInput[],
+): Promise<HttpResult | null> {
+  const records = commands.map((command) => ({
+    topic: TOPIC.tradeOrders,
+    key: accountId,
+    value: encodeTradingInput(command, { sourceService: 'order' }),
+  }));
+  return appendCommands(parts, records, { accountId });
 }

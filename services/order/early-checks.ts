@@ -5,7 +5,7 @@
 import { formatDecimal, type Quantity } from '#domain/data/decimal.ts';
 import type { FeeSchedule, TradingLimits } from '#domain/data/trading-inputs.ts';
 import { estimateReservation } from '#domain/trading/estimate.ts';
-import type { CachedPrice } from '#infrastructure/cache/cache.ts';
+import type { CachedPrice, HaltsForAccount } from '#infrastructure/cache/cache.ts';
 import type { HttpResult } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
@@ -15,6 +15,8 @@ export interface EarlyCheckInputs {
   readonly order: OrderRequest;
   readonly portfolio: Portfolio | null;
   readonly price: CachedPrice | null;
+  /** `null`: not known, and execution will say. */
+  readonly halts: HaltsForAccount | null;
   /** Market time, ms; `null` before the first price. */
   readonly marketTimeMs: number | null;
   readonly fees: FeeSchedule;
@@ -23,7 +25,9 @@ export interface EarlyCheckInputs {
 
 /** `null`: nothing speaks against it. */
 export function earlyRefusal(inputs: EarlyCheckInputs): HttpResult | null {
-  const { order, portfolio, price, marketTimeMs, fees, limits } = inputs;
+  const { order, portfolio, price, halts, marketTimeMs, fees, limits } = inputs;
+  if (halts?.all === true) return problemResult('TRADING_HALTED', 'Trading is halted for every account.');
+  if (halts?.account === true) return problemResult('TRADING_HALTED', 'Trading is halted for this account.');
   if (marketTimeMs === null) {
     return problemResult('PRICE_UNAVAILABLE', 'No price has come from the feed yet.', {
       retryAfterSeconds: 1,

@@ -55,7 +55,7 @@ export const ORDER_ROUTES = {
     path: '/v1/orders',
     summary: 'Place an order: 202 once it is durable, then execution decides',
     schema: { headers: IdempotencyHeaders, body: OrderBody, response: { 202: AcceptedResponse } },
-    problems: [400, 401, 402, 404, 409, 422, 429, 500, 503],
+    problems: [400, 401, 402, 403, 404, 409, 422, 429, 500, 503],
   },
   list: {
     ...shared,

@@ -6,6 +6,7 @@ import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
+import type { HttpResult } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
@@ -69,6 +70,7 @@ async function door(
       appended.push(...records);
       return records.map(({ topic }) => ({ topic, partition: 0, offset: appended.length - 1 }));
     },
+    partitionFor: () => 3,
   };
   const config = configured(orderOptions);
   const recent = new RecentOrders(more.recentOrders ?? 1_000);
@@ -105,6 +107,20 @@ test('concurrent twins under one key append one order, and all get its answer', 
   const answers = await Promise.all(Array.from({ length: 20 }, () => place(BODY, 'k')));
   assert.equal(appended.length, 1);
   assert.equal(new Set(answers.map((answer) => bodyOf(answer)['orderId'])).size, 1);
+});
+
+test('while a kill switch is engaged in the mirror, orders are refused and keep their keys', async () => {
+  const { place, appended, cache } = await door();
+  const halts = (all: boolean, accounts: readonly AccountId[]) =>
+    cache.halts.put({ partition: 3, all, accounts }, 60_000);
+  const codeOf = (answer: HttpResult) => (answer.kind === 'problem' ? answer.problem.code : answer.kind);
+  await halts(true, []);
+  assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
+  await halts(false, [ACCOUNT]);
+  assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
+  assert.equal(appended.length, 0);
+  await halts(false, ['another' as AccountId]);
+  assert.equal(statusOf(await place(BODY, 'k')), 202);
 });
 
 test('what is remembered with the bytes of a command is what the bytes say', async () => {

@@ -28,7 +28,7 @@ import { type OrderRequest, readIdempotencyKey, readOrderRequest } from './order
 import type { RecentOrders } from './recent-orders.ts';
 
 export interface PlaceOrderParts extends KeyUseParts {
-  readonly log: Pick<EventLog, 'append'>;
+  readonly log: Pick<EventLog, 'append' | 'partitionFor'>;
   readonly cache: Cache;
   readonly portfolios: Pick<PortfolioStore, 'get'>;
   readonly recent: RecentOrders;
@@ -200,8 +200,12 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
     | { readonly kind: 'passed'; readonly marketTimeMs: number }
     | { readonly kind: 'refused'; readonly result: HttpResult }
   > {
-    const { prices } = parts.cache;
-    const reading = Promise.all([prices.get(order.symbol), prices.latestFeedTimestampMs()]);
+    const { prices, halts: mirror } = parts.cache;
+    const reading = Promise.all([
+      prices.get(order.symbol),
+      prices.latestFeedTimestampMs(),
+      mirror.of(log.partitionFor(TOPIC.tradeOrders, accountId), accountId),
+    ]);
     // Whoever fails first is answered about; the other one must not count as unhandled meanwhile.
     const portfolioReading = parts.portfolios.get(accountId).then(
       (portfolio) => ({ kind: 'read', portfolio }) as const,
@@ -221,10 +225,10 @@ export function createPlaceOrder(parts: PlaceOrderParts) {
       const detail = 'The portfolio cannot be read at the moment.';
       return { kind: 'refused', result: unreadable(portfolioRead.error, 'PORTFOLIO_UNAVAILABLE', detail) };
     }
-    const [price, marketTimeMs] = read;
+    const [price, marketTimeMs, halts] = read;
     const { portfolio } = portfolioRead;
     const { fees, limits } = parts;
-    const result = earlyRefusal({ order, portfolio, price, marketTimeMs, fees, limits });
+    const result = earlyRefusal({ order, portfolio, price, halts, marketTimeMs, fees, limits });
     return result === null
       ? { kind: 'passed', marketTimeMs: marketTimeMs ?? 0 }
       : { kind: 'refused', result };

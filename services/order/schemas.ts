@@ -98,6 +98,27 @@ export const OpenedResponse = Type.Object({
   cash: Type.String(),
 });
 export const AccountParams = Type.Object({ accountId: Type.String({ pattern: UUID_PATTERN }) });
+export const KillSwitchBody = Type.Object({
+  engaged: Type.Boolean(),
+  accountId: Type.Optional(
+    Type.String({ pattern: UUID_PATTERN, description: 'Of this account alone; without it, of all.' }),
+  ),
+});
+export const KillSwitchResponse = Type.Object({
+  engaged: Type.Boolean(),
+  accountId: NullableText,
+});
+export const KillSwitchView = Type.Object({
+  partitions: Type.Array(
+    Type.Object({
+      partition: Type.Integer(),
+      all: Type.String({ description: 'Of all accounts of the partition: ENGAGED, RELEASED or UNKNOWN.' }),
+      accounts: Type.Array(Type.String(), {
+        description: 'Those whose own kill switch is engaged, the first 1,000.',
+      }),
+    }),
+  ),
+});
 export const AccountsQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
   pageToken: Type.Optional(Type.String({ pattern: UUID_PATTERN })),

@@ -27,6 +27,7 @@ import type {
 import { accountRoutes } from './account-routes.ts';
 import type { OrderConfig } from './config.ts';
 import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
+import { killSwitchRoutes } from './kill-switch-routes.ts';
 import { indexRows } from './order-index-fold.ts';
 import { type OrderRouteParts, orderRoutes } from './order-routes.ts';
 import { createPlaceOrder } from './place-order.ts';
@@ -149,6 +150,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
         return answer;
       }),
       ...accountRoutes({ ...ports, statementLag, runtime, logger, waitMs: config.accountWaitMs }),
+      ...killSwitchRoutes({ ...ports, runtime, logger, waitMs: config.accountWaitMs }),
     ],
     socketRoutes: [],
     async start() {

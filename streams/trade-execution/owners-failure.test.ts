@@ -67,6 +67,7 @@ test('the commit of one ends before it is closed, though that of another has fai
     const owners = new Owners({
       context,
       log: failing,
+      mirror: { note() {}, forget() {} },
       wanted: { fees: feesOf(config), limits: limitsOf(config) },
       maxBatch: PARTITIONS * INPUTS,
       lingerMs: 0,

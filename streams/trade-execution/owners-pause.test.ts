@@ -65,6 +65,7 @@ test('a turn of few inputs is followed by a pause, one that may have left some w
     const owners = new Owners({
       context,
       log: told,
+      mirror: { note() {}, forget() {} },
       wanted: { fees: feesOf(CONFIG), limits: limitsOf(CONFIG) },
       maxBatch: MAX_BATCH,
       lingerMs: LINGER_MS,

@@ -15,27 +15,24 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
 import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, LogRecord, TransactionalProducer } from '#infrastructure/event-log/event-log.ts';
+import { price, quantity, testContext } from '#tests/in-process/platform.ts';
 import {
-  configured,
-  openTestLog,
-  price,
-  quantity,
-  temporaryDirectory,
-  testContext,
-} from '#tests/in-process/platform.ts';
-import { tradeExecutionOptions } from './config.ts';
+  ACCOUNTS,
+  append,
+  assertReplaysTheSame,
+  CONFIG,
+  commandId,
+  executedAll,
+  NO_MIRROR,
+  opening,
+  ownersOn,
+  TIME,
+  waitUntil,
+  withLog,
+} from './owners.testing.ts';
 import { Owners } from './owners.ts';
 import { COMMIT_RECORDS, PartitionOwner } from './partition-owner.ts';
 import { replay, replaySource } from './replay.ts';
-import { restore } from './restore.ts';
-
-const CONFIG = configured(tradeExecutionOptions, { fee_rate: '0.001' });
-const ACCOUNTS = Array.from({ length: 6 }, (_, at) => derivedUuid('account', String(at)) as AccountId);
-const TIME = { timeMs: 1_550_000_000_000, ingestTimeMs: 0 };
-
-function commandId(name: string): CommandId {
-  return derivedUuid('command', name) as CommandId;
-}
 
 function submit(name: string, accountId: AccountId, side: 'BUY' | 'SELL', shares: string): TradingInput {
   const orderId = derivedUuid('order', name) as OrderId;
@@ -52,24 +49,6 @@ function submit(name: string, accountId: AccountId, side: 'BUY' | 'SELL', shares
     clientOrderId: null,
     bodyDigest: `${side}${shares}`,
   };
-}
-
-function opening(accountId: AccountId): readonly TradingInput[] {
-  const amount = 1_000_000_000_000n as Money;
-  return [
-    { type: 'OpenAccount', commandId: commandId(`open ${accountId}`), ...TIME, accountId, name: 'A' },
-    { type: 'Deposit', commandId: commandId(`deposit ${accountId}`), ...TIME, accountId, amount },
-  ];
-}
-
-async function append(log: EventLog, inputs: readonly TradingInput[]): Promise<void> {
-  await log.append(
-    inputs.map((input) => ({
-      topic: TOPIC.tradeOrders,
-      key: 'accountId' in input ? input.accountId : null,
-      value: encodeTradingInput(input, { sourceService: 'test' }),
-    })),
-  );
 }
 
 async function appendPrice(log: EventLog, at: string): Promise<void> {
@@ -107,53 +86,6 @@ async function readAll(log: EventLog, topic: string): Promise<readonly LogRecord
     records.push(...(await log.read({ topic, partition, offset: firstOffset }, 100_000)));
   }
   return records;
-}
-
-function ownersOn(log: EventLog, context = testContext(), maxBatch = 8) {
-  const wanted = { fees: feesOf(CONFIG), limits: limitsOf(CONFIG) };
-  return new Owners({ context, log, wanted, maxBatch, lingerMs: 0, marketTimeMs: async () => TIME.timeMs });
-}
-
-async function executedAll(log: EventLog): Promise<boolean> {
-  const done = new Map(
-    (await log.committedPositions('trade-execution')).map((each) => [each.partition, each.offset]),
-  );
-  const extents = await log.extents(TOPIC.tradeOrders);
-  return extents.every(({ partition, nextOffset }) => (done.get(partition) ?? 0) === nextOffset);
-}
-
-async function waitUntil(
-  look: () => Promise<boolean>,
-  context: ReturnType<typeof testContext>,
-): Promise<void> {
-  while (!(await look())) {
-    assert.deepEqual(context.crashes, []);
-    await context.runtime.timers.sleep(2);
-  }
-}
-
-async function assertReplaysTheSame(log: EventLog): Promise<number> {
-  let outputs = 0;
-  for (const { partition, nextOffset } of await log.extents(TOPIC.tradeOrders)) {
-    const outcome = await replay(replaySource(log, partition));
-    assert(outcome.kind === 'same', outcome.kind === 'different' ? outcome.message : '');
-    assert.equal(outcome.nextInputOffset, nextOffset);
-    const restored = await restore(log, partition);
-    assert.equal(restored.inputsApplied, outcome.inputsApplied);
-    outputs += outcome.outputsCompared;
-  }
-  return outputs;
-}
-
-async function withLog(run: (log: EventLog, directory: string) => Promise<void>): Promise<void> {
-  const directory = temporaryDirectory();
-  const log = await openTestLog(directory.path);
-  try {
-    await run(log, directory.path);
-  } finally {
-    await log.close();
-    directory.dispose();
-  }
 }
 
 type Fault = 'none' | 'unavailable' | 'unknown, not written' | 'unknown, written';
@@ -285,6 +217,7 @@ test('inputs that lead to more than one commit should hold are committed in part
       inputsApplied: inputs.length,
       outputs: inputs.length,
       unreadable: 0,
+      haltsChanged: false,
     });
     assert.equal((await log.extents(TOPIC.executionHeads))[partition]?.nextOffset, 2);
     await assertReplaysTheSame(log);
@@ -330,6 +263,7 @@ test('controls are appended once: a restart with the same options adds none, oth
       context,
       log,
       wanted,
+      mirror: NO_MIRROR,
       maxBatch: 8,
       lingerMs: 0,
       marketTimeMs: async () => 0,

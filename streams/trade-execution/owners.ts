@@ -13,6 +13,7 @@ import type { ServiceContext } from '#infrastructure/core/service.ts';
 import type { Consumer, EventLog, LogRecord, TopicPartition } from '#infrastructure/event-log/event-log.ts';
 import { SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
+import type { HaltsMirror } from './halts-mirror.ts';
 import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
 
 /** A turn of applying and committing is kept near this long, so that the process answers others in between. */
@@ -25,6 +26,7 @@ export interface OwnersOptions {
   readonly context: ServiceContext;
   readonly log: EventLog;
   readonly wanted: WantedControls;
+  readonly mirror: Pick<HaltsMirror, 'note' | 'forget'>;
   readonly maxBatch: number;
   /** A commit costs much the same for one input as for ten: when few were waiting, the next ones gather so long. */
   readonly lingerMs: number;
@@ -101,6 +103,8 @@ export class Owners {
         nextInputOffset: owner.nextInputOffset,
         inputsApplied: owner.inputsApplied,
         lag: ends === null ? null : Math.max(0, (ends.get(owner.partition) ?? 0) - owner.nextInputOffset),
+        killSwitchEngaged: owner.allHalted,
+        haltedAccounts: owner.halted.size,
         stateHash: owner.stateHash,
       })),
     };
@@ -186,6 +190,7 @@ export class Owners {
     const backlogEnd = (await this.#ends()).get(partition) ?? 0;
     const owned: Owned = { owner, backlogEnd, controlsCompared: false };
     this.#owned.set(partition, owned);
+    this.#mirror(owner);
     consumer.seek({ topic: TOPIC.tradeOrders, partition, offset: owner.nextInputOffset });
     await this.#compareControls(owned);
   }
@@ -199,6 +204,7 @@ export class Owners {
       if (owned === undefined) return 'fenced';
       const outcome = await owned.owner.step(own);
       if (outcome.kind === 'fenced') return 'fenced';
+      if (outcome.haltsChanged) this.#mirror(owned.owner);
       this.#inputs.increment({ partition: String(partition) }, outcome.inputsApplied);
       await this.#compareControls(owned);
       return 'committed';
@@ -217,6 +223,10 @@ export class Owners {
     if (workedMs > TARGET_TURN_MS * 2) this.#batch = Math.max(MIN_BATCH, Math.floor(this.#batch / 2));
     else if (workedMs < TARGET_TURN_MS && records >= this.#batch) this.#batch *= 2;
     this.#batch = Math.min(this.#batch, this.#options.maxBatch);
+  }
+
+  #mirror({ partition, allHalted, halted }: PartitionOwner): void {
+    this.#options.mirror.note(partition, allHalted, halted);
   }
 
   async #compareControls(owned: Owned): Promise<void> {
@@ -245,6 +255,7 @@ export class Owners {
     for (const { partition } of partitions) {
       const owned = this.#owned.get(partition);
       this.#owned.delete(partition);
+      this.#options.mirror.forget(partition);
       await ignoringOperatingErrors(owned?.owner);
     }
   }

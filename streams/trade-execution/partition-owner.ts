@@ -11,15 +11,16 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ControlsEntity } from '#domain/data/account-state.ts';
+import type { ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
-import type { CommandId } from '#domain/data/identifiers.ts';
+import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import type { PartitionState } from '#domain/trading/engine.ts';
 import {
   applyInput,
   currentControls,
+  haltedAccounts,
   INPUTS_IN_GROUP,
   prefetchInputs,
   stateHash,
@@ -55,6 +56,8 @@ export interface StepOutcome {
   readonly inputsApplied: number;
   readonly outputs: number;
   readonly unreadable: number;
+  /** Whether it engaged or released a kill switch. */
+  readonly haltsChanged: boolean;
 }
 
 export class PartitionOwner {
@@ -65,6 +68,8 @@ export class PartitionOwner {
   #nextInputOffset: number;
   #inputsApplied: number;
   #lastCommandId: CommandId | null;
+  #allHalted: boolean;
+  readonly #halted: Set<AccountId>;
 
   private constructor(
     partition: number,
@@ -78,6 +83,8 @@ export class PartitionOwner {
     this.#nextInputOffset = restored.nextInputOffset;
     this.#inputsApplied = restored.inputsApplied;
     this.#lastCommandId = restored.lastCommandId;
+    this.#allHalted = currentControls(restored.state).killSwitchEngaged;
+    this.#halted = new Set(haltedAccounts(restored.state));
     this.#logger = logger;
   }
 
@@ -100,6 +107,16 @@ export class PartitionOwner {
     return currentControls(this.#state);
   }
 
+  /** Whether the kill switch of all accounts is engaged. */
+  get allHalted(): boolean {
+    return this.#allHalted;
+  }
+
+  /** Accounts whose own kill switch is engaged. */
+  get halted(): ReadonlySet<AccountId> {
+    return this.#halted;
+  }
+
   get stateHash(): string {
     return stateHash(this.#state);
   }
@@ -110,12 +127,13 @@ export class PartitionOwner {
    */
   async step(records: readonly LogRecord[]): Promise<StepOutcome> {
     const inputs = records.filter(({ offset }) => offset >= this.#nextInputOffset);
-    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0 };
+    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0, haltsChanged: false };
     for (let from = 0; from < inputs.length; ) {
       const outcome = await this.#commitFrom(inputs, from);
       sum.inputsApplied += outcome.inputsApplied;
       sum.outputs += outcome.outputs;
       sum.unreadable += outcome.unreadable;
+      sum.haltsChanged ||= outcome.haltsChanged;
       if (outcome.kind === 'fenced') return { kind: 'fenced', ...sum };
       from += outcome.inputsApplied + outcome.unreadable;
     }
@@ -152,7 +170,9 @@ export class PartitionOwner {
     }
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
+    let haltsChanged = false;
     for (const change of takeChangedEntities(this.#state)) {
+      if (this.#takeHalt(change)) haltsChanged = true;
       const record = entityRecord(change, this.partition);
       if (record.value !== null && change.kind !== 'removed_order')
         rememberAccountState(record.value, change);
@@ -173,7 +193,21 @@ export class PartitionOwner {
       records: written,
       consumed: { group: EXECUTION_GROUP, positions: [position] },
     });
-    return { kind: outcome.kind, inputsApplied: applied, outputs, unreadable };
+    return { kind: outcome.kind, inputsApplied: applied, outputs, unreadable, haltsChanged };
+  }
+
+  /** Whether `change` sets a kill switch that was otherwise. */
+  #takeHalt(change: EntityChange): boolean {
+    if (change.kind === 'controls') {
+      const former = this.#allHalted;
+      this.#allHalted = change.killSwitchEngaged;
+      return former !== this.#allHalted;
+    }
+    if (change.kind !== 'account' || change.killSwitchEngaged === this.#halted.has(change.accountId))
+      return false;
+    if (change.killSwitchEngaged) this.#halted.add(change.accountId);
+    else this.#halted.delete(change.accountId);
+    return true;
   }
 
   /** Decodes the records from `at` on that the core is to see together. */

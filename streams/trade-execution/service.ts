@@ -3,6 +3,7 @@
  *
  * 1. `market_data` → price sequencer → a price batch in every partition of `trade_orders`
  * 2. `trade_orders` → the partition's owner → the core → one transaction with everything that follows
+ * 3. a kill switch that was committed → the cache's mirror, for readers
  */
 
 import type { Cache } from '#infrastructure/cache/cache.ts';
@@ -10,12 +11,13 @@ import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { TradeExecutionConfig } from './config.ts';
+import { HaltsMirror } from './halts-mirror.ts';
 import { Owners } from './owners.ts';
 import { PriceSequencer } from './price-sequencer.ts';
 
 export interface TradeExecutionPorts {
   readonly log: EventLog;
-  /** For market time only, which controls are stamped with. */
+  /** Read for the market time that controls are stamped with; written with what the log has decided of halts. */
   readonly cache: Cache;
 }
 
@@ -27,9 +29,11 @@ export function createTradeExecutionStream(
   const own = { ...context, logger: context.logger.child({ service: 'trade-execution' }) };
   const { log, cache } = ports;
   const sequencer = new PriceSequencer({ context: own, log, windowMs: config.priceBatchWindowMs });
+  const mirror = new HaltsMirror(own, cache);
   const owners = new Owners({
     context: own,
     log,
+    mirror,
     wanted: { fees: feesOf(config), limits: limitsOf(config) },
     maxBatch: config.executionBatchSize,
     lingerMs: config.lingerMs,
@@ -38,6 +42,7 @@ export function createTradeExecutionStream(
 
   async function stopBoth(): Promise<void> {
     await Promise.all([sequencer.stop(), owners.stop()]);
+    mirror.stop();
   }
 
   return {
@@ -45,6 +50,7 @@ export function createTradeExecutionStream(
     routes: [],
     socketRoutes: [],
     async start() {
+      mirror.start();
       owners.start();
       sequencer.start();
     },

@@ -173,3 +173,55 @@ test('deposits and withdrawals answer with the cash after them, once per key', a
     '0',
   );
 });
+
+test('the kill switch cancels what is open and refuses what comes, of one account or of all, until it is released', async () => {
+  const [one, other] = [await openAccount('1000'), await openAccount('1000')];
+  const resting = { symbol: 'AAPL', side: 'BUY', type: 'LIMIT', quantity: '1', limitPrice: '1' };
+  const rest = async (accountId: string) => {
+    const accepted = await place(accountId, resting);
+    assert.equal(statusOf(accepted), 202, JSON.stringify(accepted));
+    return String(bodyOf(accepted)['orderId']);
+  };
+  const refused = async (accountId: string) => {
+    const answer = await place(accountId, resting, 'kept');
+    return answer.kind === 'problem' ? `${answer.problem.status} ${answer.problem.code}` : '';
+  };
+  const set = async (engaged: boolean, accountId?: string) => {
+    const answer = await platform.call('POST', '/operator/kill-switch', { body: { engaged, accountId } });
+    assert.deepEqual(bodyOf(answer), { engaged, accountId: accountId ?? null });
+  };
+  const shown = async () => {
+    const { partitions } = bodyOf(await platform.call('GET', '/operator/kill-switch'));
+    const all = partitions as { readonly all: string; readonly accounts: readonly string[] }[];
+    return [...new Set(all.map((each) => each.all)), ...all.flatMap(({ accounts }) => accounts)];
+  };
+  const [open, left] = [await rest(one), await rest(other)];
+  await set(true, one);
+  assert.equal((await ended(one, open))['reason'], 'kill_switch: trading is halted');
+  assert.equal(await refused(one), '403 TRADING_HALTED');
+  assert.deepEqual(await shown(), ['RELEASED', one]);
+  await set(true);
+  assert.equal((await ended(other, left))['status'], 'CANCELED');
+  assert.equal(await refused(other), '403 TRADING_HALTED');
+  assert.deepEqual(await shown(), ['ENGAGED', one]);
+  await set(false);
+  assert.equal(await refused(one), '403 TRADING_HALTED');
+  assert.equal(statusOf(await place(other, resting, 'kept')), 202);
+  await set(false, one);
+  assert.deepEqual(await shown(), ['RELEASED']);
+  assert.equal(statusOf(await place(one, resting, 'kept')), 202);
+});
+
+test('a kill switch of nobody, or a body that does not say what to do, changes nothing', async () => {
+  const call = async (body: unknown) => {
+    const answer = await platform.call('POST', '/operator/kill-switch', { body });
+    assert(answer.kind === 'problem', JSON.stringify(answer));
+    return [answer.problem.status, ...(answer.problem.errors ?? []).map(({ field }) => field)];
+  };
+  assert.deepEqual(await call({ engaged: true, accountId: '00000000-0000-4000-8000-000000000000' }), [404]);
+  assert.deepEqual(await call({ engaged: true, accountId: 'ada' }), [404]);
+  assert.deepEqual(await call({ engaged: 'yes' }), [400, 'engaged']);
+  assert.deepEqual(await call({}), [400, 'engaged']);
+  assert.deepEqual(await call({ engaged: true, account: 'x' }), [400, 'account']);
+  assert.equal(bodyOf(await platform.call('GET', '/operator/kill-switch'))['partitions'] !== undefined, true);
+});

@@ -1,10 +1,11 @@
 /**
  * The embedded cache: everything in this process's memory, gone with it. All that it holds is rebuilt from the log
- * (prices) or asked for again (tickets, rate limits). It cannot be shared by two processes.
+ * (prices, halts) or asked for again (tickets, rate limits). It cannot be shared by two processes.
  */
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { Cache } from '../cache.ts';
 import { whileOpen } from '../while-open.ts';
+import { MemoryHalts } from './memory-halts.ts';
 import { MemoryPrices } from './memory-prices.ts';
 import { MemoryRateLimits } from './memory-rate-limits.ts';
 import { MemoryTickets } from './memory-tickets.ts';
@@ -25,12 +26,14 @@ export function openMemoryCache(options: MemoryCacheOptions): Cache {
   const prices = new MemoryPrices(options.maxSymbols ?? DEFAULT_MAX_SYMBOLS);
   const rateLimits = new MemoryRateLimits(clock, options.maxRateLimitBuckets ?? DEFAULT_MAX_BUCKETS);
   const tickets = new MemoryTickets(clock, options.maxTickets ?? DEFAULT_MAX_TICKETS);
+  const halts = new MemoryHalts(clock);
   let closed = false;
 
   const ports = {
     prices,
     rateLimits,
     tickets,
+    halts,
     async ping() {},
   };
   return {
@@ -40,6 +43,7 @@ export function openMemoryCache(options: MemoryCacheOptions): Cache {
       prices.close();
       rateLimits.clear();
       tickets.clear();
+      halts.clear();
     },
   };
 }

@@ -118,15 +118,16 @@ describe('a shared Redis', () => {
     await cache.prices.put([cachedPrice('AAPL', 1)]);
     await cache.rateLimits.take('key', 10, 60_000);
     await cache.tickets.put('t', 'value', 60_000);
+    await cache.halts.put({ partition: 3, all: true, accounts: [] }, 60_000);
     const keys = (await directly((redis) => redis.keys(`${prefix}*`))).sort();
     assert.deepEqual(
       keys.map((key) => key.slice(prefix.length)),
-      ['market-time', 'prices', 'rate:key', 'ticket:t'],
+      ['halts:3', 'market-time', 'prices', 'rate:key', 'ticket:t'],
     );
     const ends = await directly((redis) => Promise.all(keys.map((key) => redis.pttl(key))));
     assert.deepEqual(
       ends.map((end) => end > 0),
-      [false, false, true, true],
+      [true, false, false, true, true],
     );
   });
 
@@ -176,6 +177,7 @@ describe('a Redis that fails', { timeout: 60_000 }, () => {
         () => cache.prices.put([cachedPrice('AAPL', 2)]),
         () => cache.rateLimits.take('key', 1, 1_000),
         () => cache.tickets.redeem('t'),
+        () => cache.halts.get(1),
       ]) {
         await assert.rejects(call(), { name: 'OperatingError', code: 'CACHE_UNAVAILABLE', retry: 'retry' });
       }

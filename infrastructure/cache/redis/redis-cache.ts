@@ -13,6 +13,7 @@ import type { Cache } from '../cache.ts';
 import { whileOpen } from '../while-open.ts';
 import { checkServer, connectFirst, connectionTo } from './redis-connection.ts';
 import { classifyRedisError, UNAVAILABLE } from './redis-failures.ts';
+import { redisHalts } from './redis-halts.ts';
 import { redisRateLimits, redisTickets } from './redis-limits.ts';
 import { RedisPrices } from './redis-prices.ts';
 
@@ -84,11 +85,13 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
   });
   const rateLimits = redisRateLimits(redis, calls, prefix);
   const tickets = redisTickets(redis, calls, prefix);
+  const halts = redisHalts(redis, calls, prefix);
 
   const ports = {
     prices,
     rateLimits,
     tickets,
+    halts,
     async ping() {
       await calls.call('ping', () => Promise.all([redis.ping(), subscriber.ping()]), { repeatable: true });
     },

@@ -1,0 +1,116 @@
+/**
+ * The kill switch, on the operator's socket: engage, release, show. A command to execution, which cancels and denies; the
+ * answer waits until execution's word is in the cache's mirror.
+ */
+import { type AccountId, type CommandId, parseAccountId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import type { Control } from '#domain/data/trading-inputs.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import {
+  appendCommands,
+  guarded,
+  type OperatorCommandParts,
+  pending,
+  stampOf,
+  until,
+} from './operator-commands.ts';
+import { KillSwitchBody, KillSwitchResponse, KillSwitchView } from './schemas.ts';
+
+export interface KillSwitchRouteParts extends OperatorCommandParts {
+  readonly portfolios: Pick<PortfolioStore, 'get'>;
+}
+
+type Request = HttpRequest<never, never, never>;
+
+const shared = { access: 'operator', tag: 'kill switch', path: '/operator/kill-switch' } as const;
+
+export const KILL_SWITCH_ROUTES = {
+  show: {
+    ...shared,
+    method: 'GET',
+    summary: 'Which kill switches are engaged, as far as is known at the moment',
+    schema: { response: { 200: KillSwitchView } },
+    problems: [503],
+  },
+  set: {
+    ...shared,
+    method: 'POST',
+    summary: 'Engage or release the kill switch, of all accounts or of one',
+    schema: { body: KillSwitchBody, response: { 200: KillSwitchResponse } },
+    problems: [400, 404, 500, 503],
+  },
+} as const satisfies RouteTable;
+
+export function killSwitchRoutes(parts: KillSwitchRouteParts): readonly Route[] {
+  return [
+    { ...KILL_SWITCH_ROUTES.show, handle: () => guarded(parts, () => show(parts)) },
+    { ...KILL_SWITCH_ROUTES.set, handle: (request) => guarded(parts, () => set(parts, request)) },
+  ];
+}
+
+async function show(parts: KillSwitchRouteParts): Promise<HttpResult> {
+  const partitions = await Promise.all(
+    (await partitionsOf(parts)).map(async (partition) => {
+      const halts = await parts.cache.halts.get(partition);
+      return {
+        partition,
+        all: halts === null ? 'UNKNOWN' : halts.all ? 'ENGAGED' : 'RELEASED',
+        accounts: halts?.accounts ?? [],
+      };
+    }),
+  );
+  return { kind: 'json', status: 200, body: { partitions } };
+}
+
+async function set(parts: KillSwitchRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const body = fieldsOf(request.body) ?? {};
+  reader.onlyKnown(body, new Set(['engaged', 'accountId']));
+  const { engaged } = body;
+  if (typeof engaged !== 'boolean') reader.refuse('engaged', 'type', 'must be true or false');
+  const text = reader.optionalText(body, 'accountId', 36);
+  if (reader.failed || typeof engaged !== 'boolean') return reader.problem();
+  const accountId = text === null ? null : parseAccountId(text);
+  if (text !== null && (accountId === null || (await parts.portfolios.get(accountId)) === null)) {
+    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
+  }
+  const partitions =
+    accountId === null ? await partitionsOf(parts) : [parts.log.partitionFor(TOPIC.tradeOrders, accountId)];
+  const command: Control = {
+    type: 'Control',
+    commandId: parts.runtime.ids.uuid() as CommandId,
+    ...(await stampOf(parts)),
+    change: { kind: 'SetKillSwitch', engaged, accountId },
+  };
+  const value = encodeTradingInput(command, { sourceService: 'order' });
+  // Together, so that it holds in every partition or in none.
+  const records = partitions.map((partition) => ({ topic: TOPIC.tradeOrders, partition, key: null, value }));
+  const refused = await appendCommands(parts, records, { accountId });
+  if (refused !== null) return refused;
+  const isSeen = await until(parts, async () => {
+    const seen = await Promise.all(
+      partitions.map((partition) => isInForce(parts, partition, accountId, engaged)),
+    );
+    return seen.every(Boolean) ? true : null;
+  });
+  if (isSeen === null) return pending({ accountId });
+  return { kind: 'json', status: 200, body: { engaged, accountId } };
+}
+
+async function isInForce(
+  { cache }: KillSwitchRouteParts,
+  partition: number,
+  accountId: AccountId | null,
+  engaged: boolean,
+): Promise<boolean> {
+  if (accountId === null) return (await cache.halts.get(partition))?.all === engaged;
+  return (await cache.halts.of(partition, accountId))?.account === engaged;
+}
+
+async function partitionsOf({ log }: KillSwitchRouteParts): Promise<readonly number[]> {
+  return (await log.extents(TOPIC.tradeOrders)).map(({ partition }) => partition);
+}

@@ -1,0 +1,62 @@
+/** A kill switch on its way from the log to the mirror. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AccountId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import { testContext } from '#tests/in-process/platform.ts';
+import {
+  ACCOUNTS,
+  append,
+  assertReplaysTheSame,
+  commandId,
+  executedAll,
+  opening,
+  ownersOn,
+  TIME,
+  waitUntil,
+  withLog,
+} from './owners.testing.ts';
+
+test('a kill switch is told to the mirror once it is committed, and by the next owner from what it restores', async () => {
+  await withLog(async (log) => {
+    const [ada = '' as AccountId, bob = '' as AccountId] = ACCOUNTS;
+    const placeOf = (accountId: AccountId) => log.partitionFor(TOPIC.tradeOrders, accountId);
+    await append(log, [...opening(ada), ...opening(bob)]);
+    const told = new Map<number, string>();
+    const own = async (): Promise<void> => {
+      const context = testContext();
+      const owners = ownersOn(log, context, 8, {
+        note: (partition, all, accounts) => void told.set(partition, `${all} ${[...accounts].join()}`),
+        forget: (partition) => void told.delete(partition),
+      });
+      owners.start();
+      await waitUntil(async () => owners.trouble().length === 0 && (await executedAll(log)), context);
+      seen = new Map(told);
+      await owners.stop();
+    };
+    let seen = new Map<number, string>();
+    const switched = (partition: number, engaged: boolean, accountId: AccountId | null) => {
+      const change = { kind: 'SetKillSwitch', engaged, accountId } as const;
+      const id = commandId(`${partition} ${engaged} ${accountId}`);
+      const value = encodeTradingInput(
+        { type: 'Control', commandId: id, ...TIME, change },
+        { sourceService: 'test' },
+      );
+      return { topic: TOPIC.tradeOrders, partition, key: null, value };
+    };
+    await own();
+    assert.deepEqual(new Set(seen.values()), new Set(['false ']));
+    await log.append([switched(placeOf(ada), true, ada)]);
+    await own();
+    assert.equal(seen.get(placeOf(ada)), `false ${ada}`);
+    await own();
+    assert.equal(seen.get(placeOf(ada)), `false ${ada}`);
+    await log.append([switched(placeOf(ada), false, ada), switched(placeOf(bob), true, null)]);
+    await own();
+    const [ofAda, ofBob] = [seen.get(placeOf(ada)), seen.get(placeOf(bob))];
+    assert.deepEqual([ofAda, ofBob], [placeOf(ada) === placeOf(bob) ? 'true ' : 'false ', 'true ']);
+    assert.equal(told.size, 0);
+    await assertReplaysTheSame(log);
+  });
+});
