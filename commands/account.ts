@@ -1,8 +1,9 @@
 /** `tradehall account`: accounts, their money and their API keys, through the running instance of a data folder. */
 import type { Command } from 'commander';
+import { assertAccountId } from './account-id.ts';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator, type OperatorClient } from './operator-client.ts';
-import { type Terminal, UsageError } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -12,11 +13,8 @@ interface OpenedKey {
   readonly accountId: string;
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 function accountPath(accountId: string): string {
-  if (!UUID.test(accountId))
-    throw new UsageError(`"${accountId}" is no account id: it is a UUID in lower case.`);
+  assertAccountId(accountId);
   return `/operator/accounts/${accountId}`;
 }
 

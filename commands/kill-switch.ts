@@ -1,5 +1,6 @@
 /** `tradehall kill-switch`: halts trading, of all accounts or of one, through the running instance of a data folder. */
 import type { Command } from 'commander';
+import { assertAccountId } from './account-id.ts';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
@@ -39,12 +40,13 @@ Example:
         .option('--account <accountId>', 'Of this account alone, as `account list` shows it.')
         .option('--json', 'As JSON: {engaged, accountId}.'),
     ).action(async (flags: Flags) => {
-      const { account } = flags;
+      const account = typeof flags['account'] === 'string' ? flags['account'] : undefined;
+      if (account !== undefined) assertAccountId(account);
       const answer = await connectOperator(dataFolderOf(flags)).call('POST', '/operator/kill-switch', {
         engaged,
         ...(account === undefined ? {} : { accountId: account }),
       });
-      const whose = account === undefined ? 'every account' : `account ${String(account)}`;
+      const whose = account === undefined ? 'every account' : `account ${account}`;
       const done = engaged ? 'engaged: nothing is traded until it is released' : 'released';
       terminal.print(
         flags['json'] === true ? JSON.stringify(answer) : `The kill switch of ${whose} is ${done}.`,

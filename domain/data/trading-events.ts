@@ -114,6 +114,8 @@ export interface LedgerEntry extends OutputBase {
     | 'DEPOSIT_DENIED'
     | 'WITHDRAWAL'
     | 'WITHDRAWAL_DENIED'
+    | 'HALTED'
+    | 'RESUMED'
     | 'FILL'
     | 'FEE';
   /** The command's id, or the order's. */

@@ -67,6 +67,8 @@ const ENTRY_KINDS: readonly LedgerEntry['kind'][] = [
   'DEPOSIT_DENIED',
   'WITHDRAWAL',
   'WITHDRAWAL_DENIED',
+  'HALTED',
+  'RESUMED',
   'FILL',
   'FEE',
 ];

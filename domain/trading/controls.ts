@@ -1,7 +1,8 @@
 /** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
 import type { Control } from '#domain/data/trading-inputs.ts';
+import type { Account } from './holdings.ts';
 import { cancelOpenOrders } from './orders.ts';
-import type { Step } from './step.ts';
+import { emitLedgerEntry, type Step } from './step.ts';
 
 const HALTED = 'kill_switch: trading is halted';
 
@@ -29,14 +30,29 @@ export function applyControl(step: Step, input: Control): void {
         break;
       }
       const account = state.accounts.get(change.accountId);
-      if (account === undefined) return;
-      account.killSwitchEngaged = change.engaged;
-      account.updatedAtMs = state.clockMs;
-      account.touch(state.changes.accounts);
-      if (change.engaged) cancelOpenOrders(step, account, HALTED);
+      if (account !== undefined && account.killSwitchEngaged !== change.engaged)
+        haltAccount(step, account, change.engaged);
       return;
     }
   }
   state.controlsTracking.stale = true;
   state.controlsTracking.changed = true;
+}
+
+/** An entry without postings, since whatever changes an account has a number of the account's own sequence. */
+function haltAccount(step: Step, account: Account, engaged: boolean): void {
+  const { cause } = step;
+  account.killSwitchEngaged = engaged;
+  emitLedgerEntry(
+    step,
+    account.accountId,
+    account,
+    engaged ? 'HALTED' : 'RESUMED',
+    cause,
+    [],
+    null,
+    null,
+    null,
+  );
+  if (engaged) cancelOpenOrders(step, account, HALTED);
 }

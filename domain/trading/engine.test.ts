@@ -89,10 +89,11 @@ test('the kill switch cancels what is open and denies what comes, of one account
   open(2, 3);
   open(1, 1);
   const canceled = 'canceled 0 (kill_switch)';
-  assert.deepEqual(switched(true, 1), [canceled, canceled]);
+  assert.deepEqual(switched(true, 1), ['HALTED', canceled, canceled]);
   assert.deepEqual(switched(true, 1), []);
   assert.deepEqual([denied(1, 4), denied(2, 5)], [true, false]);
   assert.deepEqual(told(apply(inputs.cancel(2, 3))), ['canceled 0 (requested)']);
+  assert.deepEqual(switched(false, 1), ['RESUMED']);
   assert.deepEqual(switched(false, 1), []);
   open(1, 6);
   open(2, 7);

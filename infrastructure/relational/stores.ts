@@ -118,6 +118,8 @@ export interface StatementLine {
     | 'WITHDRAWAL'
     | 'WITHDRAWAL_DENIED'
     | 'DEPOSIT_DENIED'
+    | 'HALTED'
+    | 'RESUMED'
     | 'FILL'
     | 'FEE';
   /** The command or order that led to it. */

@@ -14,7 +14,7 @@ import { type Api, connect, connectToAll, member } from '../e2e/api.ts';
 import { BARS, HAS_DAYS } from '../e2e/bars.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { openAccounts, totalLag } from '../e2e/operator.ts';
-import { runJsonWith, temporaryFolder } from '../e2e/program.ts';
+import { runJson, runJsonWith, temporaryFolder } from '../e2e/program.ts';
 import { everyOrderEnds, portfoliosAreTheirTrades, sharesCounted } from '../e2e/settled.ts';
 import { type Account, carryOutAll, type Diary, type Intent, planDay, seeded } from '../e2e/workload.ts';
 import { type Cluster, type Servers, startCluster, startServers } from './cluster.ts';
@@ -38,6 +38,8 @@ const unavailable: number[] = [];
 let servers: Servers | null = null;
 let cluster: Cluster | null = null;
 let accounts: readonly Account[] = [];
+/** Halted before anything else happens, until the end. */
+let halted: Account | null = null;
 
 function running(): Cluster {
   assert.ok(cluster !== null, 'the cluster is running');
@@ -98,6 +100,10 @@ describe('a cluster', () => {
     const [gateway] = cluster.gateways;
     assert.ok(gateway !== undefined);
     accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
+    [halted = null] = await openAccounts(gateway.dataFolder, 1);
+    assert.ok(halted !== null);
+    const { accountId } = halted;
+    await runJson('kill-switch', 'engage', '--account', accountId, '--data', gateway.dataFolder);
   });
 
   test('every process is restarted in its turn under load, and clients see nothing but latency', async () => {
@@ -196,6 +202,30 @@ describe('a cluster', () => {
       `${diary.sent} orders sent, ${diary.accepted.size} accepted, ${kills} kills, ${unavailable.length} answers of 500 and above`,
     );
     assert.ok(diary.accepted.size > 100);
+  });
+
+  test('an account that was halted before all that is refused by every instance, also from a Redis that lost its memory', async () => {
+    const { gateways, servers } = running();
+    const account = halted;
+    assert.ok(account !== null && gateways[0] !== undefined);
+    const { accountId, credential } = account;
+    const redis = servers.find(({ name }) => name === 'redis');
+    assert.ok(redis !== undefined);
+    const apis = gateways.map(({ url }) => kept(connect(url)));
+    const body = { symbol: 'AAPL', side: 'BUY', quantity: '1' };
+    const codes = async () => {
+      const orders = [...apis, ...apis].map((api) => api.request('POST', '/v1/orders', { credential, body }));
+      return (await Promise.all(orders)).map(
+        (answer) => `${answer.status} ${String(member(answer.body, 'code'))}`,
+      );
+    };
+    const all = async (wanted: RegExp) => ((await codes()).every((code) => wanted.test(code)) ? true : null);
+    await eventually('every instance refuses it', () => all(/^403 TRADING_HALTED$/), CAUGHT_UP_MS);
+    await redis.kill();
+    await redis.startAgain();
+    await eventually('every instance refuses it again', () => all(/^403 TRADING_HALTED$/), CAUGHT_UP_MS);
+    await runJson('kill-switch', 'release', '--account', accountId, '--data', gateways[0].dataFolder);
+    assert.deepEqual(new Set(await codes()), new Set(['202 undefined']));
   });
 
   test('every acknowledged order ends once', async () => {

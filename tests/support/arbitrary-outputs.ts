@@ -100,6 +100,8 @@ export const anyLedgerEntry: fc.Arbitrary<LedgerEntry> = record({
     'DEPOSIT_DENIED',
     'WITHDRAWAL',
     'WITHDRAWAL_DENIED',
+    'HALTED',
+    'RESUMED',
     'FILL',
     'FEE',
   ),
