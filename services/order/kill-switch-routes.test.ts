@@ -1,0 +1,54 @@
+/** The kill switch's routes while nobody executes: what is not known is said to be unknown. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TOPIC } from '#domain/data/topics.ts';
+import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import { bodyOf, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
+import { killSwitchRoutes } from './kill-switch-routes.ts';
+
+test('without execution a switch is appended to every partition, its outcome unknown; shown, nothing is known', async () => {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path);
+  try {
+    const { runtime, logger } = testContext();
+    const cache = openMemoryCache({ runtime });
+    const routes = killSwitchRoutes({
+      log,
+      cache,
+      runtime,
+      logger,
+      waitMs: 0,
+      portfolios: { get: async () => null },
+    });
+    const call = async (method: string, body?: unknown) => {
+      const route = routes.find((each) => each.method === method);
+      assert.ok(route !== undefined);
+      const request = {
+        params: {},
+        query: {},
+        body,
+        headers: {},
+        principal: null,
+        requestId: 'r',
+        target: '',
+      };
+      return route.handle({ ...request, traceparent: undefined });
+    };
+    const answer = await call('POST', { engaged: true });
+    assert.ok(answer.kind === 'problem');
+    assert.equal(answer.problem.code, 'OUTCOME_UNKNOWN');
+    const extents = await log.extents(TOPIC.tradeOrders);
+    assert.deepEqual(
+      extents.map(({ nextOffset }) => nextOffset),
+      extents.map(() => 1),
+    );
+    const { partitions } = bodyOf(await call('GET'));
+    assert.deepEqual(
+      partitions,
+      extents.map(({ partition }) => ({ partition, all: 'UNKNOWN', accounts: [] })),
+    );
+  } finally {
+    await log.close();
+    directory.dispose();
+  }
+});
