@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOPIC } from '#domain/data/topics.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
+import type { HttpRequest } from '#infrastructure/core/http.ts';
 import { bodyOf, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { killSwitchRoutes } from './kill-switch-routes.ts';
 
@@ -23,16 +24,17 @@ test('without execution a switch is appended to every partition, its outcome unk
     const call = async (method: string, body?: unknown) => {
       const route = routes.find((each) => each.method === method);
       assert.ok(route !== undefined);
-      const request = {
+      const request: HttpRequest = {
         params: {},
         query: {},
         body,
         headers: {},
         principal: null,
         requestId: 'r',
-        target: '',
+        target: '/operator/kill-switch',
+        traceparent: undefined,
       };
-      return route.handle({ ...request, traceparent: undefined });
+      return route.handle(request as HttpRequest<never, never, never>);
     };
     const answer = await call('POST', { engaged: true });
     assert.ok(answer.kind === 'problem');
