@@ -29,6 +29,7 @@ const ANSWER = {
     groups: [{ group: 'portfolio', positions: [{ topic: 'account_states', partition: 0, lag: 2 }] }],
   },
   feed: { latestFeedTimestamp: null },
+  trading: { partitions: 4, partitionsHalted: 0, accountsHalted: 0 },
   disk: { bytes: 1_048_576, freeBytes: 2_097_152 },
 };
 
@@ -36,6 +37,7 @@ test('a target is one line, a reason another; what has parts or is long is left 
   assert.deepEqual(describeStatus(ANSWER), [
     'Tradehall 0.1.0 on /data: not ready (query: the trade history is locked)',
     'Feed: no price yet',
+    'Trading: open',
     'Disk: 1 MiB used, 2 MiB free',
     '',
     'Targets',
@@ -49,4 +51,26 @@ test('a target is one line, a reason another; what has parts or is long is left 
     'Consumers',
     '  portfolio            2 records behind',
   ]);
+});
+
+test('whose trading is halted is said, and nothing where it is not known', () => {
+  const told = (trading: Parameters<typeof describeStatus>[0]['trading']) =>
+    describeStatus({ ...ANSWER, trading }).find((line) => line.startsWith('Trading: '));
+  const partitions = 4;
+  assert.deepEqual(
+    [
+      told({ partitions, partitionsHalted: 4, accountsHalted: 1 }),
+      told({ partitions, partitionsHalted: 1, accountsHalted: 0 }),
+      told({ partitions, partitionsHalted: 0, accountsHalted: 1 }),
+      told({ partitions, partitionsHalted: 0, accountsHalted: 2 }),
+      told({ error: 'Redis does not answer.' }),
+    ],
+    [
+      'Trading: halted for every account by the kill switch',
+      'Trading: halted for the accounts of 1 of 4 partitions by the kill switch',
+      'Trading: open, but for 1 account halted by the kill switch',
+      'Trading: open, but for 2 accounts halted by the kill switch',
+      'Trading: Redis does not answer.',
+    ],
+  );
 });

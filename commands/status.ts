@@ -33,6 +33,12 @@ interface StatusAnswer {
     }[];
   };
   readonly feed: { readonly latestFeedTimestamp: unknown };
+  readonly trading: {
+    readonly error?: string;
+    readonly partitions?: number;
+    readonly partitionsHalted?: number;
+    readonly accountsHalted?: number;
+  };
   readonly disk: { readonly bytes?: number; readonly freeBytes?: number };
 }
 
@@ -62,11 +68,22 @@ function summaryOf(status: Readonly<Record<string, unknown>>): string {
     .join(', ');
 }
 
+function tradingOf({ error, partitions, partitionsHalted, accountsHalted }: StatusAnswer['trading']): string {
+  if (error !== undefined) return error;
+  if (partitionsHalted !== undefined && partitionsHalted > 0)
+    return partitionsHalted === partitions
+      ? 'halted for every account by the kill switch'
+      : `halted for the accounts of ${partitionsHalted} of ${partitions} partitions by the kill switch`;
+  if (accountsHalted === undefined || accountsHalted === 0) return 'open';
+  return `open, but for ${accountsHalted} ${accountsHalted === 1 ? 'account' : 'accounts'} halted by the kill switch`;
+}
+
 /** The answer as lines for a person. */
 export function describeStatus(answer: StatusAnswer): readonly string[] {
   const lines = [
     `Tradehall ${answer.version} on ${answer.dataFolder}: ${answer.ready ? 'ready' : `not ready (${answer.reasons.join('; ')})`}`,
     `Feed: ${answer.feed.latestFeedTimestamp === null ? 'no price yet' : `latest price of ${plain(answer.feed.latestFeedTimestamp)}`}`,
+    `Trading: ${tradingOf(answer.trading)}`,
     `Disk: ${inMebibytes(answer.disk.bytes)} used, ${inMebibytes(answer.disk.freeBytes)} free`,
     '',
     'Targets',
@@ -96,7 +113,7 @@ export function register(program: Command, terminal: Terminal): void {
     program
       .command('status')
       .description('Show the running instance of a data folder: health, lags, positions, feed, disk.')
-      .option('--json', 'As JSON: {version, dataFolder, ready, reasons, targets, log, feed, disk}.'),
+      .option('--json', 'As JSON: {version, dataFolder, ready, reasons, targets, log, feed, trading, disk}.'),
   )
     .addHelpText(
       'after',

@@ -1,5 +1,6 @@
 /** What `tradehall status` shows: targets and their health, the log's extents and lags, the feed's age, disk use. */
 import { Type } from 'typebox';
+import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -46,6 +47,19 @@ async function logOf(log: EventLog): Promise<Record<string, unknown>> {
   return { partitions: extents, groups: lags };
 }
 
+/** As far as execution has told the cache. */
+async function tradingOf(log: EventLog, cache: Cache): Promise<Record<string, unknown>> {
+  const partitions = (await log.extents(TOPIC.tradeOrders)).map(({ partition }) => partition);
+  const halts = (await Promise.all(partitions.map((partition) => cache.halts.get(partition)))).filter(
+    (each) => each !== null,
+  );
+  return {
+    partitions: partitions.length,
+    partitionsHalted: halts.filter(({ all }) => all).length,
+    accountsHalted: halts.reduce((sum, { accounts }) => sum + accounts.length, 0),
+  };
+}
+
 export function statusRoute(
   view: ProcessView,
   log: EventLog,
@@ -62,9 +76,10 @@ export function statusRoute(
     problems: [],
     async handle() {
       const readiness = view.readiness();
-      const [targets, logState, latestFeedTimestampMs, disk] = await Promise.all([
+      const [targets, logState, trading, latestFeedTimestampMs, disk] = await Promise.all([
         Promise.all(view.services().map(targetOf)),
         orError(() => logOf(log)),
+        orError(() => tradingOf(log, cache)),
         orError(() => cache.prices.latestFeedTimestampMs()),
         orError(() => view.diskUse()),
       ]);
@@ -84,6 +99,7 @@ export function statusRoute(
           elsewhere: remote.view(),
           log: logState,
           feed: { latestFeedTimestamp },
+          trading,
           disk,
         },
       };

@@ -53,6 +53,8 @@ test('what is open is canceled, new orders are refused before and after kill -9,
     return textMember(body, 'status') === 'CANCELED' ? true : null;
   });
   assert.equal(await place(api, bob), '403 TRADING_HALTED');
+  const { stdout } = await run('status', '--data', data);
+  assert.match(stdout, /^Trading: halted for every account by the kill switch$/m);
   await api.close();
   await first.end('SIGKILL');
 
