@@ -47,7 +47,7 @@ Example:
         ...(account === undefined ? {} : { accountId: account }),
       });
       const whose = account === undefined ? 'every account' : `account ${account}`;
-      const done = engaged ? 'engaged: nothing is traded until it is released' : 'released';
+      const done = engaged ? 'engaged: new orders are refused until it is released' : 'released';
       terminal.print(
         flags['json'] === true ? JSON.stringify(answer) : `The kill switch of ${whose} is ${done}.`,
       );
