@@ -1,0 +1,304 @@
+/**
+ * Fetches partitions to seal what was committed in them: rounds of one fetch from every broker that leads some of them, which
+ * answers with what is there, whole batches as the broker keeps them. What a broker did not answer, or refused, is told beside
+ * what the others gave, and its partitions are asked for again in the next round, where they are led then.
+ */
+import assert from 'node:assert/strict';
+import type { Broker, Connection, ConnectionPool, metadataV12, Reader } from '@platformatic/kafka';
+import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import type { Position } from '../event-log.ts';
+import { CODE } from './kafka-failures.ts';
+import type { KafkaFailure } from './kafka-library.ts';
+import { type ProtocolClient, protocolFailure, protocolOptions } from './protocol-client.ts';
+import {
+  type AbortedTransaction,
+  type BatchCodec,
+  type CommittedRecords,
+  committedRecords,
+  type FetchedBatches,
+  UnreadableBatch,
+} from './record-batches.ts';
+import { type SealedStretch, sealedStretches } from './sealed-stretches.ts';
+
+export interface FetchRound {
+  /** In order within each partition. */
+  readonly stretches: readonly SealedStretch[];
+  /** Whether more was there than was fetched. */
+  readonly isMore: boolean;
+  /** One of those of this round. */
+  readonly failure: KafkaFailure | null;
+}
+
+/** How long a broker that has nothing waits for something. */
+const FETCH_WAIT_MS = 50;
+/** Of one answer, and of one partition in it; a batch that alone is larger still comes. */
+const ANSWER_BYTES = 8 * 1024 * 1024;
+const PARTITION_BYTES = 1024 * 1024;
+
+const READ_COMMITTED = 1;
+/** Of sessions, which spare the names of partitions in requests that are many: here they are one a second. */
+const NO_SESSION = 0;
+const NEW_EPOCH = -1;
+const NO_EPOCH = -1;
+
+type MetadataResponse = Awaited<ReturnType<typeof metadataV12.api.async>>;
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  next: number;
+}
+
+interface Leader {
+  readonly broker: Broker;
+  readonly brokerId: number;
+  readonly epoch: number;
+}
+
+interface PartitionAnswer extends FetchedBatches {
+  readonly topicId: string;
+  readonly partition: number;
+  readonly errorCode: number;
+  /** Everything committed is before it. */
+  readonly stableEnd: number;
+}
+
+interface FetchAnswer {
+  readonly errorCode: number;
+  readonly partitions: readonly PartitionAnswer[];
+}
+
+function placeKey(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+export class CommittedFetches {
+  readonly #client: ProtocolClient;
+  readonly #pool: ConnectionPool;
+  readonly #codec: BatchCodec;
+  /** The next to be asked for first. */
+  readonly #places = new Map<string, Place>();
+  readonly #topicIds = new Map<string, string>();
+  /** In the address. */
+  readonly #named: readonly Broker[];
+  /** The first is the next to be asked who leads what. */
+  #brokers: readonly Broker[];
+  /** By place; what is not there has none, or is not known any more. */
+  #leaders: ReadonlyMap<string, Leader> | null = null;
+
+  /** Topics are named as on the cluster. */
+  constructor(client: ProtocolClient, address: ServerAddress, start: readonly Position[]) {
+    this.#client = client;
+    this.#pool = new client.ConnectionPool('tradehall-sealer', protocolOptions(address));
+    // A connection that fails tells those who wait for it, and may tell once more when nobody does.
+    this.#pool.on('connecting', ({ connection }) => connection.on('error', () => undefined));
+    this.#codec = codecOf(client);
+    this.#named = address.hosts.map(({ host, port }) => ({ host, port }));
+    this.#brokers = this.#named;
+    for (const { topic, partition, offset } of start)
+      this.#places.set(placeKey(topic, partition), { topic, partition, next: offset });
+  }
+
+  async round(): Promise<FetchRound> {
+    try {
+      this.#leaders ??= await this.#findLeaders();
+    } catch (error) {
+      // One that takes connections and does not answer would be the first again.
+      this.#brokers = [...this.#brokers.slice(1), ...this.#brokers.slice(0, 1)];
+      return failed(this.#failure(error));
+    }
+    const leaders = this.#leaders;
+    const byBroker = Map.groupBy(
+      this.#places.values(),
+      ({ topic, partition }) => leaders.get(placeKey(topic, partition))?.brokerId,
+    );
+    const rounds = await Promise.all(
+      [...byBroker].map(([brokerId, places]) =>
+        brokerId === undefined
+          ? failed({ code: CODE.leaderNotAvailable, message: `${places.length} partitions have no leader` })
+          : this.#fetch(leaders, places),
+      ),
+    );
+    const failure = rounds.find((round) => round.failure !== null)?.failure ?? null;
+    if (failure !== null) this.#leaders = null;
+    return {
+      stretches: rounds.flatMap(({ stretches }) => stretches),
+      isMore: rounds.some(({ isMore }) => isMore),
+      failure,
+    };
+  }
+
+  /** Of an error that is no bug. */
+  #failure(error: unknown): KafkaFailure {
+    const failure = protocolFailure(this.#client, error);
+    if (failure === null) throw error;
+    return failure;
+  }
+
+  async #fetch(leaders: ReadonlyMap<string, Leader>, places: readonly Place[]): Promise<FetchRound> {
+    const [first] = places;
+    const leader = first && leaders.get(placeKey(first.topic, first.partition));
+    assert(leader !== undefined, 'places are asked for where they are led');
+    let answer: FetchAnswer;
+    try {
+      const connection = await this.#pool.get(leader.broker);
+      answer = await this.#ask(connection, leaders, places);
+    } catch (error) {
+      return failed(this.#failure(error));
+    }
+    return this.#taken(answer);
+  }
+
+  #ask(
+    connection: Connection,
+    leaders: ReadonlyMap<string, Leader>,
+    places: readonly Place[],
+  ): Promise<FetchAnswer> {
+    const { api, createRequest } = this.#client.fetchV13;
+    const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, own]) => ({
+      topicId: this.#topicIds.get(topic) ?? '',
+      partitions: own.map(({ partition, next }) => ({
+        partition,
+        currentLeaderEpoch: leaders.get(placeKey(topic, partition))?.epoch ?? NO_EPOCH,
+        fetchOffset: BigInt(next),
+        lastFetchedEpoch: NO_EPOCH,
+        partitionMaxBytes: PARTITION_BYTES,
+      })),
+    }));
+    const request = () =>
+      createRequest(
+        FETCH_WAIT_MS,
+        1,
+        ANSWER_BYTES,
+        READ_COMMITTED,
+        NO_SESSION,
+        NEW_EPOCH,
+        topics,
+        [],
+        '',
+      );
+    return new Promise((resolve, reject) => {
+      connection.send(api.key, api.version, request, parseAnswer, true, true, (error, answer) => {
+        if (answer === undefined) reject(error);
+        else resolve(answer);
+      });
+    });
+  }
+
+  #taken({ errorCode, partitions }: FetchAnswer): FetchRound {
+    if (errorCode !== 0) return failed({ code: errorCode, message: 'a fetch was refused' });
+    const stretches: SealedStretch[] = [];
+    let isMore = false;
+    let failure: KafkaFailure | null = null;
+    const names = new Map([...this.#topicIds].map(([topic, id]) => [id, topic]));
+    for (const answer of partitions) {
+      const key = placeKey(names.get(answer.topicId) ?? '', answer.partition);
+      const place = this.#places.get(key);
+      if (place === undefined) continue;
+      if (answer.errorCode !== 0) {
+        failure = { code: answer.errorCode, message: `${key} cannot be fetched at ${place.next}` };
+        continue;
+      }
+      const committed = this.#committed(answer, place.next);
+      if (committed instanceof UnreadableBatch) {
+        failure = { code: CODE.badMessage, message: `${key} after ${place.next}: ${committed.message}` };
+        continue;
+      }
+      const { records, next } = committed;
+      stretches.push(...sealedStretches(place, records));
+      isMore ||= next < answer.stableEnd;
+      if (next === place.next) continue;
+      place.next = next;
+      // It has had its turn: where an answer is full, those behind it are first the next time.
+      this.#places.delete(key);
+      this.#places.set(key, place);
+    }
+    return { stretches, isMore, failure };
+  }
+
+  #committed(answer: PartitionAnswer, from: number): CommittedRecords | UnreadableBatch {
+    try {
+      return committedRecords(answer, from, this.#codec);
+    } catch (error) {
+      if (error instanceof UnreadableBatch) return error;
+      throw error;
+    }
+  }
+
+  async #findLeaders(): Promise<ReadonlyMap<string, Leader>> {
+    const connection = await this.#pool.getFirstAvailable([...this.#brokers]);
+    const topics = [...new Set([...this.#places.values()].map(({ topic }) => topic))];
+    const metadata = await this.#metadata(connection, topics);
+    const brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    this.#brokers = differing([...brokers.values(), ...this.#named]);
+    const leaders = new Map<string, Leader>();
+    for (const { name, topicId, partitions } of metadata.topics) {
+      if (name === null || name === undefined) continue;
+      // One that was made again is another: what is sealed of the first does not go on in it.
+      if ((this.#topicIds.get(name) ?? topicId) !== topicId) continue;
+      this.#topicIds.set(name, topicId);
+      for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
+        const broker = brokers.get(leaderId);
+        if (broker !== undefined)
+          leaders.set(placeKey(name, partitionIndex), { broker, brokerId: leaderId, epoch: leaderEpoch });
+      }
+    }
+    return leaders;
+  }
+
+  async #metadata(connection: Connection, topics: readonly string[]): Promise<MetadataResponse> {
+    try {
+      return await this.#client.metadataV12.api.async(connection, [...topics], false, false);
+    } catch (error) {
+      // A partition without a leader makes an error of the whole answer; the others have theirs.
+      const answer: MetadataResponse | undefined =
+        error instanceof this.#client.ResponseError ? error['response'] : undefined;
+      if (answer === undefined || answer.topics.some(({ errorCode }) => errorCode !== 0)) throw error;
+      return answer;
+    }
+  }
+}
+
+function differing(brokers: readonly Broker[]): readonly Broker[] {
+  return [...new Map(brokers.map((broker) => [`${broker.host}:${broker.port}`, broker])).values()];
+}
+
+function failed(failure: KafkaFailure): FetchRound {
+  return { stretches: [], isMore: false, failure };
+}
+
+function codecOf(client: ProtocolClient): BatchCodec {
+  return {
+    crc32c: (bytes) => client.crc32c(bytes),
+    decompress: (kind, bytes) => client.compressionsAlgorithmsByBitmask[kind]?.decompressSync(bytes) ?? null,
+  };
+}
+
+/** As the client's own, but for the batches, which stay bytes: as objects they would cost several times what hashing does. */
+function parseAnswer(_correlation: number, _key: number, _version: number, reader: Reader): FetchAnswer {
+  const throttleMs = 4;
+  reader.skip(throttleMs);
+  const errorCode = reader.readInt16();
+  reader.readInt32();
+  const partitions: PartitionAnswer[] = [];
+  reader.readArray(() => {
+    const topicId = reader.readUUID();
+    reader.readArray(() => {
+      const partition = reader.readInt32();
+      const errorCode = reader.readInt16();
+      reader.readInt64();
+      const stableEnd = Number(reader.readInt64());
+      reader.readInt64();
+      const aborted = reader.readArray(
+        (): AbortedTransaction => ({
+          producerId: reader.readInt64(),
+          firstOffset: Number(reader.readInt64()),
+        }),
+      );
+      reader.readInt32();
+      const bytes = reader.readNullableBytes() ?? Buffer.alloc(0);
+      partitions.push({ topicId, partition, errorCode, stableEnd, aborted, bytes });
+    });
+  });
+  return { errorCode, partitions };
+}
