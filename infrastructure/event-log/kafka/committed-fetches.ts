@@ -166,17 +166,7 @@ export class CommittedFetches {
       })),
     }));
     const request = () =>
-      createRequest(
-        FETCH_WAIT_MS,
-        1,
-        ANSWER_BYTES,
-        READ_COMMITTED,
-        NO_SESSION,
-        NEW_EPOCH,
-        topics,
-        [],
-        '',
-      );
+      createRequest(FETCH_WAIT_MS, 1, ANSWER_BYTES, READ_COMMITTED, NO_SESSION, NEW_EPOCH, topics, [], '');
     return new Promise((resolve, reject) => {
       connection.send(api.key, api.version, request, parseAnswer, true, true, (error, answer) => {
         if (answer === undefined) reject(error);

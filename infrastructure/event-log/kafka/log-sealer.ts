@@ -19,8 +19,8 @@ import type { EventLog, Position, TopicPartition } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { type ChainEntry, chainKey, decodeChainEntry, encodeChainEntry } from '../seal.ts';
 import type { LogHeads } from '../sqlite/log-heads.ts';
-import { SEALS_TOPIC } from '../topic-specs.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
+import { DueSeals, SEALS, SEALS_PER_READ } from './due-seals.ts';
 import { assertReached, damaged } from './heads-check.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
 import { SealChains } from './seal-chains.ts';
@@ -44,8 +44,6 @@ export interface LogSealerParts {
 }
 
 export const SEALER = 'log-sealer';
-const SEALS: TopicPartition = { topic: SEALS_TOPIC.name, partition: 0 };
-const SEALS_PER_READ = 2_000;
 /** In one transaction, which has its time: records that are far apart have a seal each. */
 const SEALS_PER_WRITE = 2_000;
 /** Between two rounds, unless much is waiting: a seal costs the same for one record as for thousands. */
@@ -70,11 +68,11 @@ export class LogSealer {
   /** Ends the pause between two rounds. */
   #hurry = new AbortController();
   readonly #waiters = new Set<() => void>();
-  /** Where in `log_seals` the first seal of what is left of a partition is looked for. */
-  readonly #sealsFrom = new Map<string, number>();
+  readonly #due;
 
   constructor(parts: LogSealerParts) {
     this.#parts = parts;
+    this.#due = new DueSeals(parts.log);
     this.#sealed = parts.metrics.counter(
       'tradehall_log_sealed_records_total',
       'Records sealed by this process.',
@@ -351,7 +349,7 @@ export class LogSealer {
   async expire(place: TopicPartition, firstOffset: number, before: number): Promise<number> {
     const office = this.#office;
     if (office === null) return 0;
-    const due = await this.#dueSeals(place, firstOffset, before);
+    const due = await this.#due.find(place, firstOffset, before);
     const end = due.at(-1);
     if (end === undefined) return 0;
     const position = { ...place, offset: end.last + 1 };
@@ -362,29 +360,6 @@ export class LogSealer {
     if (!written) return 0;
     await this.#parts.deleteBefore([position]);
     return due.reduce((sum, { count }) => sum + count, 0);
-  }
-
-  /** The seals of what is still there and ends before `before`. */
-  async #dueSeals(
-    place: TopicPartition,
-    firstOffset: number,
-    before: number,
-  ): Promise<readonly (ChainEntry & { readonly kind: 'seal' })[]> {
-    const due: (ChainEntry & { readonly kind: 'seal' })[] = [];
-    const key = chainKey(place.topic, place.partition);
-    let offset = this.#sealsFrom.get(key) ?? 0;
-    for (;;) {
-      const records = await this.#parts.log.read({ ...SEALS, offset }, SEALS_PER_READ);
-      if (records.length === 0) return due;
-      for (const { offset: at, key: sealKey, value } of records) {
-        offset = at + 1;
-        const entry = sealKey === key && value !== null ? decodeChainEntry(value) : null;
-        if (due.length === 0) this.#sealsFrom.set(key, at);
-        if (entry?.kind !== 'seal' || entry.last < firstOffset) continue;
-        if (entry.last >= before) return due;
-        due.push(entry);
-      }
-    }
   }
 }
 

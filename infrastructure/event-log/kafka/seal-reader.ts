@@ -21,6 +21,8 @@ export interface SealReaderStart {
   readonly start: readonly Position[];
 }
 
+type Connected = Pick<KafkaConnection, 'address' | 'runtime' | 'logger' | 'failed'>;
+
 export type SealedRound = Omit<FetchRound, 'failure'>;
 
 /** Bounds the thread's own heap; answers are bytes outside it, and nothing stays. */
@@ -28,7 +30,7 @@ const THREAD_MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 1
 const LONGEST_PAUSE_MS = 1_000;
 
 export class SealReader {
-  readonly #connection: KafkaConnection;
+  readonly #connection: Connected;
   readonly #prefix: string;
   readonly #worker: Worker;
   #answer = Promise.withResolvers<FetchRound>();
@@ -36,7 +38,7 @@ export class SealReader {
   #failingSinceMs: number | null = null;
 
   /** From each of `start` on. */
-  constructor(connection: KafkaConnection, prefix: string, start: readonly Position[]) {
+  constructor(connection: Connected, prefix: string, start: readonly Position[]) {
     this.#connection = connection;
     this.#prefix = prefix;
     const workerData: SealReaderStart = {
@@ -65,7 +67,10 @@ export class SealReader {
       this.#failingSinceMs = null;
     } else await this.#pause(failure, signal);
     return {
-      stretches: stretches.map((stretch) => ({ ...stretch, topic: stretch.topic.slice(this.#prefix.length) })),
+      stretches: stretches.map((stretch) => ({
+        ...stretch,
+        topic: stretch.topic.slice(this.#prefix.length),
+      })),
       isMore,
     };
   }
