@@ -34,8 +34,7 @@ interface Batch {
   readonly last: number;
   readonly bytes: Buffer;
   readonly records: readonly SealedRecord[];
-  readonly producer: bigint;
-  /** Of the transaction it is part of. */
+  /** That it is part of. */
   readonly transaction: Transaction | null;
 }
 
@@ -109,7 +108,13 @@ class Partition {
   readonly #ended: { readonly producerId: bigint; readonly transaction: Transaction }[] = [];
   end = 0;
 
-  write(written: readonly Written[], kind: number, appendTime: boolean, producer: bigint | null): void {
+  write(
+    written: readonly Written[],
+    kind: number,
+    appendTime: boolean,
+    producer: bigint,
+    isTransactional: boolean,
+  ): void {
     const first = this.end;
     const lastMs = BASE_MS + 77_777;
     const records: SealedRecord[] = [];
@@ -126,14 +131,18 @@ class Partition {
       );
     });
     let transaction: Transaction | null = null;
-    if (producer !== null) {
+    if (isTransactional) {
       transaction = this.#open.get(producer) ?? { first, marker: null, aborted: false };
       this.#open.set(producer, transaction);
     }
-    const attributes = kind | (appendTime ? APPEND_TIME : 0) | (producer === null ? 0 : TRANSACTIONAL);
+    const attributes = kind | (appendTime ? APPEND_TIME : 0) | (isTransactional ? TRANSACTIONAL : 0);
     const times = { first: BASE_MS, last: lastMs };
-    const bytes = encodeBatch(first, this.end - 1 - first, attributes, producer ?? -1n, times, encoded);
-    this.batches.push({ first, last: this.end - 1, bytes, records, producer: producer ?? -1n, transaction });
+    const bytes = encodeBatch(first, this.end - 1 - first, attributes, producer, times, encoded);
+    this.batches.push({ first, last: this.end - 1, bytes, records, transaction });
+  }
+
+  finishAll(aborted: boolean): void {
+    for (const producer of [...this.#open.keys()]) this.finish(producer, aborted);
   }
 
   finish(producer: bigint, aborted: boolean): void {
@@ -147,7 +156,7 @@ class Partition {
     const times = { first: BASE_MS, last: BASE_MS };
     const marker = encodeRecord(0, 0, key, Buffer.alloc(6), 0);
     const bytes = encodeBatch(this.end, 0, TRANSACTIONAL | CONTROL, producer, times, [marker]);
-    this.batches.push({ first: this.end, last: this.end, bytes, records: [], producer, transaction: null });
+    this.batches.push({ first: this.end, last: this.end, bytes, records: [], transaction: null });
     this.end += 1;
   }
 
@@ -208,15 +217,17 @@ describe('what a reader of committed records sees', () => {
           ),
           { maxLength: 30 },
         ),
-        fc.infiniteStream(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat({ max: 100 }))),
+        fc.infiniteStream(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.nat({ max: 100 }))),
         fc.nat({ max: 20 }),
-        (steps, answers, start) => {
+        fc.constantFrom('open', 'commit', 'abort'),
+        (steps, answers, start, left) => {
           const partition = new Partition();
           for (const [{ kind, producer: own }, records, compression, appendTime] of steps) {
-            if (kind === 'transactional') partition.write(records, compression, appendTime, own);
-            else if (kind === 'plain') partition.write(records, compression, appendTime, null);
+            if (kind === 'transactional') partition.write(records, compression, appendTime, own, true);
+            else if (kind === 'plain') partition.write(records, compression, appendTime, own, false);
             else partition.finish(own, kind === 'abort');
           }
+          if (left !== 'open') partition.finishAll(left === 'abort');
           const from = Math.min(start, partition.stableEnd);
           const seen: SealedRecord[] = [];
           let next = from;
@@ -275,7 +286,7 @@ describe('what a reader of committed records sees', () => {
 function onePlain(kind = 0): Batch {
   const partition = new Partition();
   const value = Buffer.from('a value, a value, a value');
-  partition.write([{ key: 'a key', value, timeMs: BASE_MS, holes: 0, headers: 0 }], kind, false, null);
+  partition.write([{ key: 'a key', value, timeMs: BASE_MS, holes: 0, headers: 0 }], kind, false, -1n, false);
   const [batch] = partition.batches;
   assert(batch !== undefined);
   return batch;

@@ -146,6 +146,19 @@ describe('the reading of the sealer', () => {
     }
     const records = await sealedRecords(under.log, place);
     assert.equal(records.length, 80);
+    const reader = readerFrom({ ...place, offset: 0 });
+    const counts: number[] = [];
+    for (let isMore = true; isMore; ) {
+      const round = await reader.next(new AbortController().signal);
+      assert(round !== null);
+      counts.push(round.stretches.reduce((sum, { count }) => sum + count, 0));
+      isMore = round.isMore;
+    }
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      80,
+    );
+    assert(counts.length > 1 && counts.every((count) => count > 0), `${counts}`);
   });
 
   test('goes on with what is left where somebody removed what it had not read', async () => {
