@@ -13,8 +13,7 @@ import { type ProtocolClient, protocolFailure, protocolOptions } from './protoco
 import {
   type AbortedTransaction,
   type BatchCodec,
-  type CommittedRecords,
-  committedRecords,
+  CommittedRecords,
   type FetchedBatches,
   UnreadableBatch,
 } from './record-batches.ts';
@@ -189,13 +188,15 @@ export class CommittedFetches {
         failure = { code: answer.errorCode, message: `${key} cannot be fetched at ${place.next}` };
         continue;
       }
-      const committed = this.#committed(answer, place.next);
-      if (committed instanceof UnreadableBatch) {
-        failure = { code: CODE.badMessage, message: `${key} after ${place.next}: ${committed.message}` };
+      const records = new CommittedRecords(answer, place.next, this.#codec);
+      try {
+        stretches.push(...sealedStretches(place, records));
+      } catch (error) {
+        if (!(error instanceof UnreadableBatch)) throw error;
+        failure = { code: CODE.badMessage, message: `${key} after ${place.next}: ${error.message}` };
         continue;
       }
-      const { records, next } = committed;
-      stretches.push(...sealedStretches(place, records));
+      const { next } = records;
       isMore ||= next < answer.stableEnd;
       if (next === place.next) continue;
       place.next = next;
@@ -204,15 +205,6 @@ export class CommittedFetches {
       this.#places.set(key, place);
     }
     return { stretches, isMore, failure };
-  }
-
-  #committed(answer: PartitionAnswer, from: number): CommittedRecords | UnreadableBatch {
-    try {
-      return committedRecords(answer, from, this.#codec);
-    } catch (error) {
-      if (error instanceof UnreadableBatch) return error;
-      throw error;
-    }
   }
 
   async #findLeaders(): Promise<ReadonlyMap<string, Leader>> {

@@ -7,7 +7,7 @@ import type { SealedRecord } from '../seal.ts';
 import {
   type AbortedTransaction,
   type BatchCodec,
-  committedRecords,
+  CommittedRecords,
   type FetchedBatches,
   UnreadableBatch,
 } from './record-batches.ts';
@@ -233,9 +233,9 @@ describe('what a reader of committed records sees', () => {
           let next = from;
           while (next < partition.stableEnd) {
             const [count, piece] = answers.next().value;
-            const read = committedRecords(partition.fetch(next, count, piece), next, CODEC);
+            const read = new CommittedRecords(partition.fetch(next, count, piece), next, CODEC);
+            seen.push(...read);
             assert(read.next > next, 'every answer with a whole batch leads on');
-            seen.push(...read.records);
             next = read.next;
           }
           assert.deepEqual(seen.map(comparable), partition.committedFrom(from).map(comparable));
@@ -249,8 +249,9 @@ describe('what a reader of committed records sees', () => {
   test('is nothing new where an answer holds no whole batch', () => {
     const { bytes } = onePlain();
     for (const length of [0, 10, 60, bytes.length - 1]) {
-      const read = committedRecords({ bytes: bytes.subarray(0, length), aborted: [] }, 0, CODEC);
-      assert.deepEqual(read, { records: [], next: 0 });
+      const read = new CommittedRecords({ bytes: bytes.subarray(0, length), aborted: [] }, 0, CODEC);
+      assert.deepEqual([...read], []);
+      assert.equal(read.next, 0);
     }
   });
 
@@ -260,7 +261,7 @@ describe('what a reader of committed records sees', () => {
       for (let at = 21; at < bytes.length; at += 1) {
         const changed = Buffer.from(bytes);
         changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-        assert.throws(() => committedRecords({ bytes: changed, aborted: [] }, 0, CODEC), UnreadableBatch);
+        assert.throws(() => readAll(changed), UnreadableBatch);
       }
     }
   });
@@ -274,14 +275,17 @@ describe('what a reader of committed records sees', () => {
       encodeBatch(0, 0, 7, -1n, times, [record]),
       encodeBatch(0, 0, TRANSACTIONAL | CONTROL, 1n, times, [record]),
     ];
-    for (const bytes of wrong)
-      assert.throws(() => committedRecords({ bytes, aborted: [] }, 0, CODEC), UnreadableBatch);
+    for (const bytes of wrong) assert.throws(() => readAll(bytes), UnreadableBatch);
     const garbled = Buffer.from(encodeBatch(0, 0, 1, -1n, times, [record]));
     garbled.fill(0xff, 61);
     garbled.writeUInt32BE(crc32c(garbled.subarray(21)), 17);
-    assert.throws(() => committedRecords({ bytes: garbled, aborted: [] }, 0, CODEC), UnreadableBatch);
+    assert.throws(() => readAll(garbled), UnreadableBatch);
   });
 });
+
+function readAll(bytes: Buffer): readonly SealedRecord[] {
+  return [...new CommittedRecords({ bytes, aborted: [] }, 0, CODEC)];
+}
 
 function onePlain(kind = 0): Batch {
   const partition = new Partition();

@@ -26,12 +26,6 @@ export interface BatchCodec {
   decompress(kind: number, bytes: Buffer): Buffer | null;
 }
 
-export interface CommittedRecords {
-  readonly records: readonly SealedRecord[];
-  /** Where to go on: behind the last whole batch, whatever was in it. */
-  readonly next: number;
-}
-
 /** Bytes that are not what a broker may send. */
 export class UnreadableBatch extends Error {}
 
@@ -57,38 +51,56 @@ const CONTROL = 1 << 5;
 const MARKER_AT = 2;
 const ABORT = 0;
 
-/** At or above `from`, in their order. Throws an `UnreadableBatch`. */
-export function committedRecords(
-  { bytes, aborted }: FetchedBatches,
-  from: number,
-  codec: BatchCodec,
-): CommittedRecords {
-  const waiting = aborted.toSorted((one, other) => one.firstOffset - other.firstOffset);
-  const aborting = new Set<bigint>();
-  const records: SealedRecord[] = [];
-  let next = from;
+/** At or above `from`, in their order. Going through them throws an `UnreadableBatch`. */
+export class CommittedRecords implements Iterable<SealedRecord> {
+  readonly #fetched: FetchedBatches;
+  readonly #from: number;
+  readonly #codec: BatchCodec;
+  #next: number;
+
+  constructor(fetched: FetchedBatches, from: number, codec: BatchCodec) {
+    this.#fetched = fetched;
+    this.#from = from;
+    this.#codec = codec;
+    this.#next = from;
+  }
+
+  /** Where to go on after all of them: behind the last whole batch, whatever was in it. */
+  get next(): number {
+    return this.#next;
+  }
+
+  *[Symbol.iterator](): Generator<SealedRecord> {
+    const { bytes, aborted } = this.#fetched;
+    const codec = this.#codec;
+    const waiting = aborted.toSorted((one, other) => one.firstOffset - other.firstOffset);
+    const aborting = new Set<bigint>();
+    for (const batch of wholeBatches(bytes)) {
+      const attributes = batch.readInt16BE(ATTRIBUTES_AT);
+      const lastOffset = Number(batch.readBigInt64BE(0)) + batch.readInt32BE(LAST_OFFSET_AT);
+      const producer = batch.readBigInt64BE(PRODUCER_AT);
+      for (let [first] = waiting; first !== undefined && first.firstOffset <= lastOffset; [first] = waiting) {
+        aborting.add(first.producerId);
+        waiting.shift();
+      }
+      if ((attributes & CONTROL) !== 0) {
+        if (isAbort(batch, codec)) aborting.delete(producer);
+      } else if ((attributes & TRANSACTIONAL) === 0 || !aborting.has(producer)) {
+        for (const record of recordsOf(batch, codec)) if (record.offset >= this.#from) yield record;
+      }
+      this.#next = Math.max(this.#next, lastOffset + 1);
+    }
+  }
+}
+
+function* wholeBatches(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at + RECORDS_AT <= bytes.length; ) {
     const end = at + LENGTH_AT + 4 + bytes.readInt32BE(at + LENGTH_AT);
-    if (end > bytes.length) break;
+    if (end > bytes.length) return;
     if (end < at + RECORDS_AT) throw new UnreadableBatch('a batch is shorter than its head');
-    const batch = bytes.subarray(at, end);
+    yield bytes.subarray(at, end);
     at = end;
-    const attributes = batch.readInt16BE(ATTRIBUTES_AT);
-    const firstOffset = Number(batch.readBigInt64BE(0));
-    const lastOffset = firstOffset + batch.readInt32BE(LAST_OFFSET_AT);
-    const producer = batch.readBigInt64BE(PRODUCER_AT);
-    for (let [first] = waiting; first !== undefined && first.firstOffset <= lastOffset; [first] = waiting) {
-      aborting.add(first.producerId);
-      waiting.shift();
-    }
-    if ((attributes & CONTROL) !== 0) {
-      if (isAbort(batch, codec)) aborting.delete(producer);
-    } else if ((attributes & TRANSACTIONAL) === 0 || !aborting.has(producer)) {
-      for (const record of recordsOf(batch, codec)) if (record.offset >= from) records.push(record);
-    }
-    next = Math.max(next, lastOffset + 1);
   }
-  return { records, next };
 }
 
 function isAbort(batch: Buffer, codec: BatchCodec): boolean {

@@ -1,5 +1,5 @@
 /** Records of one partition, cut into the stretches that are sealed as one. Pure. */
-import assert from 'node:assert/strict';
+import type { TopicPartition } from '../event-log.ts';
 import { type Hash, type SealedRecord, sealRoot } from '../seal.ts';
 
 /** What a seal says of records that follow one another. */
@@ -16,30 +16,36 @@ export interface SealedStretch {
 const SEAL_SPAN_MS = 1_000;
 const SEAL_RECORDS = 10_000;
 
-/** `records` are in order. */
+/** `records` are in order; none is kept. */
 export function sealedStretches(
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-  records: readonly SealedRecord[],
+  { topic, partition }: TopicPartition,
+  records: Iterable<SealedRecord>,
 ): readonly SealedStretch[] {
-  return [...splitByTime(records)].map((together): SealedStretch => {
-    const last = together.at(-1);
-    assert(last !== undefined, 'a stretch has a record');
-    return { topic, partition, last: last.offset, count: together.length, root: sealRoot(together) };
-  });
+  const stretches: SealedStretch[] = [];
+  const all = records[Symbol.iterator]();
+  let first = taken(all);
+  while (first !== undefined) {
+    const begin = first;
+    let last = begin;
+    let count = 0;
+    // Leaves the first record that is not part of it in `first`.
+    const together = function* (): Generator<SealedRecord> {
+      for (let next: SealedRecord | undefined = begin; next !== undefined; next = taken(all)) {
+        first = next;
+        if (count === SEAL_RECORDS || Math.abs(next.appendedAtMs - begin.appendedAtMs) > SEAL_SPAN_MS) return;
+        last = next;
+        count += 1;
+        yield next;
+      }
+      first = undefined;
+    };
+    const root = sealRoot(together());
+    stretches.push({ topic, partition, last: last.offset, count, root });
+  }
+  return stretches;
 }
 
-function* splitByTime(records: readonly SealedRecord[]): Generator<readonly SealedRecord[]> {
-  let from = 0;
-  for (let at = 1; at <= records.length; at += 1) {
-    const begin = records[from];
-    const next = records[at];
-    const fits =
-      begin !== undefined &&
-      next !== undefined &&
-      at - from < SEAL_RECORDS &&
-      Math.abs(next.appendedAtMs - begin.appendedAtMs) <= SEAL_SPAN_MS;
-    if (fits) continue;
-    yield records.slice(from, at);
-    from = at;
-  }
+function taken<Value>(all: Iterator<Value>): Value | undefined {
+  const { done, value } = all.next();
+  return done === true ? undefined : value;
 }
