@@ -4,19 +4,14 @@
  * what the others gave, and its partitions are asked for again in the next round, where they are led then.
  */
 import assert from 'node:assert/strict';
-import type { Broker, Connection, ConnectionPool, metadataV12, Reader } from '@platformatic/kafka';
+import type { Broker, Connection, ConnectionPool, metadataV12 } from '@platformatic/kafka';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Position } from '../event-log.ts';
+import { type FetchAnswer, fetchCommitted, type WantedTopic } from './fetch-call.ts';
 import { CODE } from './kafka-failures.ts';
 import type { KafkaFailure } from './kafka-library.ts';
 import { type ProtocolClient, protocolFailure, protocolOptions } from './protocol-client.ts';
-import {
-  type AbortedTransaction,
-  type BatchCodec,
-  CommittedRecords,
-  type FetchedBatches,
-  UnreadableBatch,
-} from './record-batches.ts';
+import { type BatchCodec, CommittedRecords, UnreadableBatch } from './record-batches.ts';
 import { type SealedStretch, sealedStretches } from './sealed-stretches.ts';
 
 export interface FetchRound {
@@ -27,18 +22,6 @@ export interface FetchRound {
   /** One of those of this round. */
   readonly failure: KafkaFailure | null;
 }
-
-/** How long a broker that has nothing waits for something. */
-const FETCH_WAIT_MS = 50;
-/** Of one answer, and of one partition in it; a batch that alone is larger still comes. */
-const ANSWER_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 1024 * 1024;
-
-const READ_COMMITTED = 1;
-/** Of sessions, which spare the names of partitions in requests that are many: here they are one a second. */
-const NO_SESSION = 0;
-const NEW_EPOCH = -1;
-const NO_EPOCH = -1;
 
 type MetadataResponse = Awaited<ReturnType<typeof metadataV12.api.async>>;
 
@@ -52,19 +35,6 @@ interface Leader {
   readonly broker: Broker;
   readonly brokerId: number;
   readonly epoch: number;
-}
-
-interface PartitionAnswer extends FetchedBatches {
-  readonly topicId: string;
-  readonly partition: number;
-  readonly errorCode: number;
-  /** Everything committed is before it. */
-  readonly stableEnd: number;
-}
-
-interface FetchAnswer {
-  readonly errorCode: number;
-  readonly partitions: readonly PartitionAnswer[];
 }
 
 function placeKey(topic: string, partition: number): string {
@@ -129,6 +99,7 @@ export class CommittedFetches {
 
   /** Of an error that is no bug. */
   #failure(error: unknown): KafkaFailure {
+    if (error instanceof UnreadableBatch) return { code: CODE.badMessage, message: error.message };
     const failure = protocolFailure(this.#client, error);
     if (failure === null) throw error;
     return failure;
@@ -141,36 +112,23 @@ export class CommittedFetches {
     let answer: FetchAnswer;
     try {
       const connection = await this.#pool.get(leader.broker);
-      answer = await this.#ask(connection, leaders, places);
+      answer = await fetchCommitted(this.#client, connection, this.#wanted(leaders, places));
     } catch (error) {
       return failed(this.#failure(error));
     }
     return this.#taken(answer);
   }
 
-  #ask(
-    connection: Connection,
-    leaders: ReadonlyMap<string, Leader>,
-    places: readonly Place[],
-  ): Promise<FetchAnswer> {
-    const { api, createRequest } = this.#client.fetchV13;
-    const topics = [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, own]) => ({
-      topicId: this.#topicIds.get(topic) ?? '',
-      partitions: own.map(({ partition, next }) => ({
-        partition,
-        currentLeaderEpoch: leaders.get(placeKey(topic, partition))?.epoch ?? NO_EPOCH,
-        fetchOffset: BigInt(next),
-        lastFetchedEpoch: NO_EPOCH,
-        partitionMaxBytes: PARTITION_BYTES,
-      })),
-    }));
-    const request = () =>
-      createRequest(FETCH_WAIT_MS, 1, ANSWER_BYTES, READ_COMMITTED, NO_SESSION, NEW_EPOCH, topics, [], '');
-    return new Promise((resolve, reject) => {
-      connection.send(api.key, api.version, request, parseAnswer, true, true, (error, answer) => {
-        if (answer === undefined) reject(error);
-        else resolve(answer);
+  #wanted(leaders: ReadonlyMap<string, Leader>, places: readonly Place[]): readonly WantedTopic[] {
+    return [...Map.groupBy(places, ({ topic }) => topic)].map(([topic, own]) => {
+      const topicId = this.#topicIds.get(topic);
+      assert(topicId !== undefined, 'a topic with a leader has an id');
+      const partitions = own.map(({ partition, next }) => {
+        const leader = leaders.get(placeKey(topic, partition));
+        assert(leader !== undefined, 'places are asked for where they are led');
+        return { partition, leaderEpoch: leader.epoch, offset: next };
       });
+      return { topicId, partitions };
     });
   }
 
@@ -254,33 +212,4 @@ function codecOf(client: ProtocolClient): BatchCodec {
     crc32c: (bytes) => client.crc32c(bytes),
     decompress: (kind, bytes) => client.compressionsAlgorithmsByBitmask[kind]?.decompressSync(bytes) ?? null,
   };
-}
-
-/** As the client's own, but for the batches, which stay bytes: as objects they would cost several times what hashing does. */
-function parseAnswer(_correlation: number, _key: number, _version: number, reader: Reader): FetchAnswer {
-  const throttleMs = 4;
-  reader.skip(throttleMs);
-  const errorCode = reader.readInt16();
-  reader.readInt32();
-  const partitions: PartitionAnswer[] = [];
-  reader.readArray(() => {
-    const topicId = reader.readUUID();
-    reader.readArray(() => {
-      const partition = reader.readInt32();
-      const errorCode = reader.readInt16();
-      reader.readInt64();
-      const stableEnd = Number(reader.readInt64());
-      reader.readInt64();
-      const aborted = reader.readArray(
-        (): AbortedTransaction => ({
-          producerId: reader.readInt64(),
-          firstOffset: Number(reader.readInt64()),
-        }),
-      );
-      reader.readInt32();
-      const bytes = reader.readNullableBytes() ?? Buffer.alloc(0);
-      partitions.push({ topicId, partition, errorCode, stableEnd, aborted, bytes });
-    });
-  });
-  return { errorCode, partitions };
 }

@@ -36,7 +36,7 @@ export interface KafkaLogUnderTest extends LogUnderTest {
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
-const SEALED_WITHIN_MS = 30_000;
+const SEALED_WITHIN_MS = 60_000;
 let logs = 0;
 
 function addressOf(url: string, path: string): ServerAddress {
