@@ -36,6 +36,7 @@ export interface KafkaLogUnderTest extends LogUnderTest {
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
+/** A broker misses a member that could not leave its group after 45 s; until then nobody seals. */
 const SEALED_WITHIN_MS = 60_000;
 let logs = 0;
 
