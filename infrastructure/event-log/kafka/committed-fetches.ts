@@ -10,9 +10,17 @@ import type { Position } from '../event-log.ts';
 import { type FetchAnswer, fetchCommitted, type WantedTopic } from './fetch-call.ts';
 import { CODE } from './kafka-failures.ts';
 import type { KafkaFailure } from './kafka-library.ts';
-import { type ProtocolClient, protocolFailure, protocolOptions } from './protocol-client.ts';
+import { type ProtocolClient, type ProtocolOptions, protocolFailure } from './protocol-client.ts';
 import { type BatchCodec, CommittedRecords, UnreadableBatch } from './record-batches.ts';
 import { type SealedStretch, sealedStretches } from './sealed-stretches.ts';
+
+/** Plain data, since a thread is given it. */
+export interface FetchStart {
+  readonly hosts: ServerAddress['hosts'];
+  readonly options: ProtocolOptions;
+  /** Topics as on the cluster. */
+  readonly start: readonly Position[];
+}
 
 export interface FetchRound {
   /** In order within each partition. */
@@ -55,14 +63,13 @@ export class CommittedFetches {
   /** By place; what is not there has none, or is not known any more. */
   #leaders: ReadonlyMap<string, Leader> | null = null;
 
-  /** Topics are named as on the cluster. */
-  constructor(client: ProtocolClient, address: ServerAddress, start: readonly Position[]) {
+  constructor(client: ProtocolClient, { hosts, options, start }: FetchStart) {
     this.#client = client;
-    this.#pool = new client.ConnectionPool('tradehall-sealer', protocolOptions(address));
+    this.#pool = new client.ConnectionPool('tradehall-sealer', options);
     // A connection that fails tells those who wait for it, and may tell once more when nobody does.
     this.#pool.on('connecting', ({ connection }) => connection.on('error', () => undefined));
     this.#codec = codecOf(client);
-    this.#named = address.hosts.map(({ host, port }) => ({ host, port }));
+    this.#named = hosts.map(({ host, port }) => ({ host, port }));
     this.#brokers = this.#named;
     for (const { topic, partition, offset } of start)
       this.#places.set(placeKey(topic, partition), { topic, partition, next: offset });

@@ -15,6 +15,8 @@ export function loadProtocolClient(): Promise<ProtocolClient> {
   return import('@platformatic/kafka');
 }
 
+export type ProtocolOptions = ReturnType<typeof protocolOptions>;
+
 /** How it connects, and how long it waits for that and for each answer. */
 export function protocolOptions(address: ServerAddress) {
   const tls = tlsOf(address);

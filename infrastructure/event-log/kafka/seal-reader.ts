@@ -5,21 +5,14 @@
  */
 import { Worker } from 'node:worker_threads';
 import { backoffMs } from '#infrastructure/common/retry.ts';
-import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Position } from '../event-log.ts';
-import type { FetchRound } from './committed-fetches.ts';
+import type { FetchRound, FetchStart } from './committed-fetches.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE } from './kafka-failures.ts';
 import type { KafkaFailure } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
-
-/** What the thread is given. */
-export interface SealReaderStart {
-  readonly address: ServerAddress;
-  /** Topics as on the cluster. */
-  readonly start: readonly Position[];
-}
+import { protocolOptions } from './protocol-client.ts';
 
 type Connected = Pick<KafkaConnection, 'address' | 'runtime' | 'logger' | 'failed'>;
 
@@ -33,25 +26,30 @@ export class SealReader {
   readonly #connection: Connected;
   readonly #prefix: string;
   readonly #worker: Worker;
-  #answer = Promise.withResolvers<FetchRound>();
+  #answer: PromiseWithResolvers<FetchRound> | null = null;
+  #bug: unknown = null;
   #failures = 0;
   #failingSinceMs: number | null = null;
 
-  /** From each of `start` on. */
+  /** From each of `start` on. Throws an `OperatingError` for a file of authorities that cannot be read. */
   constructor(connection: Connected, prefix: string, start: readonly Position[]) {
     this.#connection = connection;
     this.#prefix = prefix;
-    const workerData: SealReaderStart = {
-      address: connection.address,
+    const workerData: FetchStart = {
+      hosts: connection.address.hosts,
+      options: protocolOptions(connection.address),
       start: start.map((position) => ({ ...position, topic: prefix + position.topic })),
     };
     this.#worker = new Worker(new URL('./seal-reader-worker.ts', import.meta.url), {
       workerData,
       resourceLimits: THREAD_MEMORY,
     });
-    this.#worker.on('message', (round: FetchRound) => this.#answer.resolve(round));
+    this.#worker.on('message', (round: FetchRound) => this.#answer?.resolve(round));
     // A bug, as it would be on this thread.
-    this.#worker.on('error', (error) => this.#answer.reject(error));
+    this.#worker.on('error', (error) => {
+      this.#bug = error;
+      this.#answer?.reject(error);
+    });
   }
 
   /**
@@ -77,6 +75,7 @@ export class SealReader {
 
   async #round(signal: AbortSignal): Promise<FetchRound | null> {
     if (signal.aborted) return null;
+    if (this.#bug !== null) throw this.#bug;
     const aborted = Promise.withResolvers<null>();
     const onAbort = () => aborted.resolve(null);
     signal.addEventListener('abort', onAbort, { once: true });
