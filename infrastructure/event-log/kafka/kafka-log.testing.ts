@@ -152,6 +152,7 @@ export async function sealedRecords(
   place: TopicPartition,
 ): Promise<readonly LogRecord[]> {
   assert(await log.sealed(SEALED_WITHIN_MS), 'all is sealed');
+  assert(await log.settled(SEALED_WITHIN_MS), 'and can be read');
   const records = await all(log, place);
   let sealed = 0;
   for (const { value } of await all(log, { topic: SEALS_TOPIC.name, partition: 0 })) {
