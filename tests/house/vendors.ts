@@ -16,7 +16,8 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   commander: /^commands\//,
   cockatiel: /^infrastructure\/common\/server-calls\.ts$/,
   '@confluentinc/kafka-javascript': /^infrastructure\/event-log\/kafka\//,
-  '@platformatic/kafka': /^infrastructure\/event-log\/kafka\/cluster-settings\.ts$/,
+  '@platformatic/kafka':
+    /^infrastructure\/event-log\/kafka\/(protocol-client|committed-fetches|fetch-call)\.ts$/,
   ioredis: /^infrastructure\/cache\/redis\//,
   pg: /^infrastructure\/relational\/postgres\//,
   '@aws-sdk/client-dynamodb': /^infrastructure\/portfolios\/dynamodb\//,

@@ -67,11 +67,11 @@ export class KafkaConnection {
   readonly library: KafkaLibrary;
   readonly runtime: Runtime;
   readonly logger: Logger;
+  readonly address: ServerAddress;
   /** Begins sentences. */
   readonly name: string;
   /** In the address. */
   readonly hostsNamed: number;
-  readonly #address: ServerAddress;
   readonly #calls: ServerCalls;
   #admin: HeldClient<NativeAdmin>;
   /** The last question of the administrative client found no broker. */
@@ -83,7 +83,7 @@ export class KafkaConnection {
     this.library = library;
     this.runtime = runtime;
     this.logger = logger;
-    this.#address = address;
+    this.address = address;
     this.name = describeServer('Kafka', address);
     this.hostsNamed = new Set(address.hosts.map(({ host, port }) => `${host}:${port}`)).size;
     this.#calls = createServerCalls({
@@ -102,7 +102,7 @@ export class KafkaConnection {
   }
 
   #settings(role: string, settings: Settings): Settings {
-    return { ...connectionSettings(this.#address, `tradehall-${role}`), ...settings };
+    return { ...connectionSettings(this.address, `tradehall-${role}`), ...settings };
   }
 
   #openAdmin(): HeldClient<NativeAdmin> {
@@ -140,7 +140,7 @@ export class KafkaConnection {
 
   /** One for each of `asked`, in their order. */
   settings(asked: readonly SettingsAsked[]): Promise<readonly SettingValues[]> {
-    return this.read('describe_configs', () => readSettings(this.#address, asked));
+    return this.read('describe_configs', () => readSettings(this.address, asked));
   }
 
   /** Resolves when a broker answers; all who ask meanwhile wait for the same answer. */

@@ -46,7 +46,8 @@ import { LogEnds } from './log-ends.ts';
 import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
-import { committedPositions } from './start-positions.ts';
+import { SealReader } from './seal-reader.ts';
+import { committedPositions, readablePositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -123,6 +124,7 @@ export class KafkaEventLog implements EventLog {
         read: (from, maxRecords) => this.#read(from, maxRecords),
         extents: (topic) => this.#ends.extents(catalogue.places(topic)),
       },
+      openReader: (start) => this.#openSealReader(start),
       catalogue,
       heads,
       headsFolder: options.directory,
@@ -276,6 +278,11 @@ export class KafkaEventLog implements EventLog {
     });
     this.#consumers.add(opened);
     return opened;
+  }
+
+  async #openSealReader(start: readonly Position[]): Promise<SealReader> {
+    const parts = { connection: this.#connection, ends: this.#ends };
+    return new SealReader(this.#connection, this.#prefix, await readablePositions(parts, start));
   }
 
   async read(from: Position, maxRecords: number): Promise<readonly LogRecord[]> {

@@ -7,6 +7,7 @@ import { isKafkaFailure, type KafkaFailure } from './kafka-library.ts';
 export const CODE = {
   purgedInQueue: -152,
   purgedInFlight: -151,
+  badMessage: -199,
   fatal: -150,
   maxPollExceeded: -147,
   noOffset: -168,

@@ -1,5 +1,6 @@
 /** What the tests of the log on Kafka share: a log of its own on the one broker, on a clock that stands still. */
 
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,9 @@ import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer } from '#tests/support/servers.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import type { LogUnderTest } from '../event-log.testing.ts';
-import type { Position } from '../event-log.ts';
+import type { LogRecord, Position, TopicPartition } from '../event-log.ts';
+import { decodeChainEntry, sealRoot } from '../seal.ts';
+import { SEALS_TOPIC } from '../topic-specs.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
 import { loadKafkaLibrary, type NativeTopic } from './kafka-library.ts';
@@ -33,6 +36,8 @@ export interface KafkaLogUnderTest extends LogUnderTest {
 }
 
 export const TEST_RECORD_BYTES = 64 * 1024;
+/** A broker misses a member that could not leave its group after 45 s; until then nobody seals. */
+const SEALED_WITHIN_MS = 60_000;
 let logs = 0;
 
 function addressOf(url: string, path: string): ServerAddress {
@@ -128,4 +133,40 @@ export async function openKafkaLogUnderTest(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function all(log: KafkaEventLog, from: TopicPartition): Promise<readonly LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let offset = 0; ; ) {
+    const read = await log.read({ ...from, offset }, 1_000);
+    records.push(...read);
+    const last = read.at(-1);
+    if (last === undefined) return records;
+    offset = last.offset + 1;
+  }
+}
+
+/** What `place` holds. Fails where its seals, when all is sealed, are not those of what a reader reads, each record in one. */
+export async function sealedRecords(
+  log: KafkaEventLog,
+  place: TopicPartition,
+): Promise<readonly LogRecord[]> {
+  assert(await log.sealed(SEALED_WITHIN_MS), 'all is sealed');
+  assert(await log.settled(SEALED_WITHIN_MS), 'and can be read');
+  const records = await all(log, place);
+  let sealed = 0;
+  for (const { value } of await all(log, { topic: SEALS_TOPIC.name, partition: 0 })) {
+    const entry = value === null ? null : decodeChainEntry(value);
+    if (entry?.kind !== 'seal' || entry.topic !== place.topic || entry.partition !== place.partition)
+      continue;
+    const covered = records.filter(({ offset }) => offset >= entry.first && offset <= entry.last);
+    const { count, last, root } = entry;
+    assert.deepEqual(
+      { count, last, root },
+      { count: covered.length, last: covered.at(-1)?.offset, root: sealRoot(covered) },
+    );
+    sealed += covered.length;
+  }
+  assert.equal(sealed, records.length);
+  return records;
 }

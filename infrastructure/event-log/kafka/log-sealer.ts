@@ -10,25 +10,27 @@
  * beside this process, are noted after the seals and never before.
  */
 import assert from 'node:assert/strict';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { Consumer, EventLog, Position, TopicPartition } from '../event-log.ts';
+import type { EventLog, Position, TopicPartition } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { type ChainEntry, chainKey, decodeChainEntry, encodeChainEntry } from '../seal.ts';
 import type { LogHeads } from '../sqlite/log-heads.ts';
-import { SEALS_TOPIC } from '../topic-specs.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
+import { DueSeals, SEALS, SEALS_PER_READ } from './due-seals.ts';
 import { assertReached, damaged } from './heads-check.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
 import { SealChains } from './seal-chains.ts';
+import type { SealReader } from './seal-reader.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
 
 export interface LogSealerParts {
   readonly log: Pick<EventLog, 'openConsumer' | 'read' | 'extents'>;
+  /** Of the sealed partitions, from each of `start` on. */
+  openReader(start: readonly Position[]): Promise<SealReader>;
   readonly catalogue: TopicCatalogue;
   readonly heads: LogHeads;
   /** Of the heads, for sentences. */
@@ -42,9 +44,8 @@ export interface LogSealerParts {
 }
 
 export const SEALER = 'log-sealer';
-const SEALS: TopicPartition = { topic: SEALS_TOPIC.name, partition: 0 };
-const RECORDS_PER_POLL = 5_000;
-const SEALS_PER_READ = 2_000;
+/** In one transaction, which has its time: records that are far apart have a seal each. */
+const SEALS_PER_WRITE = 2_000;
 /** Between two rounds, unless much is waiting: a seal costs the same for one record as for thousands. */
 const LINGER_MS = 1_000;
 
@@ -66,12 +67,12 @@ export class LogSealer {
   #finished: Promise<void> | null = null;
   /** Ends the pause between two rounds. */
   #hurry = new AbortController();
-  #waiters: (() => void)[] = [];
-  /** Where in `log_seals` the first seal of what is left of a partition is looked for. */
-  readonly #sealsFrom = new Map<string, number>();
+  readonly #waiters = new Set<() => void>();
+  readonly #due;
 
   constructor(parts: LogSealerParts) {
     this.#parts = parts;
+    this.#due = new DueSeals(parts.log);
     this.#sealed = parts.metrics.counter(
       'tradehall_log_sealed_records_total',
       'Records sealed by this process.',
@@ -112,9 +113,7 @@ export class LogSealer {
   }
 
   #tell(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter();
+    for (const waiter of this.#waiters) waiter();
   }
 
   async #run(): Promise<void> {
@@ -190,7 +189,7 @@ export class LogSealer {
   /** Resolves when the signal is aborted or another sealer has taken over. */
   async #hold(signal: AbortSignal, onProgress: () => void): Promise<void> {
     const producer = await this.#parts.openTransactions();
-    let reader: Consumer | null = null;
+    let reader: SealReader | null = null;
     try {
       const chains = await this.#restore();
       const topics = this.#parts.catalogue.sealedTopics().map(({ name }) => name);
@@ -198,7 +197,7 @@ export class LogSealer {
         .flatMap((topic) => this.#parts.catalogue.places(topic))
         .map((place) => ({ ...place, offset: chains.of(place).next }));
       if (topics.length === 0) return;
-      reader = await this.#parts.log.openConsumer({ group: null, topics, start });
+      reader = await this.#parts.openReader(start);
       this.#office = { chains, producer, turn: Promise.resolve() };
       this.#active.set(1);
       this.#tell();
@@ -255,22 +254,29 @@ export class LogSealer {
     this.#parts.heads.put([...changed, { ...SEALS, nextOffset: sealsNext, chainHash: hash }]);
   }
 
-  async #seal(office: Office, reader: Consumer, signal: AbortSignal, onProgress: () => void): Promise<void> {
+  async #seal(
+    office: Office,
+    reader: SealReader,
+    signal: AbortSignal,
+    onProgress: () => void,
+  ): Promise<void> {
     const { runtime } = this.#parts;
     for (;;) {
-      const polled = await reader.poll({ maxRecords: RECORDS_PER_POLL, signal });
-      if (polled.kind === 'ended') return;
-      if (polled.kind !== 'records') continue;
-      const written = await this.#inTurn(office, () =>
-        this.#write(office, office.chains.seals(polled.records)),
-      );
-      if (!written) return;
-      this.#sealed.increment({}, polled.records.length);
-      onProgress();
-      this.#tell();
-      // Hashing keeps this thread; others come in between.
-      await nextTurn();
-      if (polled.records.length < RECORDS_PER_POLL / 2 && !signal.aborted && this.#waiters.length === 0) {
+      const round = await reader.next(signal);
+      if (round === null) return;
+      const { stretches, isMore } = round;
+      for (let at = 0; at < stretches.length; at += SEALS_PER_WRITE) {
+        const together = stretches.slice(at, at + SEALS_PER_WRITE);
+        const written = await this.#inTurn(office, () => this.#write(office, office.chains.seals(together)));
+        if (!written) return;
+        this.#sealed.increment(
+          {},
+          together.reduce((sum, { count }) => sum + count, 0),
+        );
+        onProgress();
+        this.#tell();
+      }
+      if (!isMore && !signal.aborted && this.#waiters.size === 0) {
         this.#hurry = new AbortController();
         await runtime.timers.sleep(LINGER_MS, AbortSignal.any([signal, this.#hurry.signal]));
       }
@@ -328,9 +334,11 @@ export class LogSealer {
       const leftMs = endMs - runtime.clock.monotonicMs();
       if (leftMs <= 0 || this.#stopping.signal.aborted || this.#damage !== null) return false;
       const woken = new AbortController();
-      this.#waiters.push(() => woken.abort());
+      const wake = () => woken.abort();
+      this.#waiters.add(wake);
       this.#hurry.abort();
       await runtime.timers.sleep(Math.min(leftMs, LINGER_MS), woken.signal);
+      this.#waiters.delete(wake);
     }
   }
 
@@ -341,7 +349,7 @@ export class LogSealer {
   async expire(place: TopicPartition, firstOffset: number, before: number): Promise<number> {
     const office = this.#office;
     if (office === null) return 0;
-    const due = await this.#dueSeals(place, firstOffset, before);
+    const due = await this.#due.find(place, firstOffset, before);
     const end = due.at(-1);
     if (end === undefined) return 0;
     const position = { ...place, offset: end.last + 1 };
@@ -352,29 +360,6 @@ export class LogSealer {
     if (!written) return 0;
     await this.#parts.deleteBefore([position]);
     return due.reduce((sum, { count }) => sum + count, 0);
-  }
-
-  /** The seals of what is still there and ends before `before`. */
-  async #dueSeals(
-    place: TopicPartition,
-    firstOffset: number,
-    before: number,
-  ): Promise<readonly (ChainEntry & { readonly kind: 'seal' })[]> {
-    const due: (ChainEntry & { readonly kind: 'seal' })[] = [];
-    const key = chainKey(place.topic, place.partition);
-    let offset = this.#sealsFrom.get(key) ?? 0;
-    for (;;) {
-      const records = await this.#parts.log.read({ ...SEALS, offset }, SEALS_PER_READ);
-      if (records.length === 0) return due;
-      for (const { offset: at, key: sealKey, value } of records) {
-        offset = at + 1;
-        const entry = sealKey === key && value !== null ? decodeChainEntry(value) : null;
-        if (due.length === 0) this.#sealsFrom.set(key, at);
-        if (entry?.kind !== 'seal' || entry.last < firstOffset) continue;
-        if (entry.last >= before) return due;
-        due.push(entry);
-      }
-    }
   }
 }
 

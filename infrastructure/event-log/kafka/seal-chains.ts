@@ -1,19 +1,8 @@
 /** The chains of seals of a log, one a partition: how far each has got, and what its next entry is. Pure. */
-import type { LogRecord, TopicPartition } from '../event-log.ts';
+import type { TopicPartition } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
-import {
-  type ChainEntry,
-  chainHash,
-  chainKey,
-  encodeChainEntry,
-  type Hash,
-  NO_HASH,
-  sealRoot,
-} from '../seal.ts';
-
-/** Records of one seal were appended within this time, so that none holds up expiry for long. */
-const SEAL_SPAN_MS = 1_000;
-const SEAL_RECORDS = 10_000;
+import { type ChainEntry, chainHash, chainKey, encodeChainEntry, type Hash, NO_HASH } from '../seal.ts';
+import type { SealedStretch } from './sealed-stretches.ts';
 
 export interface Chain {
   /** Everything below is sealed. */
@@ -48,49 +37,18 @@ export class SealChains {
   }
 
   /**
-   * The entries that seal `records` (in order within each partition), each following from the one before it. Nothing
+   * The entries that seal `stretches` (in order within each partition), each following from the one before it. Nothing
    * changes here until they are added.
    */
-  seals(records: readonly LogRecord[]): readonly ChainEntry[] {
-    const entries: ChainEntry[] = [];
-    for (const own of Map.groupBy(records, ({ topic, partition }) => chainKey(topic, partition)).values()) {
-      let chain: Chain | null = null;
-      for (const together of splitByTime(own)) {
-        const [first] = together;
-        const last = together.at(-1);
-        if (first === undefined || last === undefined) continue;
-        const { topic, partition } = first;
-        chain ??= this.of(first);
-        const entry: ChainEntry = {
-          kind: 'seal',
-          topic,
-          partition,
-          first: chain.next,
-          last: last.offset,
-          count: together.length,
-          root: sealRoot(together),
-          previous: chain.hash,
-        };
-        entries.push(entry);
-        chain = { next: last.offset + 1, hash: chainHash(encodeChainEntry(entry)) };
-      }
-    }
-    return entries;
-  }
-}
-
-function* splitByTime(records: readonly LogRecord[]): Generator<readonly LogRecord[]> {
-  let from = 0;
-  for (let at = 1; at <= records.length; at += 1) {
-    const begin = records[from];
-    const next = records[at];
-    const fits =
-      begin !== undefined &&
-      next !== undefined &&
-      at - from < SEAL_RECORDS &&
-      Math.abs(next.appendedAtMs - begin.appendedAtMs) <= SEAL_SPAN_MS;
-    if (fits) continue;
-    yield records.slice(from, at);
-    from = at;
+  seals(stretches: readonly SealedStretch[]): readonly ChainEntry[] {
+    const chains = new Map<string, Chain>();
+    return stretches.map(({ topic, partition, last, count, root }) => {
+      const key = chainKey(topic, partition);
+      const chain = chains.get(key) ?? this.of({ topic, partition });
+      const { next: first, hash: previous } = chain;
+      const entry: ChainEntry = { kind: 'seal', topic, partition, first, last, count, root, previous };
+      chains.set(key, { next: last + 1, hash: chainHash(encodeChainEntry(entry)) });
+      return entry;
+    });
   }
 }

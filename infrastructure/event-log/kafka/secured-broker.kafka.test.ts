@@ -5,7 +5,7 @@ import { makeCertificates } from '#tests/support/certificates.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import { readSettings } from './cluster-settings.ts';
-import { openKafkaLogUnderTest } from './kafka-log.testing.ts';
+import { openKafkaLogUnderTest, sealedRecords } from './kafka-log.testing.ts';
 
 describe('a broker with TLS and SASL', () => {
   const certificates = makeCertificates();
@@ -18,7 +18,7 @@ describe('a broker with TLS and SASL', () => {
   after(() => certificates.remove());
 
   for (const mechanism of ['scram-sha-512', 'plain']) {
-    test(`lets a user in by ${mechanism}, who appends, commits, reads, and asks for settings`, async () => {
+    test(`lets a user in by ${mechanism}, who appends, commits, reads, seals, and asks for settings`, async () => {
       const under = await openKafkaLogUnderTest({}, `${url}&sasl=${mechanism}`);
       try {
         await under.log.ensureTopics([RETAINED]);
@@ -26,7 +26,7 @@ describe('a broker with TLS and SASL', () => {
         const producer = await under.log.openProducer('owner');
         await producer.commit({ records: [record('orders', 0, 'committed')] });
         assert(await under.log.settled(10_000));
-        const read = await under.log.read({ topic: 'orders', partition: 0, offset: 0 }, 10);
+        const read = await sealedRecords(under.log, { topic: 'orders', partition: 0 });
         assert.deepEqual(read.map(textOf), ['appended', 'committed']);
         const setting = 'min.insync.replicas';
         const name = `${under.address.path}.orders`;

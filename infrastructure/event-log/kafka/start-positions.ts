@@ -1,5 +1,6 @@
 /** Where a consumer begins in the partitions it is given. */
 import assert from 'node:assert/strict';
+import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ConsumerSpec, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
@@ -66,13 +67,34 @@ export async function startPositions(
     const wanted =
       committed.get(key) ??
       given.find((position) => position.topic === topic && position.partition === partition)?.offset;
-    if (wanted === undefined)
-      return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
-    if (wanted >= first) return { topic, partition, offset: wanted };
-    connection.logger.warn(
-      { group: spec.group, topic, partition, position: wanted, firstOffset: first },
-      'retention has removed records that this consumer had not read; it continues at the first one left',
-    );
-    return { topic, partition, offset: first };
+    if (wanted !== undefined)
+      return notBelow(first, { topic, partition, offset: wanted }, spec.group, connection.logger);
+    return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
   });
+}
+
+/** `positions`, none of them below what retention has left. */
+export async function readablePositions(
+  { ends, connection }: Pick<ReadingParts, 'ends' | 'connection'>,
+  positions: readonly Position[],
+): Promise<readonly Position[]> {
+  const firsts = await ends.firstOffsets(positions);
+  return positions.map((position) => {
+    const first = firsts.get(chainKey(position.topic, position.partition)) ?? 0;
+    return notBelow(first, position, null, connection.logger);
+  });
+}
+
+function notBelow(
+  first: number,
+  { topic, partition, offset: wanted }: Position,
+  group: string | null,
+  logger: Logger,
+): Position {
+  if (wanted >= first) return { topic, partition, offset: wanted };
+  logger.warn(
+    { group, topic, partition, position: wanted, firstOffset: first },
+    'retention has removed records that this consumer had not read; it continues at the first one left',
+  );
+  return { topic, partition, offset: first };
 }
