@@ -22,7 +22,7 @@ export const tradeExecutionOptions = {
   }),
   executionBatchSize: integerOption({
     name: 'execution_batch_size',
-    default: '1024',
+    default: '2048',
     unit: 'records',
     sentence: 'How many inputs one commit of execution covers at most; fewer when commits are slow.',
     minimum: 1,

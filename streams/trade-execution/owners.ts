@@ -13,11 +13,12 @@ import type { ServiceContext } from '#infrastructure/core/service.ts';
 import type { Consumer, EventLog, LogRecord, TopicPartition } from '#infrastructure/event-log/event-log.ts';
 import { SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
+import { GivingWay } from './giving-way.ts';
 import type { HaltsMirror } from './halts-mirror.ts';
 import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
 
-/** A turn of applying and committing is kept near this long, so that the process answers others in between. */
-const TARGET_TURN_MS = 20;
+/** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
+const TARGET_TURN_MS = 40;
 const MIN_BATCH = 32;
 /** A turn of fewer inputs than this, when no more were waiting, is followed by a pause in which the next ones gather. */
 const WORTH_A_TURN = 256;
@@ -44,6 +45,7 @@ interface Owned {
 export class Owners {
   readonly #options: OwnersOptions;
   readonly #owned = new Map<number, Owned>();
+  readonly #givingWay: GivingWay;
   readonly #stopping = new AbortController();
   readonly #inputs;
   readonly #turns;
@@ -54,6 +56,7 @@ export class Owners {
 
   constructor(options: OwnersOptions) {
     this.#options = options;
+    this.#givingWay = new GivingWay(options.context.runtime);
     this.#batch = Math.min(256, options.maxBatch);
     const { metrics } = options.context;
     this.#inputs = metrics.counter('tradehall_execution_inputs_total', 'Inputs applied by execution.', [
@@ -186,7 +189,7 @@ export class Owners {
 
   async #open(consumer: Consumer, partition: number): Promise<void> {
     const { log, context } = this.#options;
-    const owner = await PartitionOwner.open(log, partition, context.logger);
+    const owner = await PartitionOwner.open(log, partition, context, this.#givingWay);
     const backlogEnd = (await this.#ends()).get(partition) ?? 0;
     const owned: Owned = { owner, backlogEnd, controlsCompared: false };
     this.#owned.set(partition, owned);
@@ -198,19 +201,21 @@ export class Owners {
   async #turn(records: readonly LogRecord[]): Promise<'committed' | 'fenced'> {
     const { runtime } = this.#options.context;
     const startedMs = runtime.clock.monotonicMs();
+    let workedMs = 0;
+    this.#givingWay.begin();
     const byPartition = Map.groupBy(records, ({ partition }) => partition);
     const stepping = [...byPartition].map(async ([partition, own]) => {
       const owned = this.#owned.get(partition);
       if (owned === undefined) return 'fenced';
       const outcome = await owned.owner.step(own);
+      // Without the wait for the log: behind a slow disk smaller batches would only mean more syncs.
+      workedMs += outcome.workedMs;
       if (outcome.kind === 'fenced') return 'fenced';
       if (outcome.haltsChanged) this.#mirror(owned.owner);
       this.#inputs.increment({ partition: String(partition) }, outcome.inputsApplied);
       await this.#compareControls(owned);
       return 'committed';
     });
-    // Without the wait for the log: behind a slow disk smaller batches would only mean more syncs.
-    const workedMs = runtime.clock.monotonicMs() - startedMs;
     // All of them end before any is dropped: one that goes on would commit with a producer that is closed.
     await Promise.allSettled(stepping);
     const outcomes = await Promise.all(stepping);

@@ -27,6 +27,8 @@ import {
   takeChangedEntities,
 } from '#domain/trading/engine.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
+import type { Clock } from '#infrastructure/core/runtime.ts';
+import type { ServiceContext } from '#infrastructure/core/service.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import {
   readTradingInput,
@@ -41,6 +43,7 @@ import type {
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
 import { entityRecord, headRecords, outputRecord } from './commit-records.ts';
+import { GivingWay } from './giving-way.ts';
 import { restore } from './restore.ts';
 
 export const EXECUTION_GROUP = 'trade-execution';
@@ -56,15 +59,21 @@ export interface StepOutcome {
   readonly inputsApplied: number;
   readonly outputs: number;
   readonly unreadable: number;
+  /** Spent on it by this thread, without the wait for the log. */
+  readonly workedMs: number;
   /** Whether it engaged or released a kill switch. */
   readonly haltsChanged: boolean;
 }
+
+type OwnerContext = Pick<ServiceContext, 'logger' | 'runtime'>;
 
 export class PartitionOwner {
   readonly partition: number;
   readonly #producer: TransactionalProducer;
   readonly #state: PartitionState;
   readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #givingWay: GivingWay;
   #nextInputOffset: number;
   #inputsApplied: number;
   #lastCommandId: CommandId | null;
@@ -75,7 +84,8 @@ export class PartitionOwner {
     partition: number,
     producer: TransactionalProducer,
     restored: Awaited<ReturnType<typeof restore>>,
-    logger: Logger,
+    { logger, runtime }: OwnerContext,
+    givingWay: GivingWay,
   ) {
     this.partition = partition;
     this.#producer = producer;
@@ -85,14 +95,21 @@ export class PartitionOwner {
     this.#lastCommandId = restored.lastCommandId;
     this.#allHalted = currentControls(restored.state).killSwitchEngaged;
     this.#halted = new Set(haltedAccounts(restored.state));
-    this.#logger = logger;
+    this.#logger = logger.child({ partition });
+    this.#clock = runtime.clock;
+    this.#givingWay = givingWay;
   }
 
   /** Fences the former owner first, so that what is restored cannot change any more. */
-  static async open(log: EventLog, partition: number, logger: Logger): Promise<PartitionOwner> {
+  static async open(
+    log: EventLog,
+    partition: number,
+    context: OwnerContext,
+    givingWay = new GivingWay(context.runtime),
+  ): Promise<PartitionOwner> {
     const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
     const restored = await restore(log, partition);
-    return new PartitionOwner(partition, producer, restored, logger.child({ partition }));
+    return new PartitionOwner(partition, producer, restored, context, givingWay);
   }
 
   get nextInputOffset(): number {
@@ -127,12 +144,13 @@ export class PartitionOwner {
    */
   async step(records: readonly LogRecord[]): Promise<StepOutcome> {
     const inputs = records.filter(({ offset }) => offset >= this.#nextInputOffset);
-    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0, haltsChanged: false };
+    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0, workedMs: 0, haltsChanged: false };
     for (let from = 0; from < inputs.length; ) {
       const outcome = await this.#commitFrom(inputs, from);
       sum.inputsApplied += outcome.inputsApplied;
       sum.outputs += outcome.outputs;
       sum.unreadable += outcome.unreadable;
+      sum.workedMs += outcome.workedMs;
       sum.haltsChanged ||= outcome.haltsChanged;
       if (outcome.kind === 'fenced') return { kind: 'fenced', ...sum };
       from += outcome.inputsApplied + outcome.unreadable;
@@ -141,6 +159,8 @@ export class PartitionOwner {
   }
 
   async #commitFrom(inputs: readonly LogRecord[], from: number): Promise<StepOutcome> {
+    let workedMs = 0;
+    let sinceMs = this.#clock.monotonicMs();
     const written: NewRecord[] = [];
     let nextInputOffset = this.#nextInputOffset;
     let applied = 0;
@@ -148,7 +168,14 @@ export class PartitionOwner {
     let unreadable = 0;
     let group: readonly Decoded<TradingInput>[] = [];
     for (let at = from; at < inputs.length && written.length < COMMIT_RECORDS; at += 1) {
-      if ((at - from) % INPUTS_IN_GROUP === 0) group = this.#readGroup(inputs, at);
+      if ((at - from) % INPUTS_IN_GROUP === 0) {
+        if (this.#givingWay.isDue()) {
+          workedMs += this.#clock.monotonicMs() - sinceMs;
+          await this.#givingWay.giveWay();
+          sinceMs = this.#clock.monotonicMs();
+        }
+        group = this.#readGroup(inputs, at);
+      }
       const record = inputs[at];
       const decoded = group[(at - from) % INPUTS_IN_GROUP];
       assert(record !== undefined && decoded !== undefined);
@@ -189,11 +216,13 @@ export class PartitionOwner {
       }),
     );
     const position = { topic: TOPIC.tradeOrders, partition: this.partition, offset: nextInputOffset };
-    const outcome = await this.#producer.commit({
+    const committing = this.#producer.commit({
       records: written,
       consumed: { group: EXECUTION_GROUP, positions: [position] },
     });
-    return { kind: outcome.kind, inputsApplied: applied, outputs, unreadable, haltsChanged };
+    workedMs += this.#clock.monotonicMs() - sinceMs;
+    const { kind } = await committing;
+    return { kind, inputsApplied: applied, outputs, unreadable, workedMs, haltsChanged };
   }
 
   /** Whether `change` sets a kill switch that was otherwise. */

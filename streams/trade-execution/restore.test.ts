@@ -14,7 +14,7 @@ import { openTestLog, temporaryDirectory, testContext } from '#tests/in-process/
 import { PartitionOwner } from './partition-owner.ts';
 import { restore } from './restore.ts';
 
-const { logger } = testContext();
+const context = testContext();
 
 async function withExecuted(
   run: (log: EventLog, inputs: readonly LogRecord[]) => Promise<void>,
@@ -33,7 +33,7 @@ async function withExecuted(
       }),
     );
     const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
-    const owner = await PartitionOwner.open(log, 0, logger);
+    const owner = await PartitionOwner.open(log, 0, context);
     await owner.step(inputs);
     await owner.close();
     await run(log, inputs);
@@ -103,19 +103,19 @@ describe('a topic that was removed and made again', () => {
   test('of inputs: what is in it now is not skipped as if it had been executed', async () => {
     await withExecuted(async (log, inputs) => {
       const reaches = withoutTopic(log, TOPIC.tradeOrders);
-      await assert.rejects(PartitionOwner.open(reaches, 0, logger), refused(/does not reach/));
+      await assert.rejects(PartitionOwner.open(reaches, 0, context), refused(/does not reach/));
       const values = inputs.map(({ value }) => value).reverse();
       const others = inputs.map((input, at) => ({ ...input, value: values[at] ?? null }));
       const refilled = withoutTopic(log, TOPIC.tradeOrders, others);
-      await assert.rejects(PartitionOwner.open(refilled, 0, logger), refused(/from other inputs/));
-      await (await PartitionOwner.open(log, 0, logger)).close();
+      await assert.rejects(PartitionOwner.open(refilled, 0, context), refused(/from other inputs/));
+      await (await PartitionOwner.open(log, 0, context)).close();
     });
   });
 
   test('of states: inputs are not executed again from the first one on', async () => {
     await withExecuted(async (log) => {
       const emptied = withoutTopic(log, TOPIC.accountStates);
-      await assert.rejects(PartitionOwner.open(emptied, 0, logger), refused(/is empty, but/));
+      await assert.rejects(PartitionOwner.open(emptied, 0, context), refused(/is empty, but/));
     });
   });
 });
