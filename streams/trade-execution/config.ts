@@ -24,7 +24,7 @@ export const tradeExecutionOptions = {
     name: 'execution_batch_size',
     default: '2048',
     unit: 'records',
-    sentence: 'How many inputs one commit of execution covers at most; fewer when commits are slow.',
+    sentence: 'How many inputs one commit of execution covers at most; fewer when applying them takes long.',
     minimum: 1,
     maximum: 10_000,
   }),
