@@ -57,7 +57,8 @@ export function fetchCommitted(
     createRequest(WAIT_MS, 1, ANSWER_BYTES, READ_COMMITTED, NO_SESSION, NO_EPOCH, topics, [], '');
   return new Promise((resolve, reject) => {
     connection.send(api.key, api.version, request, readAnswer, true, true, (error, answer) => {
-      if (answer === undefined) reject(error);
+      // One that timed out comes with null, whatever its type says.
+      if (answer === undefined || answer === null) reject(error);
       else resolve(answer);
     });
   });
