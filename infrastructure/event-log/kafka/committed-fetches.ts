@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import type { Broker, Connection, ConnectionPool, metadataV12 } from '@platformatic/kafka';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Position } from '../event-log.ts';
+import { chainKey } from '../seal.ts';
 import { type FetchAnswer, fetchCommitted, type WantedTopic } from './fetch-call.ts';
 import { CODE } from './kafka-failures.ts';
 import type { KafkaFailure } from './kafka-library.ts';
@@ -45,10 +46,6 @@ interface Leader {
   readonly epoch: number;
 }
 
-function placeKey(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
-}
-
 export class CommittedFetches {
   readonly #client: ProtocolClient;
   readonly #pool: ConnectionPool;
@@ -72,7 +69,7 @@ export class CommittedFetches {
     this.#named = hosts.map(({ host, port }) => ({ host, port }));
     this.#brokers = this.#named;
     for (const { topic, partition, offset } of start)
-      this.#places.set(placeKey(topic, partition), { topic, partition, next: offset });
+      this.#places.set(chainKey(topic, partition), { topic, partition, next: offset });
   }
 
   async round(): Promise<FetchRound> {
@@ -86,7 +83,7 @@ export class CommittedFetches {
     const leaders = this.#leaders;
     const byBroker = Map.groupBy(
       this.#places.values(),
-      ({ topic, partition }) => leaders.get(placeKey(topic, partition))?.brokerId,
+      ({ topic, partition }) => leaders.get(chainKey(topic, partition))?.brokerId,
     );
     const rounds = await Promise.all(
       [...byBroker].map(([brokerId, places]) =>
@@ -114,7 +111,7 @@ export class CommittedFetches {
 
   async #fetch(leaders: ReadonlyMap<string, Leader>, places: readonly Place[]): Promise<FetchRound> {
     const [first] = places;
-    const leader = first && leaders.get(placeKey(first.topic, first.partition));
+    const leader = first && leaders.get(chainKey(first.topic, first.partition));
     assert(leader !== undefined, 'places are asked for where they are led');
     let answer: FetchAnswer;
     try {
@@ -131,7 +128,7 @@ export class CommittedFetches {
       const topicId = this.#topicIds.get(topic);
       assert(topicId !== undefined, 'a topic with a leader has an id');
       const partitions = own.map(({ partition, next }) => {
-        const leader = leaders.get(placeKey(topic, partition));
+        const leader = leaders.get(chainKey(topic, partition));
         assert(leader !== undefined, 'places are asked for where they are led');
         return { partition, leaderEpoch: leader.epoch, offset: next };
       });
@@ -146,11 +143,14 @@ export class CommittedFetches {
     let failure: KafkaFailure | null = null;
     const names = new Map([...this.#topicIds].map(([topic, id]) => [id, topic]));
     for (const answer of partitions) {
-      const key = placeKey(names.get(answer.topicId) ?? '', answer.partition);
+      const key = chainKey(names.get(answer.topicId) ?? '', answer.partition);
       const place = this.#places.get(key);
       if (place === undefined) continue;
       if (answer.errorCode !== 0) {
-        failure = { code: answer.errorCode, message: `${key} cannot be fetched at ${place.next}` };
+        failure = {
+          code: answer.errorCode,
+          message: `${place.topic}/${place.partition} cannot be fetched at ${place.next}`,
+        };
         continue;
       }
       const records = new CommittedRecords(answer, place.next, this.#codec);
@@ -158,7 +158,10 @@ export class CommittedFetches {
         stretches.push(...sealedStretches(place, records));
       } catch (error) {
         if (!(error instanceof UnreadableBatch)) throw error;
-        failure = { code: CODE.badMessage, message: `${key} after ${place.next}: ${error.message}` };
+        failure = {
+          code: CODE.badMessage,
+          message: `${place.topic}/${place.partition} after ${place.next}: ${error.message}`,
+        };
         continue;
       }
       const { next } = records;
@@ -187,7 +190,7 @@ export class CommittedFetches {
       for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         const broker = brokers.get(leaderId);
         if (broker !== undefined)
-          leaders.set(placeKey(name, partitionIndex), { broker, brokerId: leaderId, epoch: leaderEpoch });
+          leaders.set(chainKey(name, partitionIndex), { broker, brokerId: leaderId, epoch: leaderEpoch });
       }
     }
     return leaders;

@@ -43,6 +43,12 @@ describe('what is sealed as one', () => {
     );
   });
 
+  test('was appended within a second, to the millisecond', () => {
+    const counts = (lastMs: number) =>
+      sealedStretches(PLACE, [recordAt(0, 0), recordAt(lastMs, 1)]).map(({ count }) => count);
+    assert.deepEqual([counts(1_000), counts(1_001)], [[2], [1, 1]]);
+  });
+
   test('is at most ten thousand records', () => {
     const records = Array.from({ length: 20_001 }, (_, offset) => recordAt(0, offset));
     const counts = sealedStretches(PLACE, records).map(({ count }) => count);
