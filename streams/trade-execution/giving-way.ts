@@ -24,10 +24,14 @@ export class GivingWay {
 
   /** The first one to go on keeps the thread; to the others it is due again. */
   async giveWay(): Promise<void> {
-    do {
+    for (;;) {
       const before = this.#sinceMs;
       await this.#runtime.timers.yieldTurn();
-      if (this.#sinceMs === before) this.begin();
-    } while (this.isDue());
+      if (this.#sinceMs === before) {
+        this.begin();
+        return;
+      }
+      if (!this.isDue()) return;
+    }
   }
 }

@@ -2,6 +2,7 @@
  * Puts into the cache what this process's partitions have decided of halts, so that readers need not ask the log. The
  * cache may forget, or another process's older word may come in last: all of it is put again every few seconds.
  */
+import type { AccountId } from '#domain/data/identifiers.ts';
 import { type Cache, MOST_HALTED_ACCOUNTS, type PartitionHalts } from '#infrastructure/cache/cache.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
@@ -50,7 +51,7 @@ export class HaltsMirror {
   }
 
   /** What is in force of a partition owned here. A bug in what follows ends the process, as an unhandled rejection. */
-  note(partition: number, all: boolean, accounts: ReadonlySet<PartitionHalts['accounts'][number]>): void {
+  note(partition: number, all: boolean, accounts: ReadonlySet<AccountId>): void {
     const shown = [...accounts.values().take(MOST_HALTED_ACCOUNTS)];
     this.#known.set(partition, { partition, all, accounts: shown });
     this.#engaged.set(all ? 1 : 0, { partition: String(partition) });

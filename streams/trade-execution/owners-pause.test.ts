@@ -1,4 +1,4 @@
-/** When owners let inputs gather: a commit costs much the same for a few as for many. */
+/** How many inputs owners take at a time, and when they let some gather: a commit costs much the same for a few as for many. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,6 +11,7 @@ import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { Consumer, EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
 import { configured, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { tradeExecutionOptions } from './config.ts';
+import { executedAll, ownersOn, waitUntil, withLog } from './owners.testing.ts';
 import { Owners } from './owners.ts';
 
 const CONFIG = configured(tradeExecutionOptions, {});
@@ -27,12 +28,12 @@ function opening(_: unknown, number: number): NewRecord {
   return { topic: TOPIC.tradeOrders, key: accountId, value };
 }
 
-/** `consumer`, telling of each batch of records that it hands out. */
-function telling(consumer: Consumer, tell: (records: number) => void): Consumer {
+/** `consumer`, telling of each batch of records that it hands out, and of how many it was asked for. */
+function telling(consumer: Consumer, tell: (records: number, asked: number) => void): Consumer {
   return {
     async poll(options) {
       const polled = await consumer.poll(options);
-      if (polled.kind === 'records') tell(polled.records.length);
+      if (polled.kind === 'records') tell(polled.records.length, options.maxRecords);
       return polled;
     },
     commit: (positions) => consumer.commit(positions),
@@ -85,4 +86,34 @@ test('a turn of few inputs is followed by a pause, one that may have left some w
     await log.close();
     directory.dispose();
   }
+});
+
+/** What owners ask for, poll by poll, while they execute 1,200 inputs on a clock that `workMs` go by on between two looks. */
+async function asksOf(workMs: number): Promise<readonly number[]> {
+  const asks: number[] = [];
+  await withLog(async (log) => {
+    await log.append(Array.from({ length: 1_200 }, opening));
+    const openConsumer: EventLog['openConsumer'] = async (spec) =>
+      telling(await log.openConsumer(spec), (_records, asked) => asks.push(asked));
+    const { runtime } = testContext();
+    let nowMs = 0;
+    const monotonicMs = () => {
+      nowMs += workMs;
+      return nowMs;
+    };
+    const context = testContext({ runtime: { ...runtime, clock: { ...runtime.clock, monotonicMs } } });
+    const owners = ownersOn(logWith(log, { openConsumer }), context, 512);
+    owners.start();
+    await waitUntil(async () => owners.trouble().length === 0 && (await executedAll(log)), context);
+    await owners.stop();
+  });
+  return asks;
+}
+
+test('while applying takes long the next turns are smaller, while it takes no time larger, both within limits', async () => {
+  const [slow, quick] = [await asksOf(50), await asksOf(0)];
+  assert.deepEqual(slow.slice(0, 4), [256, 128, 64, 32]);
+  assert.equal(Math.min(...slow), 32);
+  assert.deepEqual(quick.slice(0, 2), [256, 512]);
+  assert.equal(Math.max(...quick), 512);
 });
