@@ -4,6 +4,7 @@
  */
 import type {
   AccountStateEntity,
+  Breaker,
   ClosedOrderStatus,
   OpenOrderEntity,
   OrderIntent,
@@ -34,6 +35,7 @@ const CLOSED_STATUSES: readonly ClosedOrderStatus[] = ['FILLED', 'CANCELED', 'EX
 const SIDES = ['BUY', 'SELL'] as const;
 const ORDER_TYPES = ['MARKET', 'LIMIT'] as const;
 const TIMES_IN_FORCE = ['DAY', 'GTC'] as const;
+const BREAKER_STATES = ['OPEN', 'TRIPPED', 'QUIET_PERIOD'] as const;
 const PROGRESSES = ['unfilled', 'partially_filled'] as const;
 const MAX_TEXT_LENGTH = 1_000;
 /** Balances of system accounts may pass 64 bits; no books of this world need more digits. */
@@ -64,6 +66,9 @@ function readEntity(
         cashReserved: reader.nonNegativeMoney(record['cashReserved'], 'cashReserved'),
         sequence: reader.integer(record['sequence'], 'sequence', 0),
         killSwitchEngaged: reader.boolean(record['killSwitchEngaged'], 'killSwitchEngaged'),
+        breaker: readBreaker(reader.object(record['breaker'], 'breaker'), reader),
+        dayResult: reader.money(record['dayResult'], 'dayResult'),
+        resultDay: reader.integer(record['resultDay'], 'resultDay', 0),
         accountHash: reader.text(record['accountHash'], 'accountHash', MAX_ID_LENGTH),
         updatedAtMs: readTimeMs(record['updatedAtMs'], 'updatedAtMs', reader),
       };
@@ -151,6 +156,12 @@ function readEntity(
   }
 }
 
+function readBreaker(breaker: WireObject, reader: FieldReader): Breaker {
+  const state = reader.oneOf(breaker['state'], 'breaker.state', BREAKER_STATES);
+  if (state !== 'QUIET_PERIOD') return { state };
+  return { state, untilMs: readTimeMs(breaker['untilMs'], 'breaker.untilMs', reader) };
+}
+
 function readOrder(record: WireObject, reader: FieldReader): OpenOrderEntity {
   return {
     kind: 'order',
@@ -218,6 +229,8 @@ function readLimits(limits: WireObject, reader: FieldReader): TradingLimits {
     maxOrderNotional: reader.nonNegativeMoney(limits['maxOrderNotional'], 'limits.maxOrderNotional'),
     maxOrderQuantity: reader.quantity(limits['maxOrderQuantity'], 'limits.maxOrderQuantity'),
     marketBuyCollar: reader.rate(limits['marketBuyCollar'], 'limits.marketBuyCollar'),
+    maxDailyLoss: reader.nonNegativeMoney(limits['maxDailyLoss'], 'limits.maxDailyLoss'),
+    breakerQuietPeriodMs: reader.integer(limits['breakerQuietPeriodMs'], 'limits.breakerQuietPeriodMs', 1),
   };
 }
 

@@ -5,6 +5,7 @@
 import type {
   AccountCommandEntity,
   AccountHeadEntity,
+  Breaker,
   ClosedOrderEntity,
   ClosedOrderStatus,
   PositionEntity,
@@ -50,10 +51,14 @@ const ACCOUNT_HASH = fieldName('accountHash');
 const ACCOUNT_ID = fieldName('accountId');
 const BODY_DIGEST = fieldName('bodyDigest');
 const BOUGHT = fieldName('bought');
+const BREAKER_OPEN = literal(',"breaker":{"state":"OPEN"}');
+const BREAKER_QUIET = literal(',"breaker":{"state":"QUIET_PERIOD","untilMs":');
+const BREAKER_TRIPPED = literal(',"breaker":{"state":"TRIPPED"}');
 const CASH = fieldName('cash');
 const CASH_RESERVED = fieldName('cashReserved');
 const COMMAND_ID = fieldName('commandId');
 const COST_BASIS = fieldName('costBasis');
+const DAY_RESULT = fieldName('dayResult');
 const FILLED_QUANTITY = fieldName('filledQuantity');
 const FINGERPRINT = fieldName('fingerprint');
 const KILL_SWITCH_OFF = literal(',"killSwitchEngaged":false');
@@ -64,6 +69,7 @@ const ORDER_ID = fieldName('orderId');
 const QUANTITY = fieldName('quantity');
 const REALISED_PROFIT = fieldName('realisedProfit');
 const RESERVED = fieldName('reserved');
+const RESULT_DAY = fieldName('resultDay');
 const SEQUENCE = fieldName('sequence');
 const SOLD = fieldName('sold');
 const STATUS = fieldName('status');
@@ -103,14 +109,41 @@ function scanAccount(): ScannedAccount | null {
   const sequence = scanInteger();
   const killSwitchEngaged = tryLiteral(KILL_SWITCH_ON);
   if (!killSwitchEngaged) scanLiteral(KILL_SWITCH_OFF);
+  const breaker = scanBreaker();
+  scanLiteral(DAY_RESULT);
+  const dayResult = scanDecimal('signed') as Money;
+  scanLiteral(RESULT_DAY);
+  const resultDay = scanInteger();
   scanLiteral(ACCOUNT_HASH);
   const accountHash = scanText(MAX_TEXT_LENGTH);
   scanLiteral(UPDATED_AT_MS);
   const updatedAtMs = scanInteger();
   scanLiteral(END);
   if (!endScan() || accountHash === '' || updatedAtMs > MAX_TIMESTAMP_MS) return null;
-  const amounts = { cash, cashReserved, sequence };
-  return { kind: 'account', accountId, name, ...amounts, killSwitchEngaged, accountHash, updatedAtMs };
+  if (breaker.state === 'QUIET_PERIOD' && breaker.untilMs > MAX_TIMESTAMP_MS) return null;
+  return {
+    kind: 'account',
+    accountId,
+    name,
+    cash,
+    cashReserved,
+    sequence,
+    killSwitchEngaged,
+    breaker,
+    dayResult,
+    resultDay,
+    accountHash,
+    updatedAtMs,
+  };
+}
+
+function scanBreaker(): Breaker {
+  if (tryLiteral(BREAKER_OPEN)) return { state: 'OPEN' };
+  if (tryLiteral(BREAKER_TRIPPED)) return { state: 'TRIPPED' };
+  scanLiteral(BREAKER_QUIET);
+  const untilMs = scanInteger();
+  scanLiteral(END);
+  return { state: 'QUIET_PERIOD', untilMs };
 }
 
 function scanPosition(): ScannedPosition | null {

@@ -5,6 +5,7 @@
 import type {
   AccountHeadEntity,
   AccountStateEntity,
+  Breaker,
   ClosedOrderEntity,
   OpenOrderEntity,
   OrderIntent,
@@ -34,12 +35,14 @@ const ACCOUNT_HASH = fieldName('accountHash');
 const ACCOUNT_ID = fieldName('accountId');
 const BODY_DIGEST = fieldName('bodyDigest');
 const BOUGHT = fieldName('bought');
+const BREAKER = fieldName('breaker');
 const CASH = fieldName('cash');
 const CASH_RESERVED = fieldName('cashReserved');
 const CLIENT_ORDER_ID = fieldName('clientOrderId');
 const CLOSING_NUMBER = fieldName('closingNumber');
 const COLLAR = fieldName('collar');
 const COST_BASIS = fieldName('costBasis');
+const DAY_RESULT = fieldName('dayResult');
 const EXPIRES_AT_MS = fieldName('expiresAtMs');
 const FEES = fieldName('fees');
 const FEES_CHARGED = fieldName('feesCharged');
@@ -50,6 +53,7 @@ const FIRST_KIND = fieldName('kind', '{');
 const FIRST_PER_SHARE = fieldName('perShare', '{');
 const FIRST_SEQUENCE = fieldName('sequence', '{');
 const FIRST_SIDE = fieldName('side', '{');
+const FIRST_STATE = fieldName('state', '{');
 const FIRST_TIME_IN_FORCE = fieldName('timeInForce', '{');
 const INTENT = fieldName('intent');
 const KILL_SWITCH_ENGAGED = fieldName('killSwitchEngaged');
@@ -65,11 +69,13 @@ const RATE = fieldName('rate');
 const REALISED_PROFIT = fieldName('realisedProfit');
 const RESERVED = fieldName('reserved');
 const RESERVED_CASH = fieldName('reservedCash');
+const RESULT_DAY = fieldName('resultDay');
 const SEQUENCE = fieldName('sequence');
 const SOLD = fieldName('sold');
 const STATUS = fieldName('status');
 const SYMBOL = fieldName('symbol');
 const TYPE = fieldName('type');
+const UNTIL_MS = fieldName('untilMs');
 const UPDATED_AT_MS = fieldName('updatedAtMs');
 
 export function encodeAccountStateEntity(entity: AccountStateEntity): Uint8Array {
@@ -117,10 +123,26 @@ function writeAccount(account: AccountHeadEntity): void {
   writeInteger(account.sequence);
   writeLiteral(KILL_SWITCH_ENGAGED);
   writeJson(account.killSwitchEngaged ? 'true' : 'false');
+  writeBreaker(account.breaker);
+  writeLiteral(DAY_RESULT);
+  writeDecimal(account.dayResult);
+  writeLiteral(RESULT_DAY);
+  writeInteger(account.resultDay);
   writeLiteral(ACCOUNT_HASH);
   writeText(account.accountHash);
   writeLiteral(UPDATED_AT_MS);
   writeInteger(account.updatedAtMs);
+  writeMark(MARK.closeObject);
+}
+
+function writeBreaker(breaker: Breaker): void {
+  writeLiteral(BREAKER);
+  writeLiteral(FIRST_STATE);
+  writeWord(breaker.state);
+  if (breaker.state === 'QUIET_PERIOD') {
+    writeLiteral(UNTIL_MS);
+    writeInteger(breaker.untilMs);
+  }
   writeMark(MARK.closeObject);
 }
 

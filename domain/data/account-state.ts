@@ -9,6 +9,13 @@ import type { Money, Price, Quantity } from './decimal.ts';
 import type { AccountId, CommandId, OrderId, Symbol } from './identifiers.ts';
 import type { BatchPrice, FeeSchedule, TradingLimits } from './trading-inputs.ts';
 
+/** Whether an account may trade, or only reduce what it holds. */
+export type Breaker =
+  | { readonly state: 'OPEN' }
+  | { readonly state: 'TRIPPED' }
+  /** It opens with the first input at or past this market time. */
+  | { readonly state: 'QUIET_PERIOD'; readonly untilMs: number };
+
 /** Key: `account/{accountId}`. */
 export interface AccountHeadEntity {
   readonly kind: 'account';
@@ -20,6 +27,11 @@ export interface AccountHeadEntity {
   /** The account's own sequence: the portfolio's version. */
   readonly sequence: number;
   readonly killSwitchEngaged: boolean;
+  readonly breaker: Breaker;
+  /** Realised on `resultDay`, fees included; counted from the breaker's last reset if that was later. */
+  readonly dayResult: Money;
+  /** Days since 1970 in market time, of the last result; 0 before the first. */
+  readonly resultDay: number;
   /** Over the account's head, positions and orders; hexadecimal. */
   readonly accountHash: string;
   /** Market time, ms. */

@@ -116,6 +116,9 @@ export interface LedgerEntry extends OutputBase {
     | 'WITHDRAWAL_DENIED'
     | 'HALTED'
     | 'RESUMED'
+    | 'BREAKER_TRIPPED'
+    | 'BREAKER_RESET'
+    | 'BREAKER_OPENED'
     | 'FILL'
     | 'FEE';
   /** The command's id, or the order's. */

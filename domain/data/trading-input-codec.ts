@@ -49,7 +49,8 @@ const INPUT_TYPES: readonly TradingInput['type'][] = [
 const SIDES = ['BUY', 'SELL'] as const;
 const TIMES_IN_FORCE = ['DAY', 'GTC'] as const;
 const ORDER_TYPES = ['MARKET', 'LIMIT'] as const;
-const CONTROL_KINDS = ['SetFees', 'SetLimits', 'SetRulesVersion', 'SetKillSwitch'] as const;
+const CONTROL_KINDS = ['SetFees', 'SetLimits', 'SetRulesVersion', 'SetKillSwitch', 'SetBreaker'] as const;
+const BREAKER_ACTIONS = ['TRIP', 'RESET'] as const;
 const DECISION_KINDS = ['Accepted', 'Filled', 'Canceled', 'Rejected', 'CancelRejected'] as const;
 
 function termsToWire(terms: OrderTerms): string {
@@ -83,7 +84,9 @@ function limitsToWire(limits: TradingLimits): string {
     `{"maxPriceAgeMs":${limits.maxPriceAgeMs},"maxOpenOrdersPerAccount":${limits.maxOpenOrdersPerAccount},` +
     `"maxOrderNotional":"${formatDecimal(limits.maxOrderNotional)}",` +
     `"maxOrderQuantity":"${formatDecimal(limits.maxOrderQuantity)}",` +
-    `"marketBuyCollar":"${formatDecimal(limits.marketBuyCollar)}"}`
+    `"marketBuyCollar":"${formatDecimal(limits.marketBuyCollar)}",` +
+    `"maxDailyLoss":"${formatDecimal(limits.maxDailyLoss)}",` +
+    `"breakerQuietPeriodMs":${limits.breakerQuietPeriodMs}}`
   );
 }
 
@@ -99,6 +102,11 @@ function changeToWire(change: ControlChange): string {
       return (
         `{"kind":"SetKillSwitch","engaged":${change.engaged}` +
         (change.accountId === null ? '}' : `,"userId":"${change.accountId}"}`)
+      );
+    case 'SetBreaker':
+      return (
+        `{"kind":"SetBreaker","userId":"${change.accountId}","action":"${change.action}",` +
+        `"reason":${quote(change.reason)}}`
       );
   }
 }
@@ -245,6 +253,8 @@ function readLimits(fields: WireObject, base: string, reader: FieldReader): Trad
     maxOrderNotional: reader.nonNegativeMoney(limits['maxOrderNotional'], 'maxOrderNotional'),
     maxOrderQuantity: reader.quantity(limits['maxOrderQuantity'], 'maxOrderQuantity'),
     marketBuyCollar: reader.rate(limits['marketBuyCollar'], 'marketBuyCollar'),
+    maxDailyLoss: reader.nonNegativeMoney(limits['maxDailyLoss'], 'maxDailyLoss'),
+    breakerQuietPeriodMs: reader.integer(limits['breakerQuietPeriodMs'], 'breakerQuietPeriodMs', 1),
   };
   reader.base = base;
   return value;
@@ -270,6 +280,13 @@ function readChange(payload: WireObject, reader: FieldReader): ControlChange {
           accountId === undefined || accountId === null ? null : reader.accountId(accountId, 'userId'),
       };
     }
+    case 'SetBreaker':
+      return {
+        kind,
+        accountId: reader.accountId(change['userId'], 'userId'),
+        action: reader.oneOf(change['action'], 'action', BREAKER_ACTIONS),
+        reason: reader.text(change['reason'], 'reason', MAX_REASON_LENGTH),
+      };
   }
 }
 

@@ -100,6 +100,18 @@ export interface TradingLimits {
   readonly maxOrderQuantity: Quantity;
   /** Above the ask; what a market buy reserves, and the worst price it may pay. */
   readonly marketBuyCollar: Rate;
+  /** Realised, fees included; an account that loses more in a day trips its breaker. */
+  readonly maxDailyLoss: Money;
+  /** Above zero. In market time, between an operator's reset of a breaker and its opening. */
+  readonly breakerQuietPeriodMs: number;
+}
+
+export interface BreakerChange {
+  readonly kind: 'SetBreaker';
+  readonly accountId: AccountId;
+  readonly action: 'TRIP' | 'RESET';
+  /** For people. */
+  readonly reason: string;
 }
 
 export type ControlChange =
@@ -107,7 +119,8 @@ export type ControlChange =
   | { readonly kind: 'SetLimits'; readonly limits: TradingLimits }
   | { readonly kind: 'SetRulesVersion'; readonly rulesVersion: number }
   /** Engaged: every new order is denied; cancels go through. `accountId` null: all. */
-  | { readonly kind: 'SetKillSwitch'; readonly engaged: boolean; readonly accountId: AccountId | null };
+  | { readonly kind: 'SetKillSwitch'; readonly engaged: boolean; readonly accountId: AccountId | null }
+  | BreakerChange;
 
 export interface Control extends InputBase {
   readonly type: 'Control';

@@ -69,6 +69,9 @@ const ENTRY_KINDS: readonly LedgerEntry['kind'][] = [
   'WITHDRAWAL_DENIED',
   'HALTED',
   'RESUMED',
+  'BREAKER_TRIPPED',
+  'BREAKER_RESET',
+  'BREAKER_OPENED',
   'FILL',
   'FEE',
 ];

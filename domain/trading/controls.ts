@@ -1,5 +1,6 @@
-/** Controls: fees, limits, rules version, kill switch. They come in the sequence like everything else. */
+/** Controls: fees, limits, rules version, kill switch, breakers. They come in the sequence like everything else. */
 import type { Control } from '#domain/data/trading-inputs.ts';
+import { changeBreaker } from './breaker.ts';
 import type { Account } from './holdings.ts';
 import { cancelOpenOrders } from './orders.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
@@ -26,12 +27,17 @@ export function applyControl(step: Step, input: Control): void {
     case 'SetKillSwitch': {
       if (change.accountId === null) {
         state.controls = { ...state.controls, killSwitchEngaged: change.engaged };
-        if (change.engaged) cancelOpenOrders(step, null, HALTED);
+        if (change.engaged) cancelOpenOrders(step, () => true, HALTED);
         break;
       }
       const account = state.accounts.get(change.accountId);
       if (account !== undefined && account.killSwitchEngaged !== change.engaged)
         haltAccount(step, account, change.engaged);
+      return;
+    }
+    case 'SetBreaker': {
+      const account = state.accounts.get(change.accountId);
+      if (account !== undefined) changeBreaker(step, account, change);
       return;
     }
   }
@@ -54,5 +60,5 @@ function haltAccount(step: Step, account: Account, engaged: boolean): void {
     null,
     null,
   );
-  if (engaged) cancelOpenOrders(step, account, HALTED);
+  if (engaged) cancelOpenOrders(step, (order) => order.account === account, HALTED);
 }

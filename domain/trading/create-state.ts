@@ -28,6 +28,7 @@ export function createState(partition: number): PartitionState {
     clockMs: 0,
     ordersAccepted: 0,
     nextExpiryMs: Number.POSITIVE_INFINITY,
+    nextQuietEndMs: Number.POSITIVE_INFINITY,
     accountRows: new Rows(ACCOUNT_CELLS, MORE_ACCOUNT_CELLS),
     bookRows,
     positions: new PositionTable(accounts),

@@ -19,6 +19,8 @@ export const DEFAULT_LIMITS: TradingLimits = {
   maxOrderQuantity: (100_000n * ONE) as Quantity,
   /** Three per cent. */
   marketBuyCollar: ((3n * ONE) / 100n) as Rate,
+  maxDailyLoss: (100_000n * ONE) as Money,
+  breakerQuietPeriodMs: 300_000,
 };
 
 export const DEFAULT_CONTROLS: ControlsEntity = {

@@ -57,6 +57,7 @@ function holdingsOf(state: PartitionState) {
   return [...state.accounts.values()].map((account) => ({
     accountId: account.accountId as string,
     cash: account.cash as bigint,
+    breaker: account.breaker.state as string,
     reserved: account.cashReserved as bigint,
     positions: state.positions
       .all()
@@ -93,6 +94,12 @@ test('step by step, the core does what the naive ledger does', () => {
         const expected = [...naive.accounts].map(([accountId, account]) => ({
           accountId,
           cash: account.cash,
+          breaker:
+            account.reducesUntil === 0
+              ? 'OPEN'
+              : account.reducesUntil === Infinity
+                ? 'TRIPPED'
+                : 'QUIET_PERIOD',
           reserved: naive.reservedCash(accountId),
           positions: [...account.holdings].map(([symbol, holding]) => ({
             symbol,

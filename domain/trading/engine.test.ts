@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { entityKey } from '#domain/data/account-state-key.ts';
 import { formatScaled } from '#domain/data/decimal.ts';
 import { eventIdOf } from '#domain/data/trading-events.ts';
+import { DEFAULT_LIMITS } from './default-controls.ts';
 import { applyInput, restorePartition, stateHash, takeChangedEntities } from './engine.ts';
-import { accountId, filled, limit, market, money, orderId, quantity, rate } from './fixtures/inputs.ts';
+import { accountId, filled, limit, market, money, orderId, quantity } from './fixtures/inputs.ts';
 
 import { createWorld, fees, NINE_AM, told } from './fixtures/world.ts';
 
@@ -244,11 +245,9 @@ test('what does not fit 64 bits is denied, never wrapped', () => {
   const { inputs, apply } = createWorld('9000000000');
   assert.deepEqual(told(apply(inputs.deposit(1, '300000000'))), ['DEPOSIT_DENIED']);
   const limits = {
-    maxPriceAgeMs: 60_000,
-    maxOpenOrdersPerAccount: 10,
+    ...DEFAULT_LIMITS,
     maxOrderNotional: money('9000000000'),
     maxOrderQuantity: quantity('9000000000'),
-    marketBuyCollar: rate('0.03'),
   };
   apply(inputs.control({ kind: 'SetLimits', limits }));
   assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', market('9000000000')))), [

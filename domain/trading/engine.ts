@@ -6,7 +6,7 @@
  * venue beside the feed's exists. It judges every input and throws only for its own bugs.
  *
  * ```
- *   input ─▶ clock ─▶ DAY orders that are due expire ─▶ the input's own effect ─▶ outputs
+ *   input ─▶ clock ─▶ DAY orders and quiet periods that are due end ─▶ the input's own effect ─▶ breakers ─▶ outputs
  *                          SubmitOrder: idempotency ─▶ risk ─▶ reserve ─▶ feed venue ─▶ settle ─▶ books
  *                          PriceBatch: new price ─▶ resting orders, in order of acceptance ─▶ settle ─▶ books
  * ```
@@ -16,6 +16,7 @@ import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { CancelOrder, PriceBatch, SubmitOrder, TradingInput } from '#domain/data/trading-inputs.ts';
 import { deposit, openAccount, withdraw } from './accounts.ts';
+import { endQuietPeriods, tripLosers } from './breaker.ts';
 import { applyControl } from './controls.ts';
 import { createState } from './create-state.ts';
 import { assertEverything } from './invariants.ts';
@@ -50,6 +51,7 @@ export function applyInput(
     case 'SubmitOrder': {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       submitOrder(step, input);
+      if (step.losers.length > 0) tripLosers(step);
       return outputs;
     }
     case 'CancelOrder': {
@@ -60,11 +62,13 @@ export function applyInput(
     case 'PriceBatch': {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyPriceBatch(step, input);
+      if (step.losers.length > 0) tripLosers(step);
       return outputs;
     }
     default: {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyRareInput(step, input);
+      if (step.losers.length > 0) tripLosers(step);
       return outputs;
     }
   }
@@ -78,6 +82,8 @@ export function prefetchInputs(state: PartitionState, inputs: readonly TradingIn
   prefetch(state, inputs);
 }
 
+const NOBODY: Step['losers'] = [];
+
 /** The clock, and what it ends. */
 function begin(
   state: PartitionState,
@@ -86,11 +92,13 @@ function begin(
   ingestTimeMs: number,
   outputs: TradingOutput[],
 ): Step {
-  const step: Step = { state, cause, ingestTimeMs, outputs, outputsBefore: outputs.length };
+  const outputsBefore = outputs.length;
+  const step: Step = { state, cause, ingestTimeMs, outputs, outputsBefore, losers: NOBODY };
   if (timeMs > state.clockMs) state.clockMs = timeMs;
   state.countersTracking.stale = true;
   state.countersTracking.changed = true;
   if (state.clockMs >= state.nextExpiryMs) expireOrders(step);
+  if (state.clockMs >= state.nextQuietEndMs) endQuietPeriods(step);
   return step;
 }
 

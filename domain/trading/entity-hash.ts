@@ -76,6 +76,8 @@ export function hashControls(controls: ControlsEntity, target: Lanes): void {
   hashScaled(limits.maxOrderNotional);
   hashScaled(limits.maxOrderQuantity);
   hashScaled(limits.marketBuyCollar);
+  hashScaled(limits.maxDailyLoss);
+  hashNumber(limits.breakerQuietPeriodMs);
   hashNumber(controls.rulesVersion);
   hashNumber(controls.killSwitchEngaged ? 1 : 0);
   finishHash(target);

@@ -3,6 +3,7 @@
  * position all in its row. The entity's kind and ids are there too, written once, so that its hash is over the row and
  * nothing else.
  */
+import type { Breaker } from '#domain/data/account-state.ts';
 import type { Money, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { Rows } from './rows.ts';
@@ -10,7 +11,7 @@ import { emptyLanes, formatLanes, type Lanes, readLanes, textLanes, writeLanes }
 import type { Changeable } from './tracking.ts';
 
 /** The hashed cells of a row; behind them lie the hash, and the sum of all that is the account's. */
-export const ACCOUNT_CELLS = 10;
+export const ACCOUNT_CELLS = 14;
 export const MORE_ACCOUNT_CELLS = 2;
 const CASH = 0;
 const CASH_RESERVED = 1;
@@ -20,7 +21,16 @@ const HALTED = 4;
 const ACCOUNT_KIND = 5;
 const ACCOUNT_ID = 6;
 const NAME = 8;
-const SUM = 12;
+const BREAKER = 10;
+const DAY_RESULT = 11;
+const RESULT_DAY = 12;
+const SUM = 16;
+/** In the breaker's cell; a quiet period has its end there, which is above zero. */
+const OPEN = 0;
+const TRIPPED = -1;
+
+const OPEN_BREAKER: Breaker = { state: 'OPEN' };
+const TRIPPED_BREAKER: Breaker = { state: 'TRIPPED' };
 
 export class Account implements Changeable {
   stale = false;
@@ -110,6 +120,35 @@ export class Account implements Changeable {
 
   set killSwitchEngaged(engaged: boolean) {
     this.rows.numbers[this.place + HALTED] = engaged ? 1 : 0;
+  }
+
+  get breaker(): Breaker {
+    const cell = this.rows.numbers[this.place + BREAKER] as number;
+    if (cell === OPEN) return OPEN_BREAKER;
+    return cell === TRIPPED ? TRIPPED_BREAKER : { state: 'QUIET_PERIOD', untilMs: cell };
+  }
+
+  set breaker(breaker: Breaker) {
+    this.rows.numbers[this.place + BREAKER] =
+      breaker.state === 'QUIET_PERIOD' ? breaker.untilMs : breaker.state === 'TRIPPED' ? TRIPPED : OPEN;
+  }
+
+  /** Realised on `resultDay`, fees included, or since the breaker was reset. */
+  get dayResult(): Money {
+    return this.rows.cells[this.place + DAY_RESULT] as Money;
+  }
+
+  set dayResult(amount: Money) {
+    this.rows.cells[this.place + DAY_RESULT] = amount;
+  }
+
+  /** Days since 1970 in market time. */
+  get resultDay(): number {
+    return this.rows.numbers[this.place + RESULT_DAY] as number;
+  }
+
+  set resultDay(day: number) {
+    this.rows.numbers[this.place + RESULT_DAY] = day;
   }
 }
 

@@ -39,6 +39,10 @@ export interface NaiveHolding {
 export interface NaiveAccount {
   cash: bigint;
   halted: boolean;
+  /** Of the breaker: 0 open, Infinity tripped, else until when it is quiet. */
+  reducesUntil: number;
+  /** By day. */
+  readonly results: Map<number, bigint>;
   readonly holdings: Map<string, NaiveHolding>;
 }
 
@@ -67,6 +71,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
   const fills: NaiveFill[] = [];
   const steps: string[] = [];
   const venueEvents = new Map<string, number>();
+  const losers: string[] = [];
   let clock = 0;
   let halted = false;
   let limits = limitsAtFirst;
@@ -97,6 +102,21 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
     return made;
   };
 
+  const today = () => Math.floor(clock / DAY);
+  const loss = (account: NaiveAccount) => -(account.results.get(today()) ?? 0n);
+
+  function note(accountId: string, result: bigint) {
+    const account = accounts.get(accountId) as NaiveAccount;
+    const sum = (account.results.get(today()) ?? 0n) + result;
+    account.results.set(today(), least(most(sum, -MOST - 1n), MOST));
+    if (loss(account) > limits.maxDailyLoss) losers.push(accountId);
+  }
+
+  function trip(accountId: string) {
+    (accounts.get(accountId) as NaiveAccount).reducesUntil = Infinity;
+    for (const order of openOrders(accountId)) if (order.input.side === 'BUY') end(order, 'CANCELED');
+  }
+
   function end(order: NaiveOrder, status: string) {
     order.status = status;
     order.reserved = 0n;
@@ -125,6 +145,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
       order.reserved = least(needed, spendable - notional - fee);
       const holding = holdingOf(account, symbol);
       account.cash -= notional + fee;
+      if (fee > 0n) note(accountId, -fee);
       holding.quantity += quantity;
       holding.basis += notional;
       if (atVenue) holding.bought += quantity;
@@ -134,6 +155,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
       const basis = halfEven(holding.basis * quantity, holding.quantity);
       if (account.cash + notional > MOST || holding.realised + notional - basis > MOST) return false;
       account.cash += notional - fee;
+      note(accountId, notional - basis - fee);
       holding.quantity -= quantity;
       holding.basis -= basis;
       holding.realised += notional - basis;
@@ -187,6 +209,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
     const account = accounts.get(input.accountId);
     if (account === undefined) return 'unknown_account';
     if (halted || account.halted) return 'kill_switch';
+    if (side === 'BUY' && account.reducesUntil > 0) return 'breaker';
     if ('quantity' in terms && terms.quantity <= 0n) return 'invalid_quantity';
     if ('notional' in terms && terms.notional <= 0n) return 'invalid_notional';
     if (terms.type === 'LIMIT' && terms.limitPrice <= 0n) return 'invalid_limit_price';
@@ -262,6 +285,16 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
   function apply(input: TradingInput) {
     clock = Math.max(clock, input.timeMs);
     for (const order of orders) if (open(order) && order.expires <= clock) end(order, 'EXPIRED');
+    for (const account of accounts.values()) if (account.reducesUntil <= clock) account.reducesUntil = 0;
+    losers.length = 0;
+    take(input);
+    for (const accountId of losers) {
+      const account = accounts.get(accountId) as NaiveAccount;
+      if (account.reducesUntil !== Infinity && loss(account) > limits.maxDailyLoss) trip(accountId);
+    }
+  }
+
+  function take(input: TradingInput) {
     switch (input.type) {
       case 'SubmitOrder':
         return submit(input);
@@ -273,7 +306,13 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
       }
       case 'OpenAccount':
         if (accounts.has(input.accountId)) return;
-        accounts.set(input.accountId, { cash: 0n, halted: false, holdings: new Map() });
+        accounts.set(input.accountId, {
+          cash: 0n,
+          halted: false,
+          reducesUntil: 0,
+          results: new Map(),
+          holdings: new Map(),
+        });
         return;
       case 'Deposit':
         return transfer(input.accountId, input.commandId, input.amount, 'deposit');
@@ -292,6 +331,16 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
         const { change } = input;
         if (change.kind === 'SetFees') fees = change.fees;
         if (change.kind === 'SetLimits') limits = change.limits;
+        if (change.kind === 'SetBreaker') {
+          const account = accounts.get(change.accountId);
+          if (account === undefined) return;
+          const isTripped = account.reducesUntil === Infinity;
+          if (change.action === 'TRIP' && !isTripped) trip(change.accountId);
+          if (change.action === 'RESET' && isTripped) {
+            account.reducesUntil = clock + limits.breakerQuietPeriodMs;
+            account.results.clear();
+          }
+        }
         if (change.kind !== 'SetKillSwitch') return;
         const account = change.accountId === null ? undefined : accounts.get(change.accountId);
         if (change.accountId === null) halted = change.engaged;

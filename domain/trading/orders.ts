@@ -1,6 +1,5 @@
 /** The two commands about orders, SubmitOrder and CancelOrder, and what else ends them: their day, a halt of trading. */
 import type { CancelOrder, SubmitOrder } from '#domain/data/trading-inputs.ts';
-import type { Account } from './holdings.ts';
 import { closeOrder, denyOrder, describe, describeAbsent, findOpen, openStatus } from './order.ts';
 import { closedSlot, openNumber, UNKNOWN } from './order-ids.ts';
 import { assessRisk } from './risk.ts';
@@ -72,11 +71,14 @@ export function expireOrders(step: Step): void {
   for (const order of byAcceptance(due)) closeOrder(step, order, 'EXPIRED', 'the trading day has ended');
 }
 
-/** Ends what is open of `account`, or with `null` of all of them, in order of acceptance. */
-export function cancelOpenOrders(step: Step, account: Account | null, reason: string): void {
-  const open = step.state.workingOrders.listed();
-  const own = account === null ? [...open] : open.filter((order) => order.account === account);
-  for (const order of byAcceptance(own)) closeOrder(step, order, 'CANCELED', reason);
+/** Ends the open orders that are meant, in order of acceptance. */
+export function cancelOpenOrders(
+  step: Step,
+  isMeant: (order: WorkingOrder) => boolean,
+  reason: string,
+): void {
+  const meant = step.state.workingOrders.listed().filter(isMeant);
+  for (const order of byAcceptance(meant)) closeOrder(step, order, 'CANCELED', reason);
 }
 
 function byAcceptance(orders: WorkingOrder[]): readonly WorkingOrder[] {

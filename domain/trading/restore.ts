@@ -167,6 +167,11 @@ export class PartitionRestore {
     account.cashReserved = entity.cashReserved;
     account.sequence = entity.sequence;
     account.killSwitchEngaged = entity.killSwitchEngaged;
+    account.breaker = entity.breaker;
+    account.dayResult = entity.dayResult;
+    account.resultDay = entity.resultDay;
+    if (entity.breaker.state === 'QUIET_PERIOD')
+      this.#state.nextQuietEndMs = Math.min(this.#state.nextQuietEndMs, entity.breaker.untilMs);
     this.#accountHashes[account.number] = entity.accountHash;
   }
 

@@ -2,8 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OpenOrderEntity, OrderIntent, OrderProgress } from '#domain/data/account-state.ts';
+import { DEFAULT_LIMITS } from './default-controls.ts';
 import { applyInput, createPartition } from './engine.ts';
-import { createInputs, limit, market, money, notional, price, quantity, rate } from './fixtures/inputs.ts';
+import {
+  accountId,
+  createInputs,
+  limit,
+  market,
+  money,
+  notional,
+  price,
+  quantity,
+} from './fixtures/inputs.ts';
 import { DENIAL_PRECEDENCE, type DenialCode, type ProposedOrder } from './risk.ts';
 import { placeOrder } from './settlement.ts';
 import type { Step } from './step.ts';
@@ -36,11 +46,11 @@ test('an order that breaks several rules is denied for the first of them', () =>
     if (!has('unknown_account')) applyInput(state, inputs.open(1));
     const tight = has('quantity_above_limit') || has('notional_above_limit') || has('too_many_open_orders');
     const limits = {
+      ...DEFAULT_LIMITS,
       maxPriceAgeMs: 1_000,
       maxOpenOrdersPerAccount: has('too_many_open_orders') ? 0 : 10,
       maxOrderNotional: money(tight && has('notional_above_limit') ? '0.5' : '9000000'),
       maxOrderQuantity: quantity(has('quantity_above_limit') ? '0.01' : '9000000000'),
-      marketBuyCollar: rate('0.03'),
     };
     applyInput(state, inputs.control({ kind: 'SetLimits', limits }));
     if (!has('price_missing')) applyInput(state, inputs.batch(inputs.price('10')));
@@ -49,6 +59,10 @@ test('an order that breaks several rules is denied for the first of them', () =>
       state,
       inputs.control({ kind: 'SetKillSwitch', engaged: has('kill_switch'), accountId: null }),
     );
+    if (has('breaker')) {
+      const breaker = { kind: 'SetBreaker', accountId: accountId(1), action: 'TRIP', reason: 'so' } as const;
+      applyInput(state, inputs.control(breaker));
+    }
     let shares = '1';
     if (has('overflow')) shares = '8000000000';
     if (has('invalid_quantity')) shares = '0';
@@ -66,7 +80,7 @@ test('an order that breaks several rules is denied for the first of them', () =>
     const denied = outputs.find((output) => output.type === 'OrderUpdate');
     return denied?.reason?.split(':')[0];
   };
-  const buyOnly: readonly DenialCode[] = ['insufficient_funds', 'overflow'];
+  const buyOnly: readonly DenialCode[] = ['breaker', 'insufficient_funds', 'overflow'];
   for (const byNotional of [false, true]) {
     for (const side of ['BUY', 'SELL'] as const) {
       const possible = DENIAL_PRECEDENCE.filter((code) => {

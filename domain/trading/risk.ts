@@ -42,6 +42,7 @@ export interface ProposedOrder {
 export const DENIAL_PRECEDENCE = [
   'unknown_account',
   'kill_switch',
+  'breaker',
   'symbol_not_tradable',
   'invalid_quantity',
   'invalid_notional',
@@ -79,6 +80,9 @@ export function assessRisk(state: PartitionState, input: SubmitOrder): RiskVerdi
     return denied('kill_switch', 'trading is halted for every account', asked);
   }
   if (account.killSwitchEngaged) return denied('kill_switch', 'trading is halted for this account', asked);
+  if (side === 'BUY' && account.breaker.state !== 'OPEN') {
+    return denied('breaker', 'the account may only sell until its breaker opens', asked);
+  }
   if (input.symbol === (CASH_ASSET as string)) {
     return denied('symbol_not_tradable', `${CASH_ASSET} is the currency of the books`, asked);
   }

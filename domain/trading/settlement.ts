@@ -13,6 +13,7 @@ import {
   tryMultiplyUp,
 } from '#domain/data/decimal.ts';
 import type { BatchPrice, VenueDecision } from '#domain/data/trading-inputs.ts';
+import { noteResult } from './daily-loss.ts';
 import { decideAtFeedVenue, type Occasion } from './feed-venue.ts';
 import { feesDue, isFree } from './fees.ts';
 import type { Position } from './holdings.ts';
@@ -180,6 +181,7 @@ function settleBuy(
   position.costBasis = BigInt.asIntN(64, position.costBasis + notional) as Money;
   postAndEmit(step, order, position, decision, batch, notional, charged);
   if (batch !== null) useLiquidity(position, batch.sequence, quantity, 'BUY');
+  if (charged !== 0n) noteResult(step, account, -charged);
   return charged;
 }
 
@@ -220,6 +222,7 @@ function settleSale(
   position.realisedProfit = BigInt.asIntN(64, position.realisedProfit + gain) as Money;
   postAndEmit(step, order, position, decision, batch, notional, fee);
   if (batch !== null) useLiquidity(position, batch.sequence, quantity, 'SELL');
+  noteResult(step, account, gain - fee);
   return fee;
 }
 

@@ -175,6 +175,9 @@ function accountEntity(account: Account): AccountHeadEntity {
     cashReserved: account.cashReserved,
     sequence: account.sequence,
     killSwitchEngaged: account.killSwitchEngaged,
+    breaker: account.breaker,
+    dayResult: account.dayResult,
+    resultDay: account.resultDay,
     accountHash: formatLanes(accountSum),
     updatedAtMs: account.updatedAtMs,
   };

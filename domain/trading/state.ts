@@ -29,6 +29,8 @@ export interface PartitionState {
   ordersAccepted: number;
   /** No open order expires before. */
   nextExpiryMs: number;
+  /** No quiet period ends before. */
+  nextQuietEndMs: number;
   readonly accountRows: Rows;
   readonly bookRows: Rows;
   readonly positions: PositionTable;

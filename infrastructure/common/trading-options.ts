@@ -102,6 +102,25 @@ export const tradingOptions = {
     parseRate,
     'not-negative',
   ),
+  maxDailyLoss: decimalOption<Money>(
+    {
+      name: 'max_daily_loss',
+      default: '100000',
+      unit: 'USD',
+      sentence:
+        'What an account may lose in a day of market time, realised and with fees, before its breaker trips.',
+    },
+    parseMoney,
+    'not-negative',
+  ),
+  breakerQuietPeriodMs: integerOption({
+    name: 'breaker_quiet_period_ms',
+    default: '300000',
+    unit: 'ms',
+    sentence: 'How long, in market time, an account only sells after the reset of its breaker.',
+    minimum: 1,
+    maximum: 31_536_000_000,
+  }),
 } as const;
 
 type TradingConfig = ConfigurationOf<typeof tradingOptions>;
@@ -117,5 +136,7 @@ export function limitsOf(config: TradingConfig): TradingLimits {
     maxOrderNotional: config.maxOrderNotional,
     maxOrderQuantity: config.maxOrderQuantity,
     marketBuyCollar: config.marketBuyCollar,
+    maxDailyLoss: config.maxDailyLoss,
+    breakerQuietPeriodMs: config.breakerQuietPeriodMs,
   };
 }

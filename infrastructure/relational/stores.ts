@@ -120,6 +120,9 @@ export interface StatementLine {
     | 'DEPOSIT_DENIED'
     | 'HALTED'
     | 'RESUMED'
+    | 'BREAKER_TRIPPED'
+    | 'BREAKER_RESET'
+    | 'BREAKER_OPENED'
     | 'FILL'
     | 'FEE';
   /** The command or order that led to it. */

@@ -35,6 +35,9 @@ function headOf(accountId: AccountId, version: number, hash = `hash${version}`):
     cashReserved: 0n as Money,
     sequence: version,
     killSwitchEngaged: false,
+    breaker: { state: 'OPEN' },
+    dayResult: 0n as Money,
+    resultDay: 0,
     accountHash: hash,
     updatedAtMs: version,
   };

@@ -118,8 +118,16 @@ export const limits: fc.Arbitrary<TradingLimits> = record({
   maxOrderNotional: nonNegativeMoney,
   maxOrderQuantity: anyQuantity,
   marketBuyCollar: rate,
+  maxDailyLoss: nonNegativeMoney,
+  breakerQuietPeriodMs: sequence,
 });
 const change: fc.Arbitrary<ControlChange> = fc.oneof(
+  record({
+    kind: fc.constant('SetBreaker' as const),
+    accountId,
+    action: fc.constantFrom('TRIP' as const, 'RESET' as const),
+    reason: text(500),
+  }),
   record({ kind: fc.constant('SetFees' as const), fees }),
   record({ kind: fc.constant('SetLimits' as const), limits }),
   record({ kind: fc.constant('SetRulesVersion' as const), rulesVersion: count }),
