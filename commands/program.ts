@@ -32,6 +32,10 @@ export const registrations: readonly Registration[] = [
     load: () => import('./kill-switch.ts'),
   },
   {
+    summaries: { breaker: 'Let an account sell only, and let it trade again after a quiet period.' },
+    load: () => import('./breaker.ts'),
+  },
+  {
     summaries: { status: 'Show the running instance of a data folder: health, lags, positions, feed, disk.' },
     load: () => import('./status.ts'),
   },

@@ -38,6 +38,7 @@ interface StatusAnswer {
     readonly partitions?: number;
     readonly partitionsHalted?: number;
     readonly accountsHalted?: number;
+    readonly breakersTripped?: number;
   };
   readonly disk: { readonly bytes?: number; readonly freeBytes?: number };
 }
@@ -68,14 +69,19 @@ function summaryOf(status: Readonly<Record<string, unknown>>): string {
     .join(', ');
 }
 
-function tradingOf({ error, partitions, partitionsHalted, accountsHalted }: StatusAnswer['trading']): string {
+function tradingOf(trading: StatusAnswer['trading']): string {
+  const { error, partitions, partitionsHalted, accountsHalted = 0, breakersTripped = 0 } = trading;
   if (error !== undefined) return error;
   if (partitionsHalted !== undefined && partitionsHalted > 0)
     return partitionsHalted === partitions
       ? 'halted for every account by the kill switch'
       : `halted for the accounts of ${partitionsHalted} of ${partitions} partitions by the kill switch`;
-  if (accountsHalted === undefined || accountsHalted === 0) return 'open';
-  return `open, but for ${accountsHalted} ${accountsHalted === 1 ? 'account' : 'accounts'} halted by the kill switch`;
+  const accounts = (count: number) => `${count} ${count === 1 ? 'account' : 'accounts'}`;
+  const but: string[] = [];
+  if (accountsHalted > 0) but.push(`${accounts(accountsHalted)} halted by the kill switch`);
+  if (breakersTripped > 0)
+    but.push(`${accounts(breakersTripped)} that may only sell since the breaker tripped`);
+  return but.length === 0 ? 'open' : `open, but for ${but.join(' and ')}`;
 }
 
 /** The answer as lines for a person. */

@@ -11,6 +11,7 @@ import { SYMBOL_ROUTES } from '#services/market-data/symbol-routes.ts';
 import { marketIngestionOptions } from '#services/market-ingestion/config.ts';
 import { createMarketIngestionService } from '#services/market-ingestion/service.ts';
 import { ACCOUNT_ROUTES } from '#services/order/account-routes.ts';
+import { BREAKER_ROUTES } from '#services/order/breaker-routes.ts';
 import { orderOptions } from '#services/order/config.ts';
 import { KILL_SWITCH_ROUTES } from '#services/order/kill-switch-routes.ts';
 import { ORDER_ROUTES } from '#services/order/order-routes.ts';
@@ -134,6 +135,7 @@ export const targets: readonly Target[] = [
       ...Object.values(ORDER_ROUTES),
       ...Object.values(ACCOUNT_ROUTES),
       ...Object.values(KILL_SWITCH_ROUTES),
+      ...Object.values(BREAKER_ROUTES),
     ],
     sockets: [],
     build: (context, port, configuration) => {

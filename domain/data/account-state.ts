@@ -16,6 +16,13 @@ export type Breaker =
   /** It opens with the first input at or past this market time. */
   | { readonly state: 'QUIET_PERIOD'; readonly untilMs: number };
 
+/** What keeps an account from trading as it likes; at least one of the two does. */
+export interface AccountHalt {
+  readonly accountId: AccountId;
+  readonly killSwitchEngaged: boolean;
+  readonly breaker: Breaker['state'];
+}
+
 /** Key: `account/{accountId}`. */
 export interface AccountHeadEntity {
   readonly kind: 'account';

@@ -32,6 +32,8 @@ import type {
 export const MAX_NAME_LENGTH = 200;
 export const MAX_CLIENT_ORDER_ID_LENGTH = 128;
 export const MAX_REASON_LENGTH = 500;
+/** It goes into a note, which has a few words more. */
+export const MAX_BREAKER_REASON_LENGTH = 200;
 const MAX_BATCH_PRICES = 10_000;
 export const MAX_DIGEST_LENGTH = 128;
 const MAX_SOURCE_LENGTH = 100;
@@ -285,7 +287,7 @@ function readChange(payload: WireObject, reader: FieldReader): ControlChange {
         kind,
         accountId: reader.accountId(change['userId'], 'userId'),
         action: reader.oneOf(change['action'], 'action', BREAKER_ACTIONS),
-        reason: reader.text(change['reason'], 'reason', MAX_REASON_LENGTH),
+        reason: reader.text(change['reason'], 'reason', MAX_BREAKER_REASON_LENGTH),
       };
   }
 }

@@ -11,8 +11,13 @@
  *                          PriceBatch: new price ─▶ resting orders, in order of acceptance ─▶ settle ─▶ books
  * ```
  */
-import type { AccountStateEntity, ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
-import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
+import type {
+  AccountHalt,
+  AccountStateEntity,
+  ControlsEntity,
+  EntityChange,
+} from '#domain/data/account-state.ts';
+import type { CommandId } from '#domain/data/identifiers.ts';
 import type { TradingOutput } from '#domain/data/trading-events.ts';
 import type { CancelOrder, PriceBatch, SubmitOrder, TradingInput } from '#domain/data/trading-inputs.ts';
 import { deposit, openAccount, withdraw } from './accounts.ts';
@@ -147,12 +152,14 @@ export function assertInvariants(state: PartitionState): void {
   assertEverything(state);
 }
 
-/** The accounts whose own kill switch is engaged. Looks at every account. */
-export function haltedAccounts(state: PartitionState): readonly AccountId[] {
-  const halted: AccountId[] = [];
-  for (const account of state.accounts.values())
-    if (account.killSwitchEngaged) halted.push(account.accountId);
-  return halted;
+/** The accounts whose own kill switch is engaged or whose breaker is not open. Looks at every account. */
+export function haltedAccounts(state: PartitionState): readonly AccountHalt[] {
+  const halts: AccountHalt[] = [];
+  for (const { accountId, killSwitchEngaged, breaker } of state.accounts.values()) {
+    if (killSwitchEngaged || breaker.state !== 'OPEN')
+      halts.push({ accountId, killSwitchEngaged, breaker: breaker.state });
+  }
+  return halts;
 }
 
 /** What the controls have set so far, or the defaults. */

@@ -229,39 +229,47 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
         '7d444840-9dc0-41d1-b245-5ffdce74fad3' as AccountId,
       ];
       const open = { partition: 1, all: false, accounts: [] };
+      const halted = { accountId: first, killSwitchEngaged: true, breaker: 'OPEN' } as const;
+      const tripped = { accountId: second, killSwitchEngaged: false, breaker: 'TRIPPED' } as const;
+      const quiet = { accountId: first, killSwitchEngaged: true, breaker: 'QUIET_PERIOD' } as const;
 
       test('what was put of a partition is found as a whole and by account; of another partition nothing is known', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: false, accounts: [first] }, 60_000);
-        assert.deepEqual(await halts.get(1), { partition: 1, all: false, accounts: [first] });
-        assert.deepEqual(await halts.of(1, first), { all: false, account: true });
-        assert.deepEqual(await halts.of(1, second), { all: false, account: false });
+        await halts.put({ partition: 1, all: false, accounts: [halted] }, 60_000);
+        assert.deepEqual(await halts.get(1), { partition: 1, all: false, accounts: [halted] });
+        assert.deepEqual(await halts.of(1, first), { all: false, account: halted });
+        assert.deepEqual(await halts.of(1, second), { all: false, account: null });
         assert.deepEqual([await halts.get(2), await halts.of(2, first)], [null, null]);
-        await halts.put({ partition: 2, all: true, accounts: [] }, 60_000);
-        assert.deepEqual(await halts.of(2, first), { all: true, account: false });
+        await halts.put({ partition: 2, all: true, accounts: [tripped, quiet] }, 60_000);
+        assert.deepEqual(await halts.of(2, first), { all: true, account: quiet });
+        assert.deepEqual(await halts.of(2, second), { all: true, account: tripped });
       });
 
       test('the next put stands in place of the last one, whatever that had', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: true, accounts: [first, second] }, 60_000);
+        await halts.put({ partition: 1, all: true, accounts: [halted, tripped] }, 60_000);
         await halts.put(open, 60_000);
         assert.deepEqual(await halts.get(1), open);
-        assert.deepEqual(await halts.of(1, first), { all: false, account: false });
+        assert.deepEqual(await halts.of(1, first), { all: false, account: null });
       });
 
       test('as many halted accounts as there may be are all found', async () => {
         const { halts } = subject.cache;
-        const accounts = Array.from(
-          { length: MOST_HALTED_ACCOUNTS },
-          (_, at) => `7d444840-9dc0-41d1-b245-${String(at).padStart(12, '0')}` as AccountId,
-        );
+        const accounts = Array.from({ length: MOST_HALTED_ACCOUNTS }, (_, at) => ({
+          ...tripped,
+          accountId: `7d444840-9dc0-41d1-b245-${String(at).padStart(12, '0')}` as AccountId,
+        }));
         await halts.put({ partition: 1, all: false, accounts }, 60_000);
-        assert.deepEqual((await halts.get(1))?.accounts.toSorted(), accounts);
+        const found = (await halts.get(1))?.accounts ?? [];
+        assert.deepEqual(
+          found.toSorted((left, right) => (left.accountId < right.accountId ? -1 : 1)),
+          accounts,
+        );
       });
 
       test('what is not put again in its time is not known any more', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: true, accounts: [first] }, 40);
+        await halts.put({ partition: 1, all: true, accounts: [halted] }, 40);
         await subject.pass(60);
         assert.deepEqual([await halts.get(1), await halts.of(1, first)], [null, null]);
       });

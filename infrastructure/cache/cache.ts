@@ -3,6 +3,7 @@
  *
  * It decides nothing: all of it can be rebuilt from the log or asked for again.
  */
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
 
@@ -61,13 +62,15 @@ export interface PartitionHalts {
   readonly partition: number;
   /** The kill switch of every account is engaged. */
   readonly all: boolean;
-  /** Those whose own kill switch is engaged, at most `MOST_HALTED_ACCOUNTS` of them. */
-  readonly accounts: readonly AccountId[];
+  /** Those that are halted by themselves, at most `MOST_HALTED_ACCOUNTS` of them. */
+  readonly accounts: readonly AccountHalt[];
 }
 
 export interface HaltsForAccount {
+  /** The kill switch of every account is engaged. */
   readonly all: boolean;
-  readonly account: boolean;
+  /** `null`: nothing halts this account by itself. */
+  readonly account: AccountHalt | null;
 }
 
 /** A mirror for readers, seconds behind at times: the log decides. */

@@ -68,6 +68,14 @@ export class RequestReader {
     return this.optionalText(fields, field, maximum);
   }
 
+  /** Text that is stored and shown: PostgreSQL takes no zero character, and a terminal obeys some of the others. */
+  shownText(fields: Fields, field: string, maximum: number): string | null {
+    const text = this.text(fields, field, maximum);
+    if (text === null || !/\p{Cc}/u.test(text)) return text;
+    this.refuse(field, 'printable', 'must not have control characters');
+    return null;
+  }
+
   symbol(fields: Fields, field: string): Symbol | null {
     if (this.#missing(fields, field)) return null;
     return this.optionalSymbol(fields, field);

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   INSUFFICIENT_FUNDS: { status: 402, title: 'Not enough cash' },
   FORBIDDEN: { status: 403, title: 'Not yours to use' },
   TRADING_HALTED: { status: 403, title: 'Trading is halted' },
+  ONLY_SALES: { status: 403, title: 'The account may only sell' },
   ORIGIN_NOT_ALLOWED: { status: 403, title: 'Another site may not open this socket' },
   NOT_FOUND: { status: 404, title: 'Nothing at this address' },
   ACCOUNT_NOT_FOUND: { status: 404, title: 'No such account' },

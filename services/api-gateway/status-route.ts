@@ -53,10 +53,12 @@ async function tradingOf(log: EventLog, cache: Cache): Promise<Record<string, un
   const halts = (await Promise.all(partitions.map((partition) => cache.halts.get(partition)))).filter(
     (each) => each !== null,
   );
+  const accounts = halts.flatMap((each) => each.accounts);
   return {
     partitions: partitions.length,
     partitionsHalted: halts.filter(({ all }) => all).length,
-    accountsHalted: halts.reduce((sum, { accounts }) => sum + accounts.length, 0),
+    accountsHalted: accounts.filter(({ killSwitchEngaged }) => killSwitchEngaged).length,
+    breakersTripped: accounts.filter(({ breaker }) => breaker !== 'OPEN').length,
   };
 }
 

@@ -109,10 +109,7 @@ async function openAccount(parts: AccountRouteParts, request: Request): Promise<
   const reader = new RequestReader();
   const body = fieldsOf(request.body) ?? {};
   reader.onlyKnown(body, new Set(['name', 'cash']));
-  const name = reader.text(body, 'name', MAX_NAME_LENGTH);
-  // PostgreSQL takes no zero character, and a terminal obeys some of the others.
-  if (name !== null && /\p{Cc}/u.test(name))
-    reader.refuse('name', 'printable', 'must not have control characters');
+  const name = reader.shownText(body, 'name', MAX_NAME_LENGTH);
   const cash = body['cash'] === '0' ? null : reader.optionalPositive<Money>(body, 'cash', parseMoney);
   if (reader.failed || name === null) return reader.problem();
   const { runtime } = parts;

@@ -27,7 +27,15 @@ export interface EarlyCheckInputs {
 export function earlyRefusal(inputs: EarlyCheckInputs): HttpResult | null {
   const { order, portfolio, price, halts, marketTimeMs, fees, limits } = inputs;
   if (halts?.all === true) return problemResult('TRADING_HALTED', 'Trading is halted for every account.');
-  if (halts?.account === true) return problemResult('TRADING_HALTED', 'Trading is halted for this account.');
+  if (halts?.account?.killSwitchEngaged === true) {
+    return problemResult('TRADING_HALTED', 'Trading is halted for this account.');
+  }
+  if (order.side === 'BUY' && (halts?.account?.breaker ?? 'OPEN') !== 'OPEN') {
+    return problemResult(
+      'ONLY_SALES',
+      "The account's breaker has tripped; until it is open again, it only sells.",
+    );
+  }
   if (marketTimeMs === null) {
     return problemResult('PRICE_UNAVAILABLE', 'No price has come from the feed yet.', {
       retryAfterSeconds: 1,

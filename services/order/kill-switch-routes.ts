@@ -14,6 +14,7 @@ import {
   appendCommands,
   guarded,
   type OperatorCommandParts,
+  partitionsOf,
   pending,
   stampOf,
   until,
@@ -59,7 +60,9 @@ async function show(parts: KillSwitchRouteParts): Promise<HttpResult> {
       return {
         partition,
         all: halts === null ? 'UNKNOWN' : halts.all ? 'ENGAGED' : 'RELEASED',
-        accounts: halts?.accounts ?? [],
+        accounts: (halts?.accounts ?? [])
+          .filter(({ killSwitchEngaged }) => killSwitchEngaged)
+          .map(({ accountId }) => accountId),
       };
     }),
   );
@@ -108,9 +111,6 @@ async function isInForce(
   engaged: boolean,
 ): Promise<boolean> {
   if (accountId === null) return (await cache.halts.get(partition))?.all === engaged;
-  return (await cache.halts.of(partition, accountId))?.account === engaged;
-}
-
-async function partitionsOf({ log }: KillSwitchRouteParts): Promise<readonly number[]> {
-  return (await log.extents(TOPIC.tradeOrders)).map(({ partition }) => partition);
+  const halts = await cache.halts.of(partition, accountId);
+  return halts !== null && (halts.account?.killSwitchEngaged ?? false) === engaged;
 }

@@ -1,4 +1,5 @@
 /** What the operator's commands to execution share: the append, the wait for what comes of it, and the answers. */
+import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { HttpResult } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
@@ -35,6 +36,11 @@ export async function guarded(
       { retryAfterSeconds: 1 },
     );
   }
+}
+
+/** Of the accounts. */
+export async function partitionsOf({ log }: Pick<OperatorCommandParts, 'log'>): Promise<readonly number[]> {
+  return (await log.extents(TOPIC.tradeOrders)).map(({ partition }) => partition);
 }
 
 /** The times of a command that is given now. */

@@ -1,6 +1,7 @@
 /** Acceptance against ports that fail: what cannot be checked is refused, and a key gives one order whatever happens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { Money } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
@@ -109,17 +110,25 @@ test('concurrent twins under one key append one order, and all get its answer', 
   assert.equal(new Set(answers.map((answer) => bodyOf(answer)['orderId'])).size, 1);
 });
 
-test('while a kill switch is engaged in the mirror, orders are refused and keep their keys', async () => {
+test('while a kill switch is engaged in the mirror, or a breaker tripped, orders are refused and keep their keys', async () => {
   const { place, appended, cache } = await door();
-  const halts = (all: boolean, accounts: readonly AccountId[]) =>
-    cache.halts.put({ partition: 3, all, accounts }, 60_000);
+  const halts = (all: boolean, accounts: readonly Partial<AccountHalt>[]) => {
+    const one: AccountHalt = { accountId: ACCOUNT, killSwitchEngaged: false, breaker: 'OPEN' };
+    const halted = accounts.map((account) => ({ ...one, ...account }));
+    return cache.halts.put({ partition: 3, all, accounts: halted }, 60_000);
+  };
   const codeOf = (answer: HttpResult) => (answer.kind === 'problem' ? answer.problem.code : answer.kind);
   await halts(true, []);
   assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
-  await halts(false, [ACCOUNT]);
+  await halts(false, [{ killSwitchEngaged: true }]);
   assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
+  for (const breaker of ['TRIPPED', 'QUIET_PERIOD'] as const) {
+    await halts(false, [{ breaker }]);
+    assert.equal(codeOf(await place(BODY, 'k')), 'ONLY_SALES');
+    assert.equal(codeOf(await place({ ...BODY, side: 'SELL' }, 'k')), 'INSUFFICIENT_SHARES');
+  }
   assert.equal(appended.length, 0);
-  await halts(false, ['another' as AccountId]);
+  await halts(false, [{ accountId: 'another' as AccountId, killSwitchEngaged: true, breaker: 'TRIPPED' }]);
   assert.equal(statusOf(await place(BODY, 'k')), 202);
 });
 

@@ -1,6 +1,7 @@
 /** The schemas of the order service's routes: what validates is what the OpenAPI document shows. */
 import { Type } from 'typebox';
 import { SYMBOL_PATTERN, UUID_PATTERN } from '#domain/data/identifiers.ts';
+import { MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
 
 const DECIMAL_PATTERN = '^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,9})?$';
 const Decimal = (description: string) =>
@@ -115,6 +116,28 @@ export const KillSwitchView = Type.Object({
       all: Type.String({ description: 'Of all accounts of the partition: ENGAGED, RELEASED or UNKNOWN.' }),
       accounts: Type.Array(Type.String(), {
         description: 'Those whose own kill switch is engaged, the first 1,000.',
+      }),
+    }),
+  ),
+});
+export const BreakerBody = Type.Object({
+  accountId: Type.String({ pattern: UUID_PATTERN }),
+  action: Type.Union([Type.Literal('TRIP'), Type.Literal('RESET')]),
+  reason: Type.String({
+    minLength: 1,
+    maxLength: MAX_BREAKER_REASON_LENGTH,
+    description: 'For the statement.',
+  }),
+});
+const BreakerState = Type.String({ description: 'OPEN, TRIPPED or QUIET_PERIOD.' });
+export const BreakerResponse = Type.Object({ accountId: Type.String(), state: BreakerState });
+export const BreakersView = Type.Object({
+  partitions: Type.Array(
+    Type.Object({
+      partition: Type.Integer(),
+      known: Type.Boolean({ description: 'False where execution has said nothing for a while.' }),
+      accounts: Type.Array(Type.Object({ accountId: Type.String(), state: BreakerState }), {
+        description: 'Those whose breaker is not open, the first 1,000 of the halted accounts.',
       }),
     }),
   ),

@@ -25,6 +25,7 @@ import type {
   StatementStore,
 } from '#infrastructure/relational/stores.ts';
 import { accountRoutes } from './account-routes.ts';
+import { breakerRoutes } from './breaker-routes.ts';
 import type { OrderConfig } from './config.ts';
 import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
 import { killSwitchRoutes } from './kill-switch-routes.ts';
@@ -151,6 +152,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
       }),
       ...accountRoutes({ ...ports, statementLag, runtime, logger, waitMs: config.accountWaitMs }),
       ...killSwitchRoutes({ ...ports, runtime, logger, waitMs: config.accountWaitMs }),
+      ...breakerRoutes({ ...ports, runtime, logger, waitMs: config.accountWaitMs }),
     ],
     socketRoutes: [],
     async start() {

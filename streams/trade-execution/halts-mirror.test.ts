@@ -1,6 +1,7 @@
 /** What owners say of halts, and what the cache gets of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import { MOST_HALTED_ACCOUNTS, type PartitionHalts } from '#infrastructure/cache/cache.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -8,6 +9,9 @@ import { testContext } from '#tests/in-process/platform.ts';
 import { HaltsMirror } from './halts-mirror.ts';
 
 const [ADA, BOB] = ['ada' as AccountId, 'bob' as AccountId];
+
+const haltsOf = (...ids: readonly AccountId[]): ReadonlyMap<AccountId, AccountHalt> =>
+  new Map(ids.map((accountId) => [accountId, { accountId, killSwitchEngaged: true, breaker: 'OPEN' }]));
 
 /** A cache whose puts wait to be answered, and timers that go off when told. */
 function subject() {
@@ -52,14 +56,14 @@ function subject() {
 const said = (put: { readonly halts: PartitionHalts } | undefined) => {
   assert.ok(put !== undefined);
   const { partition, all, accounts } = put.halts;
-  return `${partition} ${all} ${accounts.join()}`;
+  return `${partition} ${all} ${accounts.map(({ accountId }) => accountId).join()}`;
 };
 
 test('news are put at once, one at a time, and of what came meanwhile the last', async () => {
   const { mirror, puts } = subject();
-  mirror.note(0, false, new Set([ADA]));
-  mirror.note(0, false, new Set([ADA, BOB]));
-  mirror.note(0, true, new Set([BOB]));
+  mirror.note(0, false, haltsOf(ADA));
+  mirror.note(0, false, haltsOf(ADA, BOB));
+  mirror.note(0, true, haltsOf(BOB));
   assert.deepEqual(puts.map(said), ['0 false ada']);
   await puts[0]?.answer();
   assert.deepEqual(puts.map(said), ['0 false ada', '0 true bob']);
@@ -69,7 +73,7 @@ test('news are put at once, one at a time, and of what came meanwhile the last',
 
 test('every few seconds all of it is put again, of the partitions owned here and no others', async () => {
   const { mirror, puts, turn } = subject();
-  for (const partition of [0, 1]) mirror.note(partition, true, new Set());
+  for (const partition of [0, 1]) mirror.note(partition, true, haltsOf());
   await puts[0]?.answer();
   await puts[1]?.answer();
   mirror.forget(0);
@@ -83,7 +87,7 @@ test('every few seconds all of it is put again, of the partitions owned here and
 
 test('a cache that cannot be reached is tried again at the next turn', async () => {
   const { mirror, puts, turn } = subject();
-  mirror.note(0, true, new Set());
+  mirror.note(0, true, haltsOf());
   await puts[0]?.answer(new OperatingError('CACHE_UNAVAILABLE', 'test', { retry: 'retry' }));
   assert.equal(puts.length, 1);
   await turn();
@@ -93,6 +97,9 @@ test('a cache that cannot be reached is tried again at the next turn', async () 
 test('of more halted accounts than a cache takes, as many as it takes are put', async () => {
   const { mirror, puts } = subject();
   const accounts = Array.from({ length: MOST_HALTED_ACCOUNTS + 1 }, (_, at) => String(at) as AccountId);
-  mirror.note(0, false, new Set(accounts));
-  assert.deepEqual(puts[0]?.halts.accounts, accounts.slice(0, -1));
+  mirror.note(0, false, haltsOf(...accounts));
+  assert.deepEqual(
+    puts[0]?.halts.accounts.map(({ accountId }) => accountId),
+    accounts.slice(0, -1),
+  );
 });

@@ -2,6 +2,7 @@
  * Puts into the cache what this process's partitions have decided of halts, so that readers need not ask the log. The
  * cache may forget, or another process's older word may come in last: all of it is put again every few seconds.
  */
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import { type Cache, MOST_HALTED_ACCOUNTS, type PartitionHalts } from '#infrastructure/cache/cache.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -18,6 +19,7 @@ export class HaltsMirror {
   readonly #due = new Set<number>();
   readonly #engaged;
   readonly #accounts;
+  readonly #breakers;
   #putting = false;
   #failed = false;
   #stop = (): void => {};
@@ -36,6 +38,11 @@ export class HaltsMirror {
       'Accounts whose own kill switch is engaged, by partition owned here.',
       ['partition'],
     );
+    this.#breakers = metrics.gauge(
+      'tradehall_tripped_breakers',
+      'Accounts whose breaker has tripped and is not open again, by partition owned here.',
+      ['partition'],
+    );
   }
 
   start(): void {
@@ -51,11 +58,16 @@ export class HaltsMirror {
   }
 
   /** What is in force of a partition owned here. A bug in what follows ends the process, as an unhandled rejection. */
-  note(partition: number, all: boolean, accounts: ReadonlySet<AccountId>): void {
+  note(partition: number, all: boolean, accounts: ReadonlyMap<AccountId, AccountHalt>): void {
     const shown = [...accounts.values().take(MOST_HALTED_ACCOUNTS)];
     this.#known.set(partition, { partition, all, accounts: shown });
-    this.#engaged.set(all ? 1 : 0, { partition: String(partition) });
-    this.#accounts.set(accounts.size, { partition: String(partition) });
+    let halted = 0;
+    let tripped = 0;
+    for (const { killSwitchEngaged, breaker } of accounts.values()) {
+      if (killSwitchEngaged) halted += 1;
+      if (breaker !== 'OPEN') tripped += 1;
+    }
+    this.#show(partition, all, halted, tripped);
     this.#due.add(partition);
     void this.#put();
   }
@@ -63,8 +75,14 @@ export class HaltsMirror {
   /** Another process has its word from now on. */
   forget(partition: number): void {
     this.#known.delete(partition);
-    this.#engaged.set(0, { partition: String(partition) });
-    this.#accounts.set(0, { partition: String(partition) });
+    this.#show(partition, false, 0, 0);
+  }
+
+  #show(partition: number, all: boolean, halted: number, tripped: number): void {
+    const labels = { partition: String(partition) };
+    this.#engaged.set(all ? 1 : 0, labels);
+    this.#accounts.set(halted, labels);
+    this.#breakers.set(tripped, labels);
   }
 
   /** One at a time, so that of a partition the last word is put last. */

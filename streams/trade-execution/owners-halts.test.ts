@@ -18,6 +18,49 @@ import {
   withLog,
 } from './owners.testing.ts';
 
+test('a breaker is told to the mirror with each of its states, and by the next owner from what it restores', async () => {
+  await withLog(async (log) => {
+    const [ada = '' as AccountId] = ACCOUNTS;
+    const partition = log.partitionFor(TOPIC.tradeOrders, ada);
+    await append(log, opening(ada));
+    const own = async (): Promise<string> => {
+      let told = '';
+      const context = testContext();
+      const owners = ownersOn(log, context, 8, {
+        note: (of, _all, accounts) => {
+          if (of === partition) told += [...accounts.values()].map(({ breaker }) => breaker).join() || '-';
+        },
+        forget: () => {},
+      });
+      owners.start();
+      await waitUntil(async () => owners.trouble().length === 0 && (await executedAll(log)), context);
+      await owners.stop();
+      return told;
+    };
+    const changed = (action: 'TRIP' | 'RESET', timeMs = TIME.timeMs) => {
+      const change = { kind: 'SetBreaker', accountId: ada, action, reason: 'so' } as const;
+      const command = {
+        type: 'Control',
+        commandId: commandId(`${action} ${timeMs}`),
+        ...TIME,
+        timeMs,
+        change,
+      } as const;
+      const value = encodeTradingInput(command, { sourceService: 'test' });
+      return log.append([{ topic: TOPIC.tradeOrders, partition, key: null, value }]);
+    };
+    assert.equal(await own(), '-');
+    await changed('TRIP');
+    assert.equal(await own(), '-TRIPPED');
+    await changed('RESET');
+    assert.equal(await own(), 'TRIPPEDQUIET_PERIOD');
+    await changed('RESET', TIME.timeMs + 3_600_000);
+    assert.equal(await own(), 'QUIET_PERIOD-');
+    assert.equal(await own(), '-');
+    await assertReplaysTheSame(log);
+  });
+});
+
 test('a kill switch is told to the mirror once it is committed, and by the next owner from what it restores', async () => {
   await withLog(async (log) => {
     const [ada = '' as AccountId, bob = '' as AccountId] = ACCOUNTS;
@@ -27,7 +70,7 @@ test('a kill switch is told to the mirror once it is committed, and by the next 
     const own = async (): Promise<void> => {
       const context = testContext();
       const owners = ownersOn(log, context, 8, {
-        note: (partition, all, accounts) => void told.set(partition, `${all} ${[...accounts].join()}`),
+        note: (partition, all, accounts) => void told.set(partition, `${all} ${[...accounts.keys()].join()}`),
         forget: (partition) => void told.delete(partition),
       });
       owners.start();

@@ -11,7 +11,7 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
+import type { AccountHalt, ControlsEntity, EntityChange } from '#domain/data/account-state.ts';
 import type { Decoded } from '#domain/data/decoded.ts';
 import type { AccountId, CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
@@ -61,7 +61,7 @@ export interface StepOutcome {
   readonly unreadable: number;
   /** Spent on it by this thread, without the wait for the log. */
   readonly workedMs: number;
-  /** Whether it engaged or released a kill switch. */
+  /** Whether it engaged or released a kill switch, or changed the state of a breaker. */
   readonly haltsChanged: boolean;
 }
 
@@ -78,7 +78,7 @@ export class PartitionOwner {
   #inputsApplied: number;
   #lastCommandId: CommandId | null;
   #allHalted: boolean;
-  readonly #halted: Set<AccountId>;
+  readonly #halted: Map<AccountId, AccountHalt>;
 
   private constructor(
     partition: number,
@@ -94,7 +94,7 @@ export class PartitionOwner {
     this.#inputsApplied = restored.inputsApplied;
     this.#lastCommandId = restored.lastCommandId;
     this.#allHalted = currentControls(restored.state).killSwitchEngaged;
-    this.#halted = new Set(haltedAccounts(restored.state));
+    this.#halted = new Map(haltedAccounts(restored.state).map((halt) => [halt.accountId, halt]));
     this.#logger = logger.child({ partition });
     this.#clock = runtime.clock;
     this.#givingWay = givingWay;
@@ -129,8 +129,8 @@ export class PartitionOwner {
     return this.#allHalted;
   }
 
-  /** Accounts whose own kill switch is engaged. */
-  get halted(): ReadonlySet<AccountId> {
+  /** Accounts whose own kill switch is engaged, or whose breaker is not open. */
+  get halted(): ReadonlyMap<AccountId, AccountHalt> {
     return this.#halted;
   }
 
@@ -225,17 +225,20 @@ export class PartitionOwner {
     return { kind, inputsApplied: applied, outputs, unreadable, workedMs, haltsChanged };
   }
 
-  /** Whether `change` sets a kill switch that was otherwise. */
+  /** Whether `change` sets a kill switch or a breaker that was otherwise. */
   #takeHalt(change: EntityChange): boolean {
     if (change.kind === 'controls') {
       const former = this.#allHalted;
       this.#allHalted = change.killSwitchEngaged;
       return former !== this.#allHalted;
     }
-    if (change.kind !== 'account' || change.killSwitchEngaged === this.#halted.has(change.accountId))
-      return false;
-    if (change.killSwitchEngaged) this.#halted.add(change.accountId);
-    else this.#halted.delete(change.accountId);
+    if (change.kind !== 'account') return false;
+    const { accountId, killSwitchEngaged } = change;
+    const breaker = change.breaker.state;
+    const former = this.#halted.get(accountId);
+    if (!killSwitchEngaged && breaker === 'OPEN') return this.#halted.delete(accountId);
+    if (former?.killSwitchEngaged === killSwitchEngaged && former.breaker === breaker) return false;
+    this.#halted.set(accountId, { accountId, killSwitchEngaged, breaker });
     return true;
   }
 

@@ -212,6 +212,52 @@ test('the kill switch cancels what is open and refuses what comes, of one accoun
   assert.equal(statusOf(await place(one, resting, 'kept')), 202);
 });
 
+test('a breaker lets an account sell only: tripped by hand, then quiet; another account trades', async () => {
+  const [one, other] = [await openAccount('1000'), await openAccount('1000')];
+  const order = (side: string) => ({ symbol: 'AAPL', side, type: 'LIMIT', quantity: '1', limitPrice: '170' });
+  const outcome = async (accountId: string, side: string) => {
+    const answer = await place(accountId, order(side));
+    return answer.kind === 'problem'
+      ? answer.problem.code
+      : (await ended(accountId, String(bodyOf(answer)['orderId'])))['status'];
+  };
+  const set = async (action: string) => {
+    const body = { accountId: one, action, reason: 'to see' };
+    return bodyOf(await platform.call('POST', '/operator/breaker', { body }))['state'];
+  };
+  const shown = async () => {
+    const { partitions } = bodyOf(await platform.call('GET', '/operator/breaker'));
+    return (partitions as { readonly accounts: readonly object[] }[]).flatMap(({ accounts }) => accounts);
+  };
+  assert.equal(await outcome(one, 'BUY'), 'FILLED');
+  assert.equal(await set('RESET'), 'OPEN');
+  assert.equal(await set('TRIP'), 'TRIPPED');
+  assert.deepEqual(await shown(), [{ accountId: one, state: 'TRIPPED' }]);
+  assert.equal(await outcome(one, 'BUY'), 'ONLY_SALES');
+  assert.equal(await outcome(other, 'BUY'), 'FILLED');
+  assert.equal(await outcome(one, 'SELL'), 'FILLED');
+  assert.equal(await set('RESET'), 'QUIET_PERIOD');
+  assert.equal(await outcome(one, 'BUY'), 'ONLY_SALES');
+  assert.deepEqual(await shown(), [{ accountId: one, state: 'QUIET_PERIOD' }]);
+});
+
+test('a breaker of nobody, or a body that does not say what to do and why, changes nothing', async () => {
+  const call = async (body: unknown) => {
+    const answer = await platform.call('POST', '/operator/breaker', { body });
+    assert(answer.kind === 'problem', JSON.stringify(answer));
+    return [answer.problem.status, ...(answer.problem.errors ?? []).map(({ field }) => field)];
+  };
+  const nobody = '00000000-0000-4000-8000-000000000000';
+  const trip = { accountId: nobody, action: 'TRIP', reason: 'so' };
+  assert.deepEqual(await call(trip), [404]);
+  assert.deepEqual(await call({ ...trip, accountId: 'ada' }), [404]);
+  assert.deepEqual(await call({}), [400, 'accountId', 'action', 'reason']);
+  assert.deepEqual(await call({ ...trip, action: 'trip' }), [400, 'action']);
+  assert.deepEqual(await call({ ...trip, reason: 'a\nb' }), [400, 'reason']);
+  assert.deepEqual(await call({ ...trip, reason: 'x'.repeat(201) }), [400, 'reason']);
+  assert.deepEqual(await call({ ...trip, who: 'me' }), [400, 'who']);
+});
+
 test('a kill switch of nobody, or a body that does not say what to do, changes nothing', async () => {
   const call = async (body: unknown) => {
     const answer = await platform.call('POST', '/operator/kill-switch', { body });

@@ -126,7 +126,7 @@ const change: fc.Arbitrary<ControlChange> = fc.oneof(
     kind: fc.constant('SetBreaker' as const),
     accountId,
     action: fc.constantFrom('TRIP' as const, 'RESET' as const),
-    reason: text(500),
+    reason: text(200),
   }),
   record({ kind: fc.constant('SetFees' as const), fees }),
   record({ kind: fc.constant('SetLimits' as const), limits }),

@@ -1,11 +1,12 @@
 /** Halts in this process's memory. As many as there are partitions. */
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { Clock } from '#infrastructure/core/runtime.ts';
 import type { Halts, HaltsForAccount, PartitionHalts } from '../cache.ts';
 
 interface Kept {
   readonly halts: PartitionHalts;
-  readonly accounts: ReadonlySet<AccountId>;
+  readonly accounts: ReadonlyMap<AccountId, AccountHalt>;
   readonly untilMs: number;
 }
 
@@ -19,7 +20,8 @@ export class MemoryHalts implements Halts {
 
   async put(halts: PartitionHalts, lifetimeMs: number): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + lifetimeMs;
-    this.#kept.set(halts.partition, { halts, accounts: new Set(halts.accounts), untilMs });
+    const accounts = new Map(halts.accounts.map((halt) => [halt.accountId, halt]));
+    this.#kept.set(halts.partition, { halts, accounts, untilMs });
   }
 
   async get(partition: number): Promise<PartitionHalts | null> {
@@ -28,7 +30,7 @@ export class MemoryHalts implements Halts {
 
   async of(partition: number, accountId: AccountId): Promise<HaltsForAccount | null> {
     const found = this.#find(partition);
-    return found === null ? null : { all: found.halts.all, account: found.accounts.has(accountId) };
+    return found === null ? null : { all: found.halts.all, account: found.accounts.get(accountId) ?? null };
   }
 
   clear(): void {

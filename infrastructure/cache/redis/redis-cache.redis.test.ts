@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type { Symbol } from '#domain/data/identifiers.ts';
+import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { startServer } from '#tests/support/servers.ts';
@@ -78,6 +78,17 @@ describe('a shared Redis', () => {
     await Promise.all([one.ping(), other.ping()]);
     assert.deepEqual(heard.sort(), ['one 1', 'one 2', 'other 1', 'other 2']);
     assert.deepEqual(await other.prices.get('AAPL' as Symbol), cachedPrice('AAPL', 2));
+  });
+
+  test('a halt that another version has written in words of its own halts the account', async () => {
+    const cache = await instance();
+    const accountId = '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId;
+    for (const value of ['1', '', '0 BROKEN', '2 OPEN']) {
+      await directly((redis) => redis.hset(`${prefix}halts:1`, { all: '0', [accountId]: value }));
+      const halt = { accountId, killSwitchEngaged: true, breaker: 'OPEN' };
+      assert.deepEqual(await cache.halts.of(1, accountId), { all: false, account: halt }, value);
+      assert.deepEqual((await cache.halts.get(1))?.accounts, [halt], value);
+    }
   });
 
   test('another database of the same Redis is another cache: neither hears, sees nor clears what is in the other', async () => {

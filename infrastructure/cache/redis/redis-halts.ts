@@ -1,13 +1,15 @@
 /**
  * Halts in Redis: a hash for each partition, put as a whole. `all` is 0 or 1; every other field is the id of an account
- * that is halted by itself.
+ * that is halted by itself, with whether its kill switch is engaged and the state of its breaker: `1 OPEN`.
  */
 import type { Redis } from 'ioredis';
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { ServerCalls } from '#infrastructure/common/server-calls.ts';
 import type { Halts } from '../cache.ts';
 
 const ALL = 'all';
+const BREAKER_STATES = ['OPEN', 'TRIPPED', 'QUIET_PERIOD'] as const;
 
 const PUT = `
 redis.call('DEL', KEYS[1])
@@ -26,7 +28,7 @@ export function redisHalts(redis: Redis, calls: ServerCalls, prefix: string): Ha
   const keyOf = (partition: number): string => `${prefix}halts:${partition}`;
   return {
     async put({ partition, all, accounts }, lifetimeMs) {
-      const fields = [ALL, all ? '1' : '0', ...accounts.flatMap((accountId) => [accountId, '1'])];
+      const fields = [ALL, all ? '1' : '0', ...accounts.flatMap((halt) => [halt.accountId, valueOf(halt)])];
       await calls.call(
         'halts.put',
         () => scripted.tradehallPutHalts(keyOf(partition), Math.ceil(lifetimeMs), ...fields),
@@ -39,7 +41,8 @@ export function redisHalts(redis: Redis, calls: ServerCalls, prefix: string): Ha
       });
       const { [ALL]: all, ...accounts } = found;
       if (all === undefined) return null;
-      return { partition, all: all === '1', accounts: Object.keys(accounts) as AccountId[] };
+      const halts = Object.entries(accounts).map(([id, value]) => haltOf(id as AccountId, value));
+      return { partition, all: all === '1', accounts: halts };
     },
     async of(partition, accountId) {
       const [all, account] = await calls.call(
@@ -47,7 +50,24 @@ export function redisHalts(redis: Redis, calls: ServerCalls, prefix: string): Ha
         () => redis.hmget(keyOf(partition), ALL, accountId),
         { repeatable: true },
       );
-      return typeof all === 'string' ? { all: all === '1', account: typeof account === 'string' } : null;
+      if (typeof all !== 'string') return null;
+      const halt = typeof account === 'string' ? haltOf(accountId, account) : null;
+      return { all: all === '1', account: halt };
     },
+  };
+}
+
+function valueOf({ killSwitchEngaged, breaker }: AccountHalt): string {
+  return `${killSwitchEngaged ? '1' : '0'} ${breaker}`;
+}
+
+/** What is not written here says that the account is halted, in a way that is not known: no check fails open. */
+function haltOf(accountId: AccountId, value: string): AccountHalt {
+  const [engaged, state] = value.split(' ');
+  const breaker = BREAKER_STATES.find((known) => known === state);
+  return {
+    accountId,
+    killSwitchEngaged: engaged !== '0' || breaker === undefined,
+    breaker: breaker ?? 'OPEN',
   };
 }

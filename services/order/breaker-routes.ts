@@ -1,0 +1,107 @@
+/**
+ * The breakers of accounts, on the operator's socket: trip, reset, show. Execution trips them by itself as well; the answer
+ * to a command waits until execution's word is in the cache's mirror.
+ */
+import { type CommandId, parseAccountId } from '#domain/data/identifiers.ts';
+import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput, MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
+import type { BreakerChange, Control } from '#domain/data/trading-inputs.ts';
+import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
+import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
+import {
+  appendCommands,
+  guarded,
+  type OperatorCommandParts,
+  partitionsOf,
+  pending,
+  stampOf,
+  until,
+} from './operator-commands.ts';
+import { BreakerBody, BreakerResponse, BreakersView } from './schemas.ts';
+
+export interface BreakerRouteParts extends OperatorCommandParts {
+  readonly portfolios: Pick<PortfolioStore, 'get'>;
+}
+
+type Request = HttpRequest<never, never, never>;
+
+const shared = { access: 'operator', tag: 'breaker', path: '/operator/breaker' } as const;
+const ACTIONS = ['TRIP', 'RESET'] as const;
+
+export const BREAKER_ROUTES = {
+  show: {
+    ...shared,
+    method: 'GET',
+    summary: 'Which breakers are not open, as far as is known at the moment',
+    schema: { response: { 200: BreakersView } },
+    problems: [503],
+  },
+  set: {
+    ...shared,
+    method: 'POST',
+    summary: "Trip an account's breaker, or reset it, which begins its quiet period",
+    schema: { body: BreakerBody, response: { 200: BreakerResponse } },
+    problems: [400, 404, 500, 503],
+  },
+} as const satisfies RouteTable;
+
+export function breakerRoutes(parts: BreakerRouteParts): readonly Route[] {
+  return [
+    { ...BREAKER_ROUTES.show, handle: () => guarded(parts, () => show(parts)) },
+    { ...BREAKER_ROUTES.set, handle: (request) => guarded(parts, () => set(parts, request)) },
+  ];
+}
+
+async function show(parts: BreakerRouteParts): Promise<HttpResult> {
+  const partitions = await Promise.all(
+    (await partitionsOf(parts)).map(async (partition) => {
+      const halts = await parts.cache.halts.get(partition);
+      const accounts = (halts?.accounts ?? [])
+        .filter(({ breaker }) => breaker !== 'OPEN')
+        .map(({ accountId, breaker }) => ({ accountId, state: breaker }));
+      return { partition, known: halts !== null, accounts };
+    }),
+  );
+  return { kind: 'json', status: 200, body: { partitions } };
+}
+
+async function set(parts: BreakerRouteParts, request: Request): Promise<HttpResult> {
+  const reader = new RequestReader();
+  const body = fieldsOf(request.body) ?? {};
+  reader.onlyKnown(body, new Set(['accountId', 'action', 'reason']));
+  const text = reader.text(body, 'accountId', 36);
+  const action = ACTIONS.find((known) => known === body['action']);
+  if (action === undefined) reader.refuse('action', 'enum', `must be one of ${ACTIONS.join(', ')}`);
+  const reason = reader.shownText(body, 'reason', MAX_BREAKER_REASON_LENGTH);
+  if (reader.failed || text === null || action === undefined || reason === null) return reader.problem();
+  const accountId = parseAccountId(text);
+  if (accountId === null || (await parts.portfolios.get(accountId)) === null) {
+    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
+  }
+  const command: Control = {
+    type: 'Control',
+    commandId: parts.runtime.ids.uuid() as CommandId,
+    ...(await stampOf(parts)),
+    change: { kind: 'SetBreaker', accountId, action, reason },
+  };
+  const value = encodeTradingInput(command, { sourceService: 'order' });
+  const partition = parts.log.partitionFor(TOPIC.tradeOrders, accountId);
+  const refused = await appendCommands(parts, [{ topic: TOPIC.tradeOrders, partition, key: null, value }], {
+    accountId,
+  });
+  if (refused !== null) return refused;
+  const state = await until(parts, async () => {
+    const halts = await parts.cache.halts.of(partition, accountId);
+    if (halts === null) return null;
+    const seen = halts.account?.breaker ?? 'OPEN';
+    return isDone(action, seen) ? seen : null;
+  });
+  if (state === null) return pending({ accountId });
+  return { kind: 'json', status: 200, body: { accountId, state } };
+}
+
+function isDone(action: BreakerChange['action'], state: string): boolean {
+  return (state === 'TRIPPED') === (action === 'TRIP');
+}
