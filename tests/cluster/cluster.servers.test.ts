@@ -11,7 +11,7 @@ import { after, describe, test } from 'node:test';
 // house: allow no-sleeping — clients that wait as long as they are told to
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Api, connect, connectToAll, member } from '../e2e/api.ts';
+import { type Api, connect, connectToAll, member, textMember } from '../e2e/api.ts';
 import { BARS, HAS_DAYS } from '../e2e/bars.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { openAccounts, totalLag } from '../e2e/operator.ts';
@@ -39,8 +39,9 @@ const unavailable: number[] = [];
 let servers: Servers | null = null;
 let cluster: Cluster | null = null;
 let accounts: readonly Account[] = [];
-/** Halted before anything else happens, until the end. */
+/** Before anything else happens and until the end the kill switch of one is engaged, and the breaker of one tripped. */
 let halted: Account | null = null;
+let tripped: Account | null = null;
 
 function running(): Cluster {
   assert.ok(cluster !== null, 'the cluster is running');
@@ -101,10 +102,11 @@ describe('a cluster', () => {
     const [gateway] = cluster.gateways;
     assert.ok(gateway !== undefined);
     accounts = await openAccounts(gateway.dataFolder, ACCOUNTS);
-    [halted = null] = await openAccounts(gateway.dataFolder, 1);
-    assert.ok(halted !== null);
-    const { accountId } = halted;
-    await runJson('kill-switch', 'engage', '--account', accountId, '--data', gateway.dataFolder);
+    [halted = null, tripped = null] = await openAccounts(gateway.dataFolder, 2);
+    assert.ok(halted !== null && tripped !== null);
+    const via = ['--data', gateway.dataFolder];
+    await runJson('kill-switch', 'engage', '--account', halted.accountId, ...via);
+    await runJson('breaker', 'trip', '--account', tripped.accountId, '--reason', 'a test', ...via);
   });
 
   test('every process is restarted in its turn under load, and clients see nothing but latency', async () => {
@@ -205,28 +207,35 @@ describe('a cluster', () => {
     assert.ok(diary.accepted.size > 100);
   });
 
-  test('an account that was halted before all that is refused by every instance, also from a Redis that lost its memory', async () => {
+  test('accounts that were halted before all that are refused by every instance, also from a Redis that lost its memory', async () => {
     const { gateways, servers } = running();
-    const account = halted;
-    assert.ok(account !== null && gateways[0] !== undefined);
-    const { accountId, credential } = account;
+    const all = [halted, tripped].filter((account) => account !== null);
+    const [first] = all;
+    assert.ok(all.length === 2 && first !== undefined && gateways[0] !== undefined);
     const redis = servers.find(({ name }) => name === 'redis');
     assert.ok(redis !== undefined);
     const apis = gateways.map(({ url }) => kept(connect(url)));
     // Far from any price, so that what is accepted at last trades nothing.
     const body = { symbol: 'AAPL', side: 'BUY', quantity: '1', type: 'LIMIT', limitPrice: '0.01' };
-    const statuses = async () => {
+    const codesOf = async ({ credential }: Account) => {
       const orders = [...apis, ...apis].map((api) => api.request('POST', '/v1/orders', { credential, body }));
-      return new Set((await Promise.all(orders)).map(({ status }) => status));
+      const answers = await Promise.all(orders);
+      return new Set(
+        answers.map((answer) => (answer.status === 202 ? '202' : textMember(answer.body, 'code'))),
+      );
     };
     // A mirror that is empty for a moment refuses nothing; execution does then.
-    const isRefused = async () => isDeepStrictEqual(await statuses(), new Set([403])) || null;
+    const isRefused = async () => {
+      const codes = await Promise.all(all.map(codesOf));
+      return isDeepStrictEqual(codes, [new Set(['TRADING_HALTED']), new Set(['ONLY_SALES'])]) || null;
+    };
     await eventually('every instance refuses it', isRefused, CAUGHT_UP_MS);
     await redis.kill();
     await redis.startAgain();
     await eventually('every instance refuses it again', isRefused, CAUGHT_UP_MS);
-    await runJson('kill-switch', 'release', '--account', accountId, '--data', gateways[0].dataFolder);
-    assert.deepEqual(await statuses(), new Set([202]));
+    const { dataFolder } = gateways[0];
+    await runJson('kill-switch', 'release', '--account', first.accountId, '--data', dataFolder);
+    assert.deepEqual(await codesOf(first), new Set(['202']));
   });
 
   test('every acknowledged order ends once', async () => {
