@@ -31,8 +31,7 @@ export interface ClickHouse {
     patience?: 'long',
   ): Promise<readonly Row[]>;
   command(what: string, sql: string): Promise<void>;
-  /** The token tells a repeat of the same rows. */
-  insert(what: string, table: string, rows: readonly Row[], token: string): Promise<void>;
+  insert(what: string, table: string, rows: readonly Row[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -100,7 +99,7 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
         },
         writing,
       ),
-    insert: (what, table, rows, token) =>
+    insert: (what, table, rows) =>
       calls.call(
         what,
         async (abort_signal) => {
@@ -109,11 +108,8 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
             values: rows,
             format: 'JSONEachRow',
             abort_signal,
-            clickhouse_settings: {
-              insert_deduplication_token: token,
-              // Answered once the rows are in a part on the disk.
-              async_insert: 0,
-            },
+            // Answered once the rows are in a part on the disk.
+            clickhouse_settings: { async_insert: 0 },
           });
         },
         writing,

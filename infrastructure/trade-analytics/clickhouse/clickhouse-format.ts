@@ -30,7 +30,7 @@ const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE} (
     .join(', ')}
 ) ENGINE = ReplacingMergeTree
 PARTITION BY ${PARTITION_KEY} PRIMARY KEY (${PRIMARY_KEY}) ORDER BY (${SORTING_KEY})
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000,
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0,
   min_age_to_force_merge_seconds = ${ONE_PART_AFTER_S}, min_age_to_force_merge_on_partition_only = 1`;
 
 const DAY_MS = 86_400_000;
@@ -56,13 +56,22 @@ export async function daysOf(
   });
 }
 
+/**
+ * Whether a server with such a table may drop a write for a repeat of one that it does not hold: it notes a write before
+ * that is there for good, and a kill in between leaves the note alone. Of replicated tables it does so unless told not to.
+ */
+export function mayDropWrites(engine: string): boolean {
+  const window = /\b(non_)?replicated_deduplication_window = (\d+)/.exec(engine)?.[2];
+  return window === undefined ? /^(Replicated|Shared)/.test(engine) : window !== '0';
+}
+
 /** Answers the id of the table. Throws an `OperatingError` (`STORE_VERSION`) for one of another shape. */
 export async function requireTable(server: ClickHouse): Promise<string> {
   const of = `WHERE database = currentDatabase() AND`;
   const describe = () =>
     server.query(
       'analytics.describe',
-      `SELECT toString(uuid) AS id, engine, sorting_key, partition_key FROM system.tables ${of} name = {table:String}`,
+      `SELECT toString(uuid) AS id, engine, engine_full, sorting_key, partition_key FROM system.tables ${of} name = {table:String}`,
       { table: TABLE },
     );
   let [table] = await describe();
@@ -79,6 +88,7 @@ export async function requireTable(server: ClickHouse): Promise<string> {
   const differences = [
     // Replicated and shared tables collapse repeats alike.
     ...(/ReplacingMergeTree$/.test(String(table?.['engine'])) ? [] : [`engine ${String(table?.['engine'])}`]),
+    ...(mayDropWrites(String(table?.['engine_full'])) ? ['a deduplication window'] : []),
     ...(table?.['sorting_key'] === SORTING_KEY ? [] : [`order ${String(table?.['sorting_key'])}`]),
     ...(table?.['partition_key'] === PARTITION_KEY ? [] : [`partitions ${String(table?.['partition_key'])}`]),
     ...Object.entries(COLUMNS)

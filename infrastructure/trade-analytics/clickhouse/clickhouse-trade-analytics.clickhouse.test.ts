@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createClient } from '@clickhouse/client';
 import type { Quantity } from '#domain/data/decimal.ts';
@@ -87,6 +89,15 @@ describe('the analytics table', () => {
         openClickHouseTradeAnalytics(options(database)),
         'STORE_VERSION',
         /trading_trades is not as .*quantity Decimal\(38, 9\).*rename or drop it/,
+      );
+      await execute(`ALTER TABLE ${database}.trading_trades MODIFY COLUMN quantity Decimal(19, 9)`);
+      await execute(
+        `ALTER TABLE ${database}.trading_trades MODIFY SETTING non_replicated_deduplication_window = 1000`,
+      );
+      await refused(
+        openClickHouseTradeAnalytics(options(database)),
+        'STORE_VERSION',
+        /trading_trades is not as .*\(a deduplication window\)/,
       );
       await execute(`DROP TABLE ${database}.trading_trades`);
       await execute(`CREATE TABLE ${database}.trading_trades (x String) ENGINE = MergeTree ORDER BY x`);
@@ -197,6 +208,30 @@ describe('a ClickHouse that cannot be used', () => {
       await assert.rejects(store.append([analyticsTrade(1)]), { code: 'STORE_CLOSED' });
       await assert.rejects(store.totals(), { code: 'STORE_CLOSED' });
     });
+  });
+
+  // ClickHouse notes a write for its deduplication, if it has any, before the write gets its name.
+  test('a write that a kill has undone at the last moment is stored when it comes again', async () => {
+    const server = await startServer('clickhouse');
+    await execute('CREATE DATABASE crash', server.url);
+    const store = await openClickHouseTradeAnalytics(serverOptions(server.url, { path: 'crash' }));
+    const lost = [analyticsTrade(1), analyticsTrade(2)];
+    await store.append([analyticsTrade(0)]);
+    await store.append(lost);
+    const part = await execute(
+      `SELECT path FROM system.parts WHERE database = 'crash' AND active ORDER BY min_block_number DESC LIMIT 1`,
+      server.url,
+    );
+    await server.kill();
+    const unnamed = join(dirname(part.replace(/\/$/, '')), `tmp_insert_${basename(part)}`);
+    renameSync(part.replace(/\/$/, ''), unnamed);
+    await server.startAgain();
+    await untilItWorks(() => store.append(lost));
+    assert.deepEqual(
+      (await untilItWorks(() => store.volume(ALWAYS))).map(({ trades }) => trades),
+      [3],
+    );
+    await store.close();
   });
 
   test('a crash amid writes loses nothing and doubles nothing, and a hanging one is told and comes back', async () => {

@@ -1,14 +1,12 @@
 /**
  * Trade analytics on ClickHouse, read from one table that collapses repeats.
  *
- * Repeats: the table is a ReplacingMergeTree whose order ends with the event id, read with FINAL. A write carries a
- * token made of its event ids besides, so that repeating it after an answer was lost usually adds nothing at all. No
- * sum is kept by a materialised view: it would count what comes twice under two tokens twice (decision 18).
+ * Repeats: the table is a ReplacingMergeTree whose order ends with the event id, read with FINAL. The server itself is to
+ * drop none (decision 29). No sum is kept by a materialised view: it would count twice what comes twice (decision 18).
  *
  * Exact: amounts are decimals of nine places, sums are 38 digits and sums of products 76; they travel as text.
  */
 import assert from 'node:assert';
-import { createHash } from 'node:crypto';
 import { formatDecimal, type Money, type Price, type Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
@@ -78,7 +76,7 @@ class ClickHouseTradeAnalytics implements TradeAnalytics {
       );
     }
     for (const batch of writeBatches(trades)) {
-      await this.#server.insert('analytics.append', TABLE, batch.map(toRow), tokenOf(batch));
+      await this.#server.insert('analytics.append', TABLE, batch.map(toRow));
     }
   }
 
@@ -196,12 +194,6 @@ function toRow(trade: AnalyticsTrade): Row {
     executionPrice: formatDecimal(trade.executionPrice),
     executionTimestamp: formatTimestamp(trade.executionTimestampMs).replace('T', ' ').replace('Z', ''),
   };
-}
-
-function tokenOf(batch: readonly AnalyticsTrade[]): string {
-  const digest = createHash('sha256');
-  for (const { eventId } of batch) digest.update(`${eventId}\n`);
-  return digest.digest('hex');
 }
 
 function bounds({ startMs, endMs }: TimeRange) {
