@@ -159,7 +159,9 @@ function readEntity(
 function readBreaker(breaker: WireObject, reader: FieldReader): Breaker {
   const state = reader.oneOf(breaker['state'], 'breaker.state', BREAKER_STATES);
   if (state !== 'QUIET_PERIOD') return { state };
-  return { state, untilMs: readTimeMs(breaker['untilMs'], 'breaker.untilMs', reader) };
+  const untilMs = readTimeMs(breaker['untilMs'], 'breaker.untilMs', reader);
+  if (untilMs < 1) reader.issue('breaker.untilMs', 'minimum', 'must be after 1970 began');
+  return { state, untilMs };
 }
 
 function readOrder(record: WireObject, reader: FieldReader): OpenOrderEntity {

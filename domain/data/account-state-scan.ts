@@ -120,7 +120,8 @@ function scanAccount(): ScannedAccount | null {
   const updatedAtMs = scanInteger();
   scanLiteral(END);
   if (!endScan() || accountHash === '' || updatedAtMs > MAX_TIMESTAMP_MS) return null;
-  if (breaker.state === 'QUIET_PERIOD' && breaker.untilMs > MAX_TIMESTAMP_MS) return null;
+  if (breaker.state === 'QUIET_PERIOD' && (breaker.untilMs < 1 || breaker.untilMs > MAX_TIMESTAMP_MS))
+    return null;
   return {
     kind: 'account',
     accountId,

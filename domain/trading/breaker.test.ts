@@ -1,15 +1,18 @@
 /** An account's breaker by example; the property tests compare it with the naive ledger. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Money } from '#domain/data/decimal.ts';
+import { MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import type { LedgerEntry, TradingOutput } from '#domain/data/trading-events.ts';
 import type { BreakerChange } from '#domain/data/trading-inputs.ts';
 import { DEFAULT_LIMITS } from './default-controls.ts';
 import { applyInput, restorePartition, stateHash, takeChangedEntities } from './engine.ts';
-import { accountId, limit, market, money, ticker } from './fixtures/inputs.ts';
+import { accountId, filled, limit, market, money, ticker } from './fixtures/inputs.ts';
 import { createWorld, fees, NINE_AM, told } from './fixtures/world.ts';
 
 const QUIET_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const MOST = (2n ** 63n - 1n) as Money;
 
 /** Account 1 may lose ten a day, and is quiet for a minute. */
 function createWorldWithBreaker() {
@@ -50,7 +53,7 @@ test('a day that has lost more than the limit trips the breaker: buys are cancel
   assert.equal(state(), 'OPEN', 'ten lost are not more than ten');
   const outputs = apply(inputs.submit(1, 99, 'SELL', market('1')));
   assert.deepEqual(told(outputs).slice(-3), ['fill 1 at 9', 'BREAKER_TRIPPED', 'canceled 0 (breaker)']);
-  assert.deepEqual(notes(outputs).at(-1), 'daily_loss: lost 11 today, 10 at most');
+  assert.deepEqual(notes(outputs).at(-1), 'daily_loss: lost 11, 10 at most in a day');
   assert.equal(state(), 'TRIPPED');
   assert.deepEqual(order('BUY', market('1')), ['denied 0 (breaker)', 'FAILED_OTHER']);
   assert.equal(order('SELL', market('10')).at(-1), 'fill 10 at 9', 'and it is not tripped twice');
@@ -94,6 +97,124 @@ test('it is the end of an input that counts: what the same prices have won back 
   rest(11);
   batch('10', '19');
   assert.equal(state(), 'TRIPPED', 'twenty lost');
+});
+
+test('the fee of a buy counts by itself, and so does that of a sale', () => {
+  for (const side of ['BUY', 'SELL'] as const) {
+    const { inputs, apply, order, quoteAt, state } = createWorldWithBreaker();
+    quoteAt('10');
+    if (side === 'SELL') order('BUY', market('1'));
+    apply(inputs.control(fees('0', '0', '10.01')));
+    quoteAt('20');
+    order(side, market('1'));
+    assert.equal(state(), side === 'BUY' ? 'TRIPPED' : 'OPEN', 'ten won on the sale');
+    if (side === 'SELL') apply(inputs.submit(1, 60, 'BUY', market('1')));
+    assert.equal(state(), 'TRIPPED');
+  }
+});
+
+test("another venue's fills count, buys and sales", () => {
+  const { inputs, apply, quoteAt, state } = createWorldWithBreaker();
+  quoteAt('10');
+  apply(inputs.submit(1, 1, 'BUY', limit('10', '9')));
+  apply(inputs.venue(1, 1, 1, filled('x1', '10', '9')));
+  apply(inputs.submit(1, 2, 'SELL', limit('10', '11')));
+  const outputs = apply(inputs.venue(1, 2, 2, filled('x2', '9', '7')));
+  assert.equal(told(outputs).at(-1), 'BREAKER_TRIPPED', 'eighteen lost');
+  assert.equal(told(apply(inputs.venue(1, 2, 3, filled('x3', '1', '7')))).at(-1), 'fill 10 at 7');
+  const other = createWorldWithBreaker();
+  other.quoteAt('10');
+  other.apply(other.inputs.control(fees('0', '0', '11')));
+  other.apply(other.inputs.submit(1, 1, 'BUY', limit('1', '9')));
+  other.apply(other.inputs.venue(1, 1, 1, filled('x1', '1', '9')));
+  assert.deepEqual([state(), other.state()], ['TRIPPED', 'TRIPPED']);
+});
+
+test('all that one batch of prices makes lose trip, each with its own buys, in the order of their losses', () => {
+  const { inputs, apply, quoteAt } = createWorldWithBreaker();
+  quoteAt('12');
+  for (const account of [3, 2]) {
+    apply(inputs.open(account), inputs.deposit(account, '1000'));
+    apply(inputs.submit(account, account * 10, 'BUY', market('10')));
+  }
+  quoteAt('9');
+  for (const account of [3, 2]) {
+    apply(inputs.submit(account, account * 10 + 1, 'SELL', limit('10', '10')));
+    apply(inputs.submit(account, account * 10 + 2, 'BUY', limit('1', '2')));
+  }
+  apply(inputs.submit(1, 5, 'BUY', limit('1', '2')));
+  const outputs = quoteAt('10').filter(({ accountId: id }) => id !== accountId(1));
+  const ends = outputs.slice(-4);
+  const canceled = 'canceled 0 (breaker)';
+  assert.deepEqual(told(ends), ['BREAKER_TRIPPED', canceled, 'BREAKER_TRIPPED', canceled]);
+  assert.deepEqual(
+    ends.map((output) => output.accountId),
+    [accountId(3), accountId(3), accountId(2), accountId(2)],
+  );
+  assert.equal(told(apply(inputs.cancel(1, 5)))[0], 'canceled 0 (requested)', 'the order of another stays');
+});
+
+test('quiet periods that overlap end each at its own time, and of one moment in the order of account ids', () => {
+  const { inputs, apply, by } = createWorldWithBreaker();
+  for (const account of [3, 2]) apply(inputs.open(account));
+  const quiet = (account: number, atMs: number) => {
+    inputs.at(atMs);
+    by('TRIP', 'so', account);
+    by('RESET', 'so', account);
+  };
+  quiet(1, NINE_AM);
+  quiet(3, NINE_AM + 1_000);
+  quiet(2, NINE_AM + 1_000);
+  const openedAt = (ms: number) => {
+    inputs.at(ms);
+    return apply(inputs.batch(inputs.price('10'))).map((output) => output.accountId);
+  };
+  assert.deepEqual(openedAt(NINE_AM + QUIET_MS), [accountId(1)]);
+  assert.deepEqual(openedAt(NINE_AM + QUIET_MS + 999), []);
+  assert.deepEqual(openedAt(NINE_AM + QUIET_MS + 1_000), [accountId(2), accountId(3)]);
+});
+
+test('a loss that no 64 bits hold is the largest there is, not a gain', () => {
+  const { inputs, apply, state } = createWorldWithBreaker();
+  const limits = {
+    ...DEFAULT_LIMITS,
+    maxOrderNotional: MOST,
+    maxDailyLoss: MOST,
+  };
+  apply(inputs.control({ kind: 'SetLimits', limits }));
+  // Of one symbol the position's own profit would not fit.
+  for (const [order, name] of [
+    [10, 'AAPL'],
+    [20, 'MSFT'],
+  ] as const) {
+    const symbol = ticker(name);
+    apply(inputs.deposit(1, '7000000000'), inputs.batch({ ...inputs.price('7000000000'), symbol }));
+    apply(inputs.submit(1, order, 'BUY', limit('1', '7000000000'), { symbol }));
+    assert.equal(state(), 'OPEN');
+    apply(inputs.batch({ ...inputs.price('1'), symbol }));
+    apply(inputs.submit(1, order + 1, 'SELL', market('1'), { symbol }));
+  }
+  assert.equal(state(), 'TRIPPED');
+});
+
+test('a kill switch is said before a breaker', () => {
+  const { inputs, apply, order, by } = createWorldWithBreaker();
+  by('TRIP');
+  apply(inputs.control({ kind: 'SetKillSwitch', engaged: true, accountId: accountId(1) }));
+  assert.deepEqual(order('BUY', market('1')), ['denied 0 (kill_switch)', 'FAILED_OTHER']);
+});
+
+test('a quiet period does not end beyond the years that there are', () => {
+  const { inputs, apply, by, partition } = createWorldWithBreaker();
+  by('TRIP');
+  inputs.at(MAX_TIMESTAMP_MS - 1);
+  by('RESET');
+  assert.deepEqual(partition.accounts.get(accountId(1))?.breaker, {
+    state: 'QUIET_PERIOD',
+    untilMs: MAX_TIMESTAMP_MS,
+  });
+  inputs.at(MAX_TIMESTAMP_MS);
+  assert.equal(told(apply(inputs.deposit(1, '1')))[0], 'BREAKER_OPENED');
 });
 
 test('a reset begins a quiet period, in which the account only sells, and market time opens the breaker', () => {

@@ -13,25 +13,26 @@ import { MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import type { BreakerChange } from '#domain/data/trading-inputs.ts';
 import { lossOf } from './daily-loss.ts';
 import type { Account } from './holdings.ts';
-import { cancelOpenOrders } from './orders.ts';
+import { cancelOrders } from './orders.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
 
 /** Trips the breakers of those whose day, after all of the input, has lost more than the limits allow. */
-export function tripLosers(step: Step): void {
+export function tripLosers(step: Step, losers: readonly Account[]): void {
   const { maxDailyLoss } = step.state.controls.limits;
-  for (const account of step.losers) {
-    const loss = lossOf(account);
-    if (account.breaker.state === 'TRIPPED' || loss <= maxDailyLoss) continue;
-    const lost = `lost ${formatDecimal(loss)} today, ${formatDecimal(maxDailyLoss)} at most`;
-    trip(step, account, `daily_loss: ${lost}`);
-  }
+  const due = losers.filter(
+    (account) => account.breaker.state !== 'TRIPPED' && lossOf(account) > maxDailyLoss,
+  );
+  tripAll(step, new Set(due), (account) => {
+    const [lost, most] = [formatDecimal(lossOf(account)), formatDecimal(maxDailyLoss)];
+    return `daily_loss: lost ${lost}, ${most} at most in a day`;
+  });
 }
 
 /** The operator's word. Tripping what is tripped is nothing, and so is resetting what is not. */
 export function changeBreaker(step: Step, account: Account, { action, reason }: BreakerChange): void {
   const { state } = account.breaker;
   const note = `operator: ${reason}`;
-  if (action === 'TRIP' && state !== 'TRIPPED') trip(step, account, note);
+  if (action === 'TRIP' && state !== 'TRIPPED') tripAll(step, new Set([account]), () => note);
   else if (action === 'RESET' && state === 'TRIPPED') beginQuietPeriod(step, account, note);
 }
 
@@ -53,14 +54,19 @@ export function endQuietPeriods(step: Step): void {
   }
 }
 
-function trip(step: Step, account: Account, note: string): void {
-  account.breaker = { state: 'TRIPPED' };
-  emitChange(step, account, 'BREAKER_TRIPPED', note);
-  cancelOpenOrders(
-    step,
-    (order) => order.account === account && order.side === 'BUY',
-    "breaker: the account's breaker has tripped",
+/** In the order of the set. Open orders are looked through once for all, since prices may trip many at the same time. */
+function tripAll(step: Step, accounts: ReadonlySet<Account>, noteOf: (account: Account) => string): void {
+  if (accounts.size === 0) return;
+  const open = step.state.workingOrders.listed();
+  const buys = Map.groupBy(
+    open.filter((order) => order.side === 'BUY' && accounts.has(order.account)),
+    ({ account }) => account,
   );
+  for (const account of accounts) {
+    account.breaker = { state: 'TRIPPED' };
+    emitChange(step, account, 'BREAKER_TRIPPED', noteOf(account));
+    cancelOrders(step, buys.get(account) ?? [], "breaker: the account's breaker has tripped");
+  }
 }
 
 /** The day's losses are forgiven with it: else the next fee would trip it again. */

@@ -2,7 +2,7 @@
 import type { Control } from '#domain/data/trading-inputs.ts';
 import { changeBreaker } from './breaker.ts';
 import type { Account } from './holdings.ts';
-import { cancelOpenOrders } from './orders.ts';
+import { cancelOrders } from './orders.ts';
 import { emitLedgerEntry, type Step } from './step.ts';
 
 const HALTED = 'kill_switch: trading is halted';
@@ -27,7 +27,7 @@ export function applyControl(step: Step, input: Control): void {
     case 'SetKillSwitch': {
       if (change.accountId === null) {
         state.controls = { ...state.controls, killSwitchEngaged: change.engaged };
-        if (change.engaged) cancelOpenOrders(step, () => true, HALTED);
+        if (change.engaged) cancelOrders(step, state.workingOrders.listed(), HALTED);
         break;
       }
       const account = state.accounts.get(change.accountId);
@@ -60,5 +60,11 @@ function haltAccount(step: Step, account: Account, engaged: boolean): void {
     null,
     null,
   );
-  if (engaged) cancelOpenOrders(step, (order) => order.account === account, HALTED);
+  const open = step.state.workingOrders.listed();
+  if (engaged)
+    cancelOrders(
+      step,
+      open.filter((order) => order.account === account),
+      HALTED,
+    );
 }

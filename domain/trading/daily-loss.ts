@@ -14,7 +14,9 @@ export function noteResult(step: Step, account: Account, amount: bigint): void {
   const kept = result > MAX_SCALED ? MAX_SCALED : result < MIN_SCALED ? MIN_SCALED : result;
   account.resultDay = day;
   account.dayResult = kept as Money;
-  if (-kept > controls.limits.maxDailyLoss) step.losers = [...step.losers, account];
+  if (-kept <= controls.limits.maxDailyLoss) return;
+  step.losers ??= [];
+  step.losers.push(account);
 }
 
 /** Zero or more: what today has cost, as far as it is known. */

@@ -28,6 +28,8 @@ import { findOpen } from './order.ts';
 function stepsOf(outputs: readonly TradingOutput[]): string[] {
   const steps: string[] = [];
   for (const output of outputs) {
+    if (output.type === 'LedgerEntry' && output.kind.startsWith('BREAKER_'))
+      steps.push(`${output.accountId} ${output.kind}`);
     if (output.type !== 'OrderUpdate') continue;
     if (output.update === 'denied') steps.push(`${output.orderId} DENIED ${output.reason?.split(':')[0]}`);
     else if (output.update === 'duplicate_conflict') steps.push(`${output.orderId} conflict`);
@@ -58,6 +60,7 @@ function holdingsOf(state: PartitionState) {
     accountId: account.accountId as string,
     cash: account.cash as bigint,
     breaker: account.breaker.state as string,
+    loss: account.resultDay === Math.floor(state.clockMs / 86_400_000) ? -account.dayResult : 0n,
     reserved: account.cashReserved as bigint,
     positions: state.positions
       .all()
@@ -94,6 +97,7 @@ test('step by step, the core does what the naive ledger does', () => {
         const expected = [...naive.accounts].map(([accountId, account]) => ({
           accountId,
           cash: account.cash,
+          loss: naive.loss(account),
           breaker:
             account.reducesUntil === 0
               ? 'OPEN'

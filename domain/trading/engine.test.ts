@@ -256,6 +256,17 @@ test('what does not fit 64 bits is denied, never wrapped', () => {
   ]);
 });
 
+test('states with other limits have other hashes, whichever limit it is', () => {
+  const { state, inputs, apply } = createWorld();
+  const hashes = new Set([stateHash(state)]);
+  for (const [name, value] of Object.entries(DEFAULT_LIMITS)) {
+    const more = typeof value === 'bigint' ? value + 1n : value + 1;
+    apply(inputs.control({ kind: 'SetLimits', limits: { ...DEFAULT_LIMITS, [name]: more } }));
+    hashes.add(stateHash(state));
+  }
+  assert.equal(hashes.size, 1 + Object.keys(DEFAULT_LIMITS).length);
+});
+
 test('warm restart: a live position is neither flattened nor doubled, and its order goes on', () => {
   const { state, inputs, apply } = createWorld();
   apply(inputs.submit(1, 1, 'BUY', market('5')), inputs.submit(1, 2, 'SELL', limit('5', '11')));

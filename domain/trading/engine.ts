@@ -56,7 +56,7 @@ export function applyInput(
     case 'SubmitOrder': {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       submitOrder(step, input);
-      if (step.losers.length > 0) tripLosers(step);
+      if (step.losers !== null) tripLosers(step, step.losers);
       return outputs;
     }
     case 'CancelOrder': {
@@ -67,13 +67,13 @@ export function applyInput(
     case 'PriceBatch': {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyPriceBatch(step, input);
-      if (step.losers.length > 0) tripLosers(step);
+      if (step.losers !== null) tripLosers(step, step.losers);
       return outputs;
     }
     default: {
       const step = begin(state, input.commandId, input.timeMs, input.ingestTimeMs, outputs);
       applyRareInput(step, input);
-      if (step.losers.length > 0) tripLosers(step);
+      if (step.losers !== null) tripLosers(step, step.losers);
       return outputs;
     }
   }
@@ -87,8 +87,6 @@ export function prefetchInputs(state: PartitionState, inputs: readonly TradingIn
   prefetch(state, inputs);
 }
 
-const NOBODY: Step['losers'] = [];
-
 /** The clock, and what it ends. */
 function begin(
   state: PartitionState,
@@ -98,7 +96,7 @@ function begin(
   outputs: TradingOutput[],
 ): Step {
   const outputsBefore = outputs.length;
-  const step: Step = { state, cause, ingestTimeMs, outputs, outputsBefore, losers: NOBODY };
+  const step: Step = { state, cause, ingestTimeMs, outputs, outputsBefore, losers: null };
   if (timeMs > state.clockMs) state.clockMs = timeMs;
   state.countersTracking.stale = true;
   state.countersTracking.changed = true;

@@ -21,6 +21,7 @@ export function assertEverything(state: PartitionState): void {
     invariant(left > 0n, 'an open order has something left to fill');
     openOrders.set(account, (openOrders.get(account) ?? 0) + 1);
     if (order.side === 'BUY') {
+      invariant(account.breaker.state === 'OPEN', 'who may only sell has no open buy');
       cashReserved.set(account, (cashReserved.get(account) ?? 0n) + order.reservedCash);
     } else {
       const key = `${account.accountId}/${order.instrument.symbol}`;
@@ -29,6 +30,12 @@ export function assertEverything(state: PartitionState): void {
   }
   for (const account of state.accounts.values()) {
     invariant(account.cash >= 0n, 'cash never goes below zero');
+    const { breaker } = account;
+    if (breaker.state === 'QUIET_PERIOD')
+      invariant(
+        state.nextQuietEndMs <= breaker.untilMs,
+        'no quiet period ends before the first that is looked for',
+      );
     invariant(
       account.cashReserved === (cashReserved.get(account) ?? 0n),
       'reserved cash is what open buys reserve',

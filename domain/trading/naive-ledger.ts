@@ -114,6 +114,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
 
   function trip(accountId: string) {
     (accounts.get(accountId) as NaiveAccount).reducesUntil = Infinity;
+    steps.push(`${accountId} BREAKER_TRIPPED`);
     for (const order of openOrders(accountId)) if (order.input.side === 'BUY') end(order, 'CANCELED');
   }
 
@@ -285,7 +286,12 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
   function apply(input: TradingInput) {
     clock = Math.max(clock, input.timeMs);
     for (const order of orders) if (open(order) && order.expires <= clock) end(order, 'EXPIRED');
-    for (const account of accounts.values()) if (account.reducesUntil <= clock) account.reducesUntil = 0;
+    for (const accountId of [...accounts.keys()].sort()) {
+      const account = accounts.get(accountId) as NaiveAccount;
+      if (account.reducesUntil === 0 || account.reducesUntil > clock) continue;
+      account.reducesUntil = 0;
+      steps.push(`${accountId} BREAKER_OPENED`);
+    }
     losers.length = 0;
     take(input);
     for (const accountId of losers) {
@@ -339,6 +345,7 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
           if (change.action === 'RESET' && isTripped) {
             account.reducesUntil = clock + limits.breakerQuietPeriodMs;
             account.results.clear();
+            steps.push(`${change.accountId} BREAKER_RESET`);
           }
         }
         if (change.kind !== 'SetKillSwitch') return;
@@ -368,5 +375,5 @@ export function createNaiveLedger(limitsAtFirst: TradingLimits, feesAtFirst: Fee
     }
   }
 
-  return { apply, accounts, orders, fills, steps, reservedCash, reservedShares };
+  return { apply, accounts, orders, fills, steps, loss, reservedCash, reservedShares };
 }

@@ -71,14 +71,9 @@ export function expireOrders(step: Step): void {
   for (const order of byAcceptance(due)) closeOrder(step, order, 'EXPIRED', 'the trading day has ended');
 }
 
-/** Ends the open orders that are meant, in order of acceptance. */
-export function cancelOpenOrders(
-  step: Step,
-  isMeant: (order: WorkingOrder) => boolean,
-  reason: string,
-): void {
-  const meant = step.state.workingOrders.listed().filter(isMeant);
-  for (const order of byAcceptance(meant)) closeOrder(step, order, 'CANCELED', reason);
+/** Ends these open orders, in order of acceptance. */
+export function cancelOrders(step: Step, orders: readonly WorkingOrder[], reason: string): void {
+  for (const order of byAcceptance([...orders])) closeOrder(step, order, 'CANCELED', reason);
 }
 
 function byAcceptance(orders: WorkingOrder[]): readonly WorkingOrder[] {

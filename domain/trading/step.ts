@@ -18,8 +18,8 @@ export interface Step {
   readonly outputs: TradingOutput[];
   /** How many of the outputs are of inputs before. */
   readonly outputsBefore: number;
-  /** Accounts whose day has, at some moment of the step, lost more than the limits allow; some more than once. */
-  losers: readonly Account[];
+  /** Accounts whose day has, at some moment of the step, lost more than the limits allow, some more than once; `null`: none. */
+  losers: Account[] | null;
 }
 
 /** Longer command ids are hashed into event ids, which have room for 200 characters. */

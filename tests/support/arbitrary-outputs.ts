@@ -147,7 +147,7 @@ export const anyAccountStateEntity: fc.Arbitrary<AccountStateEntity> = fc.oneof(
     killSwitchEngaged: fc.boolean(),
     breaker: fc.oneof(
       record({ state: fc.constantFrom('OPEN' as const, 'TRIPPED' as const) }),
-      record({ state: fc.constant('QUIET_PERIOD' as const), untilMs: timeMs }),
+      record({ state: fc.constant('QUIET_PERIOD' as const), untilMs: timeMs.filter((ms) => ms > 0) }),
     ),
     dayResult: money,
     resultDay: count,

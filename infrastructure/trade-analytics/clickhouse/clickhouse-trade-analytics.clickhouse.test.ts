@@ -152,17 +152,6 @@ describe('the analytics table', () => {
     });
   });
 
-  test('the same write twice leaves one copy even before repeats collapse', async () => {
-    await inDatabase(async (database) => {
-      const store = await openClickHouseTradeAnalytics(options(database));
-      const trades = Array.from({ length: 10 }, (_, number) => analyticsTrade(number));
-      await store.append(trades);
-      await store.append(trades);
-      assert.equal(await execute(`SELECT count() FROM ${database}.trading_trades`), '10');
-      await store.close();
-    });
-  });
-
   test('days older than the retention are dropped at the start, later ones kept', async () => {
     await inDatabase(async (database) => {
       const nowMs = Date.now();
