@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { assertAccountId } from './account-id.ts';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { describeUnlisted } from './halts.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -11,15 +12,16 @@ interface BreakersAnswer {
   readonly partitions: readonly {
     readonly partition: number;
     readonly known: boolean;
-    readonly accounts: readonly { readonly accountId: string; readonly state: string }[];
+    readonly accounts: readonly BreakerAnswer[];
+    readonly unlisted: number;
   }[];
 }
 
-const SENTENCES: Readonly<Record<string, string>> = {
-  OPEN: 'is open: the account trades',
-  TRIPPED: 'has tripped: the account may only sell until it is reset',
-  QUIET_PERIOD: 'is in its quiet period: the account may only sell until that is over',
-};
+interface BreakerAnswer {
+  readonly accountId: string;
+  readonly state: 'OPEN' | 'TRIPPED' | 'QUIET_PERIOD' | 'UNKNOWN';
+  readonly quietUntil: string | null;
+}
 
 export function register(program: Command, terminal: Terminal): void {
   const command = program
@@ -46,7 +48,7 @@ Example:
         .description(sentence)
         .requiredOption('--account <accountId>', 'As `account list` shows it.')
         .requiredOption('--reason <text>', "Why, for the account's statement; 200 characters at most.")
-        .option('--json', 'As JSON: {accountId, state}.'),
+        .option('--json', 'As JSON: {accountId, state, quietUntil}.'),
     ).action(async (flags: Flags) => {
       const accountId = String(flags['account']);
       assertAccountId(accountId);
@@ -54,15 +56,15 @@ Example:
         accountId,
         action: name.toUpperCase(),
         reason: flags['reason'],
-      })) as { readonly state: string };
-      terminal.print(flags['json'] === true ? JSON.stringify(answer) : describe(accountId, answer.state));
+      })) as BreakerAnswer;
+      terminal.print(flags['json'] === true ? JSON.stringify(answer) : describe(answer));
     });
   }
   addDataFlag(
     command
       .command('show')
       .description('Which breakers are not open.')
-      .option('--json', 'As JSON: {partitions: [{partition, known, accounts}]}.'),
+      .option('--json', 'As JSON: {partitions: [{partition, known, accounts, unlisted}]}.'),
   ).action(async (flags: Flags) => {
     const answer = (await connectOperator(dataFolderOf(flags)).call(
       'GET',
@@ -73,16 +75,25 @@ Example:
   });
 }
 
-function describe(accountId: string, state: string): string {
-  return `The breaker of account ${accountId} ${SENTENCES[state] ?? `is ${state}`}.`;
+function describe({ accountId, state, quietUntil }: BreakerAnswer): string {
+  const whose = `The breaker of account ${accountId}`;
+  switch (state) {
+    case 'OPEN':
+      return `${whose} is open.`;
+    case 'TRIPPED':
+      return `${whose} has tripped: the account may only sell until it is reset.`;
+    case 'QUIET_PERIOD':
+      return `${whose} is in its quiet period: the account may only sell until ${quietUntil ?? 'it is over'} of market time.`;
+    case 'UNKNOWN':
+      return `${whose} has heard it; too many accounts are halted to say how it is now.`;
+  }
 }
 
 function describeAll({ partitions }: BreakersAnswer): readonly string[] {
-  const lines = partitions.flatMap(({ accounts }) =>
-    accounts.map(({ accountId, state }) => describe(accountId, state)),
-  );
+  const lines = partitions.flatMap(({ accounts }) => accounts.map(describe));
   const unknown = partitions.filter(({ known }) => !known).map(({ partition }) => partition);
   if (unknown.length > 0)
     lines.push(`Of partition ${unknown.join(', ')} nothing is known: does execution run?`);
+  lines.push(...describeUnlisted(partitions));
   return lines.length === 0 ? ['Every breaker is open.'] : lines;
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { assertAccountId } from './account-id.ts';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
+import { describeUnlisted } from './halts.ts';
 import { connectOperator } from './operator-client.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,6 +13,7 @@ interface KillSwitchAnswer {
     readonly partition: number;
     readonly all: 'ENGAGED' | 'RELEASED' | 'UNKNOWN';
     readonly accounts: readonly string[];
+    readonly unlisted: number;
   }[];
 }
 
@@ -57,7 +59,7 @@ Example:
     command
       .command('show')
       .description('Which kill switches are engaged.')
-      .option('--json', 'As JSON: {partitions: [{partition, all, accounts}]}.'),
+      .option('--json', 'As JSON: {partitions: [{partition, all, accounts, unlisted}]}.'),
   ).action(async (flags: Flags) => {
     const answer = (await connectOperator(dataFolderOf(flags)).call(
       'GET',
@@ -81,5 +83,6 @@ function describe({ partitions }: KillSwitchAnswer): readonly string[] {
   if (unknown.length > 0)
     lines.push(`Of partition ${unknown.join(', ')} nothing is known: does execution run?`);
   for (const accountId of accounts) lines.push(`The kill switch of account ${accountId} is engaged.`);
+  lines.push(...describeUnlisted(partitions));
   return lines;
 }

@@ -63,6 +63,8 @@ test('whose trading is halted is said, and nothing where it is not known', () =>
       told({ partitions, partitionsHalted: 1, accountsHalted: 0 }),
       told({ partitions, partitionsHalted: 0, accountsHalted: 1 }),
       told({ partitions, partitionsHalted: 0, accountsHalted: 2 }),
+      told({ partitions, partitionsHalted: 0, accountsHalted: 0, breakersTripped: 1 }),
+      told({ partitions, partitionsHalted: 0, accountsHalted: 1, breakersTripped: 2, unlisted: 3 }),
       told({ error: 'Redis does not answer.' }),
     ],
     [
@@ -70,6 +72,8 @@ test('whose trading is halted is said, and nothing where it is not known', () =>
       'Trading: halted for the accounts of 1 of 4 partitions by the kill switch',
       'Trading: open, but for 1 account halted by the kill switch',
       'Trading: open, but for 2 accounts halted by the kill switch',
+      'Trading: open, but for 1 account that may only sell since the breaker tripped',
+      'Trading: open, but for 1 account halted by the kill switch; 2 accounts that may only sell since the breaker tripped; 3 accounts more',
       'Trading: Redis does not answer.',
     ],
   );

@@ -39,6 +39,7 @@ interface StatusAnswer {
     readonly partitionsHalted?: number;
     readonly accountsHalted?: number;
     readonly breakersTripped?: number;
+    readonly unlisted?: number;
   };
   readonly disk: { readonly bytes?: number; readonly freeBytes?: number };
 }
@@ -70,7 +71,14 @@ function summaryOf(status: Readonly<Record<string, unknown>>): string {
 }
 
 function tradingOf(trading: StatusAnswer['trading']): string {
-  const { error, partitions, partitionsHalted, accountsHalted = 0, breakersTripped = 0 } = trading;
+  const {
+    error,
+    partitions,
+    partitionsHalted,
+    accountsHalted = 0,
+    breakersTripped = 0,
+    unlisted = 0,
+  } = trading;
   if (error !== undefined) return error;
   if (partitionsHalted !== undefined && partitionsHalted > 0)
     return partitionsHalted === partitions
@@ -81,7 +89,8 @@ function tradingOf(trading: StatusAnswer['trading']): string {
   if (accountsHalted > 0) but.push(`${accounts(accountsHalted)} halted by the kill switch`);
   if (breakersTripped > 0)
     but.push(`${accounts(breakersTripped)} that may only sell since the breaker tripped`);
-  return but.length === 0 ? 'open' : `open, but for ${but.join(' and ')}`;
+  if (unlisted > 0) but.push(`${accounts(unlisted)} more`);
+  return but.length === 0 ? 'open' : `open, but for ${but.join('; ')}`;
 }
 
 /** The answer as lines for a person. */

@@ -20,7 +20,7 @@ export type Breaker =
 export interface AccountHalt {
   readonly accountId: AccountId;
   readonly killSwitchEngaged: boolean;
-  readonly breaker: Breaker['state'];
+  readonly breaker: Breaker;
 }
 
 /** Key: `account/{accountId}`. */

@@ -154,8 +154,7 @@ export function assertInvariants(state: PartitionState): void {
 export function haltedAccounts(state: PartitionState): readonly AccountHalt[] {
   const halts: AccountHalt[] = [];
   for (const { accountId, killSwitchEngaged, breaker } of state.accounts.values()) {
-    if (killSwitchEngaged || breaker.state !== 'OPEN')
-      halts.push({ accountId, killSwitchEngaged, breaker: breaker.state });
+    if (killSwitchEngaged || breaker.state !== 'OPEN') halts.push({ accountId, killSwitchEngaged, breaker });
   }
   return halts;
 }

@@ -1,6 +1,7 @@
 /** What every cache adapter must do, against its real store. An adapter's test file registers this suite. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, EventId, Symbol } from '#domain/data/identifiers.ts';
 import { type Cache, type CachedPrice, MOST_HALTED_ACCOUNTS } from './cache.ts';
@@ -228,29 +229,40 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
         '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId,
         '7d444840-9dc0-41d1-b245-5ffdce74fad3' as AccountId,
       ];
-      const open = { partition: 1, all: false, accounts: [] };
-      const halted = { accountId: first, killSwitchEngaged: true, breaker: 'OPEN' } as const;
-      const tripped = { accountId: second, killSwitchEngaged: false, breaker: 'TRIPPED' } as const;
-      const quiet = { accountId: first, killSwitchEngaged: true, breaker: 'QUIET_PERIOD' } as const;
+      const none = { nextInputOffset: 7, all: false, unlisted: 0 };
+      const open = { partition: 1, ...none, accounts: [] };
+      const halted: AccountHalt = { accountId: first, killSwitchEngaged: true, breaker: { state: 'OPEN' } };
+      const tripped: AccountHalt = {
+        accountId: second,
+        killSwitchEngaged: false,
+        breaker: { state: 'TRIPPED' },
+      };
+      const quiet: AccountHalt = {
+        accountId: first,
+        killSwitchEngaged: true,
+        breaker: { state: 'QUIET_PERIOD', untilMs: 1_549_897_500_000 },
+      };
 
       test('what was put of a partition is found as a whole and by account; of another partition nothing is known', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: false, accounts: [halted] }, 60_000);
-        assert.deepEqual(await halts.get(1), { partition: 1, all: false, accounts: [halted] });
-        assert.deepEqual(await halts.of(1, first), { all: false, account: halted });
-        assert.deepEqual(await halts.of(1, second), { all: false, account: null });
+        await halts.put({ ...open, accounts: [halted] }, 60_000);
+        assert.deepEqual(await halts.get(1), { ...open, accounts: [halted] });
+        assert.deepEqual(await halts.of(1, first), { ...none, account: halted });
+        assert.deepEqual(await halts.of(1, second), { ...none, account: null });
         assert.deepEqual([await halts.get(2), await halts.of(2, first)], [null, null]);
-        await halts.put({ partition: 2, all: true, accounts: [tripped, quiet] }, 60_000);
-        assert.deepEqual(await halts.of(2, first), { all: true, account: quiet });
-        assert.deepEqual(await halts.of(2, second), { all: true, account: tripped });
+        const others = { nextInputOffset: 8, all: true, unlisted: 3 };
+        await halts.put({ partition: 2, ...others, accounts: [tripped, quiet] }, 60_000);
+        assert.deepEqual(await halts.of(2, first), { ...others, account: quiet });
+        assert.deepEqual(await halts.of(2, second), { ...others, account: tripped });
+        assert.equal((await halts.get(2))?.unlisted, 3);
       });
 
       test('the next put stands in place of the last one, whatever that had', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: true, accounts: [halted, tripped] }, 60_000);
+        await halts.put({ ...open, all: true, unlisted: 1, accounts: [halted, tripped] }, 60_000);
         await halts.put(open, 60_000);
         assert.deepEqual(await halts.get(1), open);
-        assert.deepEqual(await halts.of(1, first), { all: false, account: null });
+        assert.deepEqual(await halts.of(1, first), { ...none, account: null });
       });
 
       test('as many halted accounts as there may be are all found', async () => {
@@ -259,7 +271,7 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
           ...tripped,
           accountId: `7d444840-9dc0-41d1-b245-${String(at).padStart(12, '0')}` as AccountId,
         }));
-        await halts.put({ partition: 1, all: false, accounts }, 60_000);
+        await halts.put({ ...open, accounts }, 60_000);
         const found = (await halts.get(1))?.accounts ?? [];
         assert.deepEqual(
           found.toSorted((left, right) => (left.accountId < right.accountId ? -1 : 1)),
@@ -269,7 +281,7 @@ export function registerCacheContract(adapter: string, open: () => Promise<Cache
 
       test('what is not put again in its time is not known any more', async () => {
         const { halts } = subject.cache;
-        await halts.put({ partition: 1, all: true, accounts: [halted] }, 40);
+        await halts.put({ ...open, all: true, accounts: [halted] }, 40);
         await subject.pass(60);
         assert.deepEqual([await halts.get(1), await halts.of(1, first)], [null, null]);
       });

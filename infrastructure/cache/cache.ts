@@ -57,19 +57,24 @@ export interface Tickets {
 /** Of `PartitionHalts.accounts`. */
 export const MOST_HALTED_ACCOUNTS = 1_000;
 
-/** What execution has decided of a partition's accounts. */
-export interface PartitionHalts {
-  readonly partition: number;
+interface HaltsSummary {
+  /** Of `trade_orders`: what comes of inputs from here on is not in this. */
+  readonly nextInputOffset: number;
   /** The kill switch of every account is engaged. */
   readonly all: boolean;
-  /** Those that are halted by themselves, at most `MOST_HALTED_ACCOUNTS` of them. */
+  /** How many accounts are halted by themselves besides those that are listed. */
+  readonly unlisted: number;
+}
+
+/** What execution has decided of a partition's accounts. */
+export interface PartitionHalts extends HaltsSummary {
+  readonly partition: number;
+  /** Those that are halted by themselves, at most `MOST_HALTED_ACCOUNTS` of them, kill switches first. */
   readonly accounts: readonly AccountHalt[];
 }
 
-export interface HaltsForAccount {
-  /** The kill switch of every account is engaged. */
-  readonly all: boolean;
-  /** `null`: nothing halts this account by itself. */
+export interface HaltsForAccount extends HaltsSummary {
+  /** `null`: nothing halts this account by itself, unless it is among the unlisted. */
   readonly account: AccountHalt | null;
 }
 

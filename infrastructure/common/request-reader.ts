@@ -68,11 +68,17 @@ export class RequestReader {
     return this.optionalText(fields, field, maximum);
   }
 
-  /** Text that is stored and shown: PostgreSQL takes no zero character, and a terminal obeys some of the others. */
+  /**
+   * Text that is stored and shown: PostgreSQL takes no zero character, a terminal obeys some of the others, and those that turn
+   * the direction of writing make a line say something else.
+   */
   shownText(fields: Fields, field: string, maximum: number): string | null {
     const text = this.text(fields, field, maximum);
-    if (text === null || !/\p{Cc}/u.test(text)) return text;
-    this.refuse(field, 'printable', 'must not have control characters');
+    if (text === null) return null;
+    if (text.trim() === '') this.refuse(field, 'blank', 'must not be blank');
+    else if (/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text))
+      this.refuse(field, 'printable', 'must not have control characters');
+    else return text;
     return null;
   }
 

@@ -108,7 +108,7 @@ export const tradingOptions = {
       default: '100000',
       unit: 'USD',
       sentence:
-        'What an account may lose in a day of market time, realised and with fees, before its breaker trips.',
+        'What an account may lose in a day of market time (from midnight UTC), realised and with fees, before its breaker trips.',
     },
     parseMoney,
     'not-negative',

@@ -58,7 +58,8 @@ async function tradingOf(log: EventLog, cache: Cache): Promise<Record<string, un
     partitions: partitions.length,
     partitionsHalted: halts.filter(({ all }) => all).length,
     accountsHalted: accounts.filter(({ killSwitchEngaged }) => killSwitchEngaged).length,
-    breakersTripped: accounts.filter(({ breaker }) => breaker !== 'OPEN').length,
+    breakersTripped: accounts.filter(({ breaker }) => breaker.state !== 'OPEN').length,
+    unlisted: halts.reduce((sum, { unlisted }) => sum + unlisted, 0),
   };
 }
 

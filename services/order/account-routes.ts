@@ -247,5 +247,6 @@ async function appendFor(
     key: accountId,
     value: encodeTradingInput(command, { sourceService: 'order' }),
   }));
-  return appendCommands(parts, records, { accountId });
+  const appended = await appendCommands(parts, records, { accountId });
+  return appended.kind === 'refused' ? appended.result : null;
 }

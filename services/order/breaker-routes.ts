@@ -2,23 +2,16 @@
  * The breakers of accounts, on the operator's socket: trip, reset, show. Execution trips them by itself as well; the answer
  * to a command waits until execution's word is in the cache's mirror.
  */
-import { type CommandId, parseAccountId } from '#domain/data/identifiers.ts';
+import type { Breaker } from '#domain/data/account-state.ts';
+import { parseAccountId } from '#domain/data/identifiers.ts';
+import { formatTimestamp } from '#domain/data/timestamp.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import { encodeTradingInput, MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
-import type { BreakerChange, Control } from '#domain/data/trading-inputs.ts';
+import { MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import {
-  appendCommands,
-  guarded,
-  type OperatorCommandParts,
-  partitionsOf,
-  pending,
-  stampOf,
-  until,
-} from './operator-commands.ts';
+import { control, guarded, type OperatorCommandParts, partitionsOf } from './operator-commands.ts';
 import { BreakerBody, BreakerResponse, BreakersView } from './schemas.ts';
 
 export interface BreakerRouteParts extends OperatorCommandParts {
@@ -29,6 +22,7 @@ type Request = HttpRequest<never, never, never>;
 
 const shared = { access: 'operator', tag: 'breaker', path: '/operator/breaker' } as const;
 const ACTIONS = ['TRIP', 'RESET'] as const;
+const OPEN: Breaker = { state: 'OPEN' };
 
 export const BREAKER_ROUTES = {
   show: {
@@ -59,9 +53,9 @@ async function show(parts: BreakerRouteParts): Promise<HttpResult> {
     (await partitionsOf(parts)).map(async (partition) => {
       const halts = await parts.cache.halts.get(partition);
       const accounts = (halts?.accounts ?? [])
-        .filter(({ breaker }) => breaker !== 'OPEN')
-        .map(({ accountId, breaker }) => ({ accountId, state: breaker }));
-      return { partition, known: halts !== null, accounts };
+        .filter(({ breaker }) => breaker.state !== 'OPEN')
+        .map(({ accountId, breaker }) => ({ accountId, ...viewOf(breaker) }));
+      return { partition, known: halts !== null, accounts, unlisted: halts?.unlisted ?? 0 };
     }),
   );
   return { kind: 'json', status: 200, body: { partitions } };
@@ -80,28 +74,18 @@ async function set(parts: BreakerRouteParts, request: Request): Promise<HttpResu
   if (accountId === null || (await parts.portfolios.get(accountId)) === null) {
     return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
   }
-  const command: Control = {
-    type: 'Control',
-    commandId: parts.runtime.ids.uuid() as CommandId,
-    ...(await stampOf(parts)),
-    change: { kind: 'SetBreaker', accountId, action, reason },
-  };
-  const value = encodeTradingInput(command, { sourceService: 'order' });
   const partition = parts.log.partitionFor(TOPIC.tradeOrders, accountId);
-  const refused = await appendCommands(parts, [{ topic: TOPIC.tradeOrders, partition, key: null, value }], {
-    accountId,
-  });
-  if (refused !== null) return refused;
-  const state = await until(parts, async () => {
-    const halts = await parts.cache.halts.of(partition, accountId);
-    if (halts === null) return null;
-    const seen = halts.account?.breaker ?? 'OPEN';
-    return isDone(action, seen) ? seen : null;
-  });
-  if (state === null) return pending({ accountId });
-  return { kind: 'json', status: 200, body: { accountId, state } };
+  const change = { kind: 'SetBreaker', accountId, action, reason } as const;
+  const notDone = await control(parts, change, [partition], { accountId });
+  if (notDone !== null) return notDone;
+  const halts = await parts.cache.halts.of(partition, accountId);
+  const isKnown = halts !== null && (halts.account !== null || halts.unlisted === 0);
+  const breaker = isKnown ? (halts.account?.breaker ?? OPEN) : null;
+  return { kind: 'json', status: 200, body: { accountId, ...viewOf(breaker) } };
 }
 
-function isDone(action: BreakerChange['action'], state: string): boolean {
-  return (state === 'TRIPPED') === (action === 'TRIP');
+/** `null`: not known. */
+function viewOf(breaker: Breaker | null) {
+  const quietUntil = breaker?.state === 'QUIET_PERIOD' ? formatTimestamp(breaker.untilMs) : null;
+  return { state: breaker?.state ?? 'UNKNOWN', quietUntil };
 }

@@ -30,7 +30,7 @@ export function earlyRefusal(inputs: EarlyCheckInputs): HttpResult | null {
   if (halts?.account?.killSwitchEngaged === true) {
     return problemResult('TRADING_HALTED', 'Trading is halted for this account.');
   }
-  if (order.side === 'BUY' && (halts?.account?.breaker ?? 'OPEN') !== 'OPEN') {
+  if (order.side === 'BUY' && (halts?.account?.breaker.state ?? 'OPEN') !== 'OPEN') {
     return problemResult(
       'ONLY_SALES',
       "The account's breaker has tripped; until it is open again, it only sells.",

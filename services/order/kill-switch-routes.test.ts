@@ -47,7 +47,7 @@ test('without execution a switch is appended to every partition, its outcome unk
     const { partitions } = bodyOf(await call('GET'));
     assert.deepEqual(
       partitions,
-      extents.map(({ partition }) => ({ partition, all: 'UNKNOWN', accounts: [] })),
+      extents.map(({ partition }) => ({ partition, all: 'UNKNOWN', accounts: [], unlisted: 0 })),
     );
   } finally {
     await log.close();

@@ -2,23 +2,13 @@
  * The kill switch, on the operator's socket: engage, release, show. A command to execution, which cancels and denies; the
  * answer waits until execution's word is in the cache's mirror.
  */
-import { type AccountId, type CommandId, parseAccountId } from '#domain/data/identifiers.ts';
+import { parseAccountId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
-import type { Control } from '#domain/data/trading-inputs.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import {
-  appendCommands,
-  guarded,
-  type OperatorCommandParts,
-  partitionsOf,
-  pending,
-  stampOf,
-  until,
-} from './operator-commands.ts';
+import { control, guarded, type OperatorCommandParts, partitionsOf } from './operator-commands.ts';
 import { KillSwitchBody, KillSwitchResponse, KillSwitchView } from './schemas.ts';
 
 export interface KillSwitchRouteParts extends OperatorCommandParts {
@@ -63,6 +53,7 @@ async function show(parts: KillSwitchRouteParts): Promise<HttpResult> {
         accounts: (halts?.accounts ?? [])
           .filter(({ killSwitchEngaged }) => killSwitchEngaged)
           .map(({ accountId }) => accountId),
+        unlisted: halts?.unlisted ?? 0,
       };
     }),
   );
@@ -83,34 +74,9 @@ async function set(parts: KillSwitchRouteParts, request: Request): Promise<HttpR
   }
   const partitions =
     accountId === null ? await partitionsOf(parts) : [parts.log.partitionFor(TOPIC.tradeOrders, accountId)];
-  const command: Control = {
-    type: 'Control',
-    commandId: parts.runtime.ids.uuid() as CommandId,
-    ...(await stampOf(parts)),
-    change: { kind: 'SetKillSwitch', engaged, accountId },
-  };
-  const value = encodeTradingInput(command, { sourceService: 'order' });
-  // Together, so that it holds in every partition or in none.
-  const records = partitions.map((partition) => ({ topic: TOPIC.tradeOrders, partition, key: null, value }));
-  const refused = await appendCommands(parts, records, { accountId });
-  if (refused !== null) return refused;
-  const isSeen = await until(parts, async () => {
-    const seen = await Promise.all(
-      partitions.map((partition) => isInForce(parts, partition, accountId, engaged)),
-    );
-    return seen.every(Boolean) ? true : null;
+  const notDone = await control(parts, { kind: 'SetKillSwitch', engaged, accountId }, partitions, {
+    accountId,
   });
-  if (isSeen === null) return pending({ accountId });
+  if (notDone !== null) return notDone;
   return { kind: 'json', status: 200, body: { engaged, accountId } };
-}
-
-async function isInForce(
-  { cache }: KillSwitchRouteParts,
-  partition: number,
-  accountId: AccountId | null,
-  engaged: boolean,
-): Promise<boolean> {
-  if (accountId === null) return (await cache.halts.get(partition))?.all === engaged;
-  const halts = await cache.halts.of(partition, accountId);
-  return halts !== null && (halts.account?.killSwitchEngaged ?? false) === engaged;
 }

@@ -1,12 +1,15 @@
 /** What the operator's commands to execution share: the append, the wait for what comes of it, and the answers. */
+import type { CommandId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
+import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
+import type { Control, ControlChange } from '#domain/data/trading-inputs.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { HttpResult } from '#infrastructure/core/http.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { EventLog, NewRecord } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog, NewRecord, Position } from '#infrastructure/event-log/event-log.ts';
 import { appendPatiently } from './append-patiently.ts';
 
 export interface OperatorCommandParts {
@@ -49,28 +52,63 @@ export async function stampOf({ cache, runtime }: OperatorCommandParts) {
   return { timeMs, ingestTimeMs: runtime.clock.nowMs() };
 }
 
-/** `null` when all of them are in the log; else none is, or that is not known. */
+export type CommandsAppended =
+  | { readonly kind: 'appended'; readonly positions: readonly Position[] }
+  /** None is in the log, or that is not known. */
+  | { readonly kind: 'refused'; readonly result: HttpResult };
+
 export async function appendCommands(
   parts: OperatorCommandParts,
   records: readonly NewRecord[],
   extensions: Readonly<Record<string, unknown>>,
-): Promise<HttpResult | null> {
+): Promise<CommandsAppended> {
   const appended = await appendPatiently(parts.log, records, parts);
   switch (appended.kind) {
     case 'appended':
-      return null;
-    case 'unknown':
-      return problemResult('OUTCOME_UNKNOWN', 'Whether it was written is not known; look what came of it.', {
-        retryAfterSeconds: 1,
-        extensions,
-      });
+      return appended;
+    case 'unknown': {
+      const detail = 'Whether it was written is not known; look what came of it.';
+      return refused(problemResult('OUTCOME_UNKNOWN', detail, { retryAfterSeconds: 1, extensions }));
+    }
     case 'unwritable':
-      return problemResult('LOG_UNWRITABLE', 'The event log cannot be written; nothing was done.');
-    case 'closed':
-      return problemResult('SHUTTING_DOWN', 'The program is ending; nothing was done.', {
-        retryAfterSeconds: 2,
-      });
+      return refused(problemResult('LOG_UNWRITABLE', 'The event log cannot be written; nothing was done.'));
+    case 'closed': {
+      const detail = 'The program is ending; nothing was done.';
+      return refused(problemResult('SHUTTING_DOWN', detail, { retryAfterSeconds: 2 }));
+    }
   }
+}
+
+function refused(result: HttpResult): CommandsAppended {
+  return { kind: 'refused', result };
+}
+
+/**
+ * Appends a control to these partitions, to all or to none, and waits until the mirror of halts says what came of it.
+ * `null`: it does.
+ */
+export async function control(
+  parts: OperatorCommandParts,
+  change: ControlChange,
+  partitions: readonly number[],
+  extensions: Readonly<Record<string, unknown>>,
+): Promise<HttpResult | null> {
+  const command: Control = {
+    type: 'Control',
+    commandId: parts.runtime.ids.uuid() as CommandId,
+    ...(await stampOf(parts)),
+    change,
+  };
+  const value = encodeTradingInput(command, { sourceService: 'order' });
+  const records = partitions.map((partition) => ({ topic: TOPIC.tradeOrders, partition, key: null, value }));
+  const appended = await appendCommands(parts, records, extensions);
+  if (appended.kind === 'refused') return appended.result;
+  const isPast = async ({ partition, offset }: Position) =>
+    ((await parts.cache.halts.get(partition))?.nextInputOffset ?? 0) > offset;
+  const done = await until(parts, async () =>
+    (await Promise.all(appended.positions.map(isPast))).every(Boolean) ? true : null,
+  );
+  return done === null ? pending(extensions) : null;
 }
 
 /** It is in the log, and nobody has said yet what came of it. */

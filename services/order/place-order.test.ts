@@ -113,22 +113,25 @@ test('concurrent twins under one key append one order, and all get its answer', 
 test('while a kill switch is engaged in the mirror, or a breaker tripped, orders are refused and keep their keys', async () => {
   const { place, appended, cache } = await door();
   const halts = (all: boolean, accounts: readonly Partial<AccountHalt>[]) => {
-    const one: AccountHalt = { accountId: ACCOUNT, killSwitchEngaged: false, breaker: 'OPEN' };
+    const one: AccountHalt = { accountId: ACCOUNT, killSwitchEngaged: false, breaker: { state: 'OPEN' } };
     const halted = accounts.map((account) => ({ ...one, ...account }));
-    return cache.halts.put({ partition: 3, all, accounts: halted }, 60_000);
+    const summary = { partition: 3, nextInputOffset: 0, all, unlisted: 0 };
+    return cache.halts.put({ ...summary, accounts: halted }, 60_000);
   };
   const codeOf = (answer: HttpResult) => (answer.kind === 'problem' ? answer.problem.code : answer.kind);
   await halts(true, []);
   assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
   await halts(false, [{ killSwitchEngaged: true }]);
   assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED');
-  for (const breaker of ['TRIPPED', 'QUIET_PERIOD'] as const) {
+  await halts(false, [{ killSwitchEngaged: true, breaker: { state: 'TRIPPED' } }]);
+  assert.equal(codeOf(await place(BODY, 'k')), 'TRADING_HALTED', 'a kill switch is said before a breaker');
+  for (const breaker of [{ state: 'TRIPPED' }, { state: 'QUIET_PERIOD', untilMs: 1 }] as const) {
     await halts(false, [{ breaker }]);
     assert.equal(codeOf(await place(BODY, 'k')), 'ONLY_SALES');
     assert.equal(codeOf(await place({ ...BODY, side: 'SELL' }, 'k')), 'INSUFFICIENT_SHARES');
   }
   assert.equal(appended.length, 0);
-  await halts(false, [{ accountId: 'another' as AccountId, killSwitchEngaged: true, breaker: 'TRIPPED' }]);
+  await halts(false, [{ accountId: 'another' as AccountId, killSwitchEngaged: true }]);
   assert.equal(statusOf(await place(BODY, 'k')), 202);
 });
 

@@ -109,6 +109,9 @@ export const KillSwitchResponse = Type.Object({
   engaged: Type.Boolean(),
   accountId: NullableText,
 });
+const Unlisted = Type.Integer({
+  description: 'Accounts of the partition that a kill switch of their own or a breaker halts besides.',
+});
 export const KillSwitchView = Type.Object({
   partitions: Type.Array(
     Type.Object({
@@ -117,6 +120,7 @@ export const KillSwitchView = Type.Object({
       accounts: Type.Array(Type.String(), {
         description: 'Those whose own kill switch is engaged, the first 1,000.',
       }),
+      unlisted: Unlisted,
     }),
   ),
 });
@@ -129,16 +133,26 @@ export const BreakerBody = Type.Object({
     description: 'For the statement.',
   }),
 });
-const BreakerState = Type.String({ description: 'OPEN, TRIPPED or QUIET_PERIOD.' });
-export const BreakerResponse = Type.Object({ accountId: Type.String(), state: BreakerState });
+const breakerView = {
+  accountId: Type.String(),
+  state: Type.Union([
+    Type.Literal('OPEN'),
+    Type.Literal('TRIPPED'),
+    Type.Literal('QUIET_PERIOD'),
+    Type.Literal('UNKNOWN', { description: 'Done, but the account is among the unlisted.' }),
+  ]),
+  quietUntil: Type.Union([Type.String(), Type.Null()], { description: 'Market time; of a QUIET_PERIOD.' }),
+};
+export const BreakerResponse = Type.Object(breakerView);
 export const BreakersView = Type.Object({
   partitions: Type.Array(
     Type.Object({
       partition: Type.Integer(),
       known: Type.Boolean({ description: 'False where execution has said nothing for a while.' }),
-      accounts: Type.Array(Type.Object({ accountId: Type.String(), state: BreakerState }), {
-        description: 'Those whose breaker is not open, the first 1,000 of the halted accounts.',
+      accounts: Type.Array(Type.Object(breakerView), {
+        description: 'Those whose breaker is not open, among the first 1,000 that are halted.',
       }),
+      unlisted: Unlisted,
     }),
   ),
 });

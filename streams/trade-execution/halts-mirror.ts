@@ -12,6 +12,17 @@ const PUT_AGAIN_MS = 5_000;
 /** Of a partition that nobody owns, or of a log that is gone, the mirror knows nothing after this. */
 const LIFETIME_MS = 600_000;
 
+/** How many of them their own kill switch halts, and how many their breaker. */
+export function countsOf(halts: Iterable<AccountHalt>) {
+  let haltedAccounts = 0;
+  let trippedBreakers = 0;
+  for (const { killSwitchEngaged, breaker } of halts) {
+    if (killSwitchEngaged) haltedAccounts += 1;
+    if (breaker.state !== 'OPEN') trippedBreakers += 1;
+  }
+  return { haltedAccounts, trippedBreakers };
+}
+
 export class HaltsMirror {
   readonly #context: ServiceContext;
   readonly #halts: Pick<Cache['halts'], 'put'>;
@@ -58,31 +69,33 @@ export class HaltsMirror {
   }
 
   /** What is in force of a partition owned here. A bug in what follows ends the process, as an unhandled rejection. */
-  note(partition: number, all: boolean, accounts: ReadonlyMap<AccountId, AccountHalt>): void {
-    const shown = [...accounts.values().take(MOST_HALTED_ACCOUNTS)];
-    this.#known.set(partition, { partition, all, accounts: shown });
-    let halted = 0;
-    let tripped = 0;
-    for (const { killSwitchEngaged, breaker } of accounts.values()) {
-      if (killSwitchEngaged) halted += 1;
-      if (breaker !== 'OPEN') tripped += 1;
-    }
-    this.#show(partition, all, halted, tripped);
-    this.#due.add(partition);
+  note(
+    of: Pick<PartitionHalts, 'partition' | 'nextInputOffset' | 'all'>,
+    accounts: ReadonlyMap<AccountId, AccountHalt>,
+  ): void {
+    const halts = [...accounts.values()];
+    // Breakers trip by themselves, many at a time; a kill switch is somebody's word.
+    const byPerson = halts.filter(({ killSwitchEngaged }) => killSwitchEngaged);
+    const byLosses = halts.filter(({ killSwitchEngaged }) => !killSwitchEngaged);
+    const listed = [...byPerson, ...byLosses].slice(0, MOST_HALTED_ACCOUNTS);
+    const unlisted = halts.length - listed.length;
+    this.#known.set(of.partition, { ...of, unlisted, accounts: listed });
+    this.#show(of.partition, of.all, countsOf(halts));
+    this.#due.add(of.partition);
     void this.#put();
   }
 
   /** Another process has its word from now on. */
   forget(partition: number): void {
     this.#known.delete(partition);
-    this.#show(partition, false, 0, 0);
+    this.#show(partition, false, countsOf([]));
   }
 
-  #show(partition: number, all: boolean, halted: number, tripped: number): void {
+  #show(partition: number, all: boolean, counts: ReturnType<typeof countsOf>): void {
     const labels = { partition: String(partition) };
     this.#engaged.set(all ? 1 : 0, labels);
-    this.#accounts.set(halted, labels);
-    this.#breakers.set(tripped, labels);
+    this.#accounts.set(counts.haltedAccounts, labels);
+    this.#breakers.set(counts.trippedBreakers, labels);
   }
 
   /** One at a time, so that of a partition the last word is put last. */

@@ -14,7 +14,7 @@ import type { Consumer, EventLog, LogRecord, TopicPartition } from '#infrastruct
 import { SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
 import { GivingWay } from './giving-way.ts';
-import type { HaltsMirror } from './halts-mirror.ts';
+import { countsOf, type HaltsMirror } from './halts-mirror.ts';
 import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
 
 /** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
@@ -107,7 +107,7 @@ export class Owners {
         inputsApplied: owner.inputsApplied,
         lag: ends === null ? null : Math.max(0, (ends.get(owner.partition) ?? 0) - owner.nextInputOffset),
         killSwitchEngaged: owner.allHalted,
-        haltedAccounts: owner.halted.size,
+        ...countsOf(owner.halted.values()),
         stateHash: owner.stateHash,
       })),
     };
@@ -230,8 +230,8 @@ export class Owners {
     this.#batch = Math.min(this.#batch, this.#options.maxBatch);
   }
 
-  #mirror({ partition, allHalted, halted }: PartitionOwner): void {
-    this.#options.mirror.note(partition, allHalted, halted);
+  #mirror({ partition, nextInputOffset, allHalted, halted }: PartitionOwner): void {
+    this.#options.mirror.note({ partition, nextInputOffset, all: allHalted }, halted);
   }
 
   async #compareControls(owned: Owned): Promise<void> {

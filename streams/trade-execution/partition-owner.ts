@@ -61,7 +61,7 @@ export interface StepOutcome {
   readonly unreadable: number;
   /** Spent on it by this thread, without the wait for the log. */
   readonly workedMs: number;
-  /** Whether it engaged or released a kill switch, or changed the state of a breaker. */
+  /** Whether a kill switch or a breaker is otherwise, or somebody waits to hear of one: a control was among the inputs. */
   readonly haltsChanged: boolean;
 }
 
@@ -166,6 +166,7 @@ export class PartitionOwner {
     let applied = 0;
     let outputs = 0;
     let unreadable = 0;
+    let haltsChanged = false;
     let group: readonly Decoded<TradingInput>[] = [];
     for (let at = from; at < inputs.length && written.length < COMMIT_RECORDS; at += 1) {
       if ((at - from) % INPUTS_IN_GROUP === 0) {
@@ -193,11 +194,11 @@ export class PartitionOwner {
         written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
+      if (decoded.value.type === 'Control') haltsChanged = true;
       applied += 1;
     }
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
-    let haltsChanged = false;
     for (const change of takeChangedEntities(this.#state)) {
       if (this.#takeHalt(change)) haltsChanged = true;
       const record = entityRecord(change, this.partition);
@@ -233,11 +234,11 @@ export class PartitionOwner {
       return former !== this.#allHalted;
     }
     if (change.kind !== 'account') return false;
-    const { accountId, killSwitchEngaged } = change;
-    const breaker = change.breaker.state;
+    const { accountId, killSwitchEngaged, breaker } = change;
     const former = this.#halted.get(accountId);
-    if (!killSwitchEngaged && breaker === 'OPEN') return this.#halted.delete(accountId);
-    if (former?.killSwitchEngaged === killSwitchEngaged && former.breaker === breaker) return false;
+    if (!killSwitchEngaged && breaker.state === 'OPEN') return this.#halted.delete(accountId);
+    if (former?.killSwitchEngaged === killSwitchEngaged && former.breaker.state === breaker.state)
+      return false;
     this.#halted.set(accountId, { accountId, killSwitchEngaged, breaker });
     return true;
   }

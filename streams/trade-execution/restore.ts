@@ -173,7 +173,8 @@ function readChange({ partition, offset, key, value }: LogRecord): ReadChange | 
 function corrupt(partition: number, what: string, cause?: unknown): CorruptState {
   return new CorruptState(
     `Partition ${partition} of ${TOPIC.accountStates} ${what}. Nothing is executed on such a state: ` +
-      'run `tradehall verify` on the data folder, and restore a backup if it fails.',
+      'run `tradehall verify` on the data folder, and restore a backup if it fails. What another version of Tradehall has ' +
+      'written may not be readable to this one.',
     { cause },
   );
 }

@@ -71,7 +71,7 @@ test('a loss trips it, also after kill -9 the account only sells, and a quiet pe
     const said = lines.map((line) => `${textMember(line, 'kind')} ${String(member(line, 'note'))}`);
     return said.filter((line) => line.startsWith('BREAKER_TRIPPED')).length >= 2 ? said : null;
   });
-  assert.ok(notes.includes('BREAKER_TRIPPED daily_loss: lost 0.01 today, 0 at most'), notes.join('\n'));
+  assert.ok(notes.includes('BREAKER_TRIPPED daily_loss: lost 0.01, 0 at most in a day'), notes.join('\n'));
   assert.ok(notes.includes('BREAKER_RESET operator: seen'), notes.join('\n'));
   assert.ok(notes.includes('BREAKER_OPENED quiet_period: it is over'), notes.join('\n'));
   await again.close();

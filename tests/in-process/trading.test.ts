@@ -232,13 +232,18 @@ test('a breaker lets an account sell only: tripped by hand, then quiet; another 
   assert.equal(await outcome(one, 'BUY'), 'FILLED');
   assert.equal(await set('RESET'), 'OPEN');
   assert.equal(await set('TRIP'), 'TRIPPED');
-  assert.deepEqual(await shown(), [{ accountId: one, state: 'TRIPPED' }]);
+  assert.deepEqual(await shown(), [{ accountId: one, state: 'TRIPPED', quietUntil: null }]);
   assert.equal(await outcome(one, 'BUY'), 'ONLY_SALES');
   assert.equal(await outcome(other, 'BUY'), 'FILLED');
   assert.equal(await outcome(one, 'SELL'), 'FILLED');
   assert.equal(await set('RESET'), 'QUIET_PERIOD');
   assert.equal(await outcome(one, 'BUY'), 'ONLY_SALES');
-  assert.deepEqual(await shown(), [{ accountId: one, state: 'QUIET_PERIOD' }]);
+  const quietUntil = new Date(MARKET_MS + 300_000).toISOString();
+  assert.deepEqual(await shown(), [{ accountId: one, state: 'QUIET_PERIOD', quietUntil }]);
+  const { partitions } = bodyOf(await platform.call('GET', '/operator/kill-switch'));
+  assert.ok(
+    (partitions as { readonly accounts: readonly string[] }[]).every(({ accounts }) => accounts.length === 0),
+  );
 });
 
 test('a breaker of nobody, or a body that does not say what to do and why, changes nothing', async () => {
@@ -253,7 +258,8 @@ test('a breaker of nobody, or a body that does not say what to do and why, chang
   assert.deepEqual(await call({ ...trip, accountId: 'ada' }), [404]);
   assert.deepEqual(await call({}), [400, 'accountId', 'action', 'reason']);
   assert.deepEqual(await call({ ...trip, action: 'trip' }), [400, 'action']);
-  assert.deepEqual(await call({ ...trip, reason: 'a\nb' }), [400, 'reason']);
+  for (const reason of ['a\nb', ' ', 'a\u2028b', 'a\u202eb'])
+    assert.deepEqual(await call({ ...trip, reason }), [400, 'reason']);
   assert.deepEqual(await call({ ...trip, reason: 'x'.repeat(201) }), [400, 'reason']);
   assert.deepEqual(await call({ ...trip, who: 'me' }), [400, 'who']);
 });

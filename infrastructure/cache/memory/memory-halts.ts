@@ -30,7 +30,9 @@ export class MemoryHalts implements Halts {
 
   async of(partition: number, accountId: AccountId): Promise<HaltsForAccount | null> {
     const found = this.#find(partition);
-    return found === null ? null : { all: found.halts.all, account: found.accounts.get(accountId) ?? null };
+    if (found === null) return null;
+    const { nextInputOffset, all, unlisted } = found.halts;
+    return { nextInputOffset, all, unlisted, account: found.accounts.get(accountId) ?? null };
   }
 
   clear(): void {

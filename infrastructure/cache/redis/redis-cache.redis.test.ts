@@ -83,11 +83,16 @@ describe('a shared Redis', () => {
   test('a halt that another version has written in words of its own halts the account', async () => {
     const cache = await instance();
     const accountId = '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId;
-    for (const value of ['1', '', '0 BROKEN', '2 OPEN']) {
+    for (const value of ['1', '', '0 BROKEN', '2 OPEN', '0 QUIET_PERIOD', '0 QUIET_PERIOD soon']) {
       await directly((redis) => redis.hset(`${prefix}halts:1`, { all: '0', [accountId]: value }));
-      const halt = { accountId, killSwitchEngaged: true, breaker: 'OPEN' };
-      assert.deepEqual(await cache.halts.of(1, accountId), { all: false, account: halt }, value);
-      assert.deepEqual((await cache.halts.get(1))?.accounts, [halt], value);
+      const found = await cache.halts.of(1, accountId);
+      assert.deepEqual([found?.all, found?.account?.killSwitchEngaged], [false, true], value);
+      assert.deepEqual((await cache.halts.get(1))?.accounts, [found?.account], value);
+    }
+    for (const value of ['2', 'no', '']) {
+      await directly((redis) => redis.hset(`${prefix}halts:1`, { all: value }));
+      assert.equal((await cache.halts.of(1, accountId))?.all, true, value);
+      assert.equal((await cache.halts.get(1))?.all, true, value);
     }
   });
 
@@ -129,7 +134,7 @@ describe('a shared Redis', () => {
     await cache.prices.put([cachedPrice('AAPL', 1)]);
     await cache.rateLimits.take('key', 10, 60_000);
     await cache.tickets.put('t', 'value', 60_000);
-    await cache.halts.put({ partition: 3, all: true, accounts: [] }, 60_000);
+    await cache.halts.put({ partition: 3, nextInputOffset: 0, all: true, unlisted: 0, accounts: [] }, 60_000);
     const keys = (await directly((redis) => redis.keys(`${prefix}*`))).sort();
     assert.deepEqual(
       keys.map((key) => key.slice(prefix.length)),

@@ -1,15 +1,17 @@
 /**
- * Halts in Redis: a hash for each partition, put as a whole. `all` is 0 or 1; every other field is the id of an account
- * that is halted by itself, with whether its kill switch is engaged and the state of its breaker: `1 OPEN`.
+ * Halts in Redis: a hash for each partition, put as a whole. Every field but `all` (0 or 1), `next` (the offset) and
+ * `unlisted` (a count) is the id of an account that is halted by itself, with whether its kill switch is engaged and the
+ * state of its breaker: `1 OPEN`, `0 QUIET_PERIOD 1549897500000`. What cannot be read halts: no check fails open.
  */
 import type { Redis } from 'ioredis';
-import type { AccountHalt } from '#domain/data/account-state.ts';
+import type { AccountHalt, Breaker } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import type { ServerCalls } from '#infrastructure/common/server-calls.ts';
 import type { Halts } from '../cache.ts';
 
 const ALL = 'all';
-const BREAKER_STATES = ['OPEN', 'TRIPPED', 'QUIET_PERIOD'] as const;
+const NEXT = 'next';
+const UNLISTED = 'unlisted';
 
 const PUT = `
 redis.call('DEL', KEYS[1])
@@ -27,8 +29,9 @@ export function redisHalts(redis: Redis, calls: ServerCalls, prefix: string): Ha
   const scripted = redis as WithPut;
   const keyOf = (partition: number): string => `${prefix}halts:${partition}`;
   return {
-    async put({ partition, all, accounts }, lifetimeMs) {
-      const fields = [ALL, all ? '1' : '0', ...accounts.flatMap((halt) => [halt.accountId, valueOf(halt)])];
+    async put({ partition, nextInputOffset, all, unlisted, accounts }, lifetimeMs) {
+      const summary = [ALL, all ? '1' : '0', NEXT, String(nextInputOffset), UNLISTED, String(unlisted)];
+      const fields = [...summary, ...accounts.flatMap((halt) => [halt.accountId, valueOf(halt)])];
       await calls.call(
         'halts.put',
         () => scripted.tradehallPutHalts(keyOf(partition), Math.ceil(lifetimeMs), ...fields),
@@ -39,35 +42,46 @@ export function redisHalts(redis: Redis, calls: ServerCalls, prefix: string): Ha
       const found = await calls.call('halts.get', () => redis.hgetall(keyOf(partition)), {
         repeatable: true,
       });
-      const { [ALL]: all, ...accounts } = found;
+      const { [ALL]: all, [NEXT]: next, [UNLISTED]: unlisted, ...accounts } = found;
       if (all === undefined) return null;
       const halts = Object.entries(accounts).map(([id, value]) => haltOf(id as AccountId, value));
-      return { partition, all: all === '1', accounts: halts };
+      return { partition, ...summaryOf(all, next, unlisted), accounts: halts };
     },
     async of(partition, accountId) {
-      const [all, account] = await calls.call(
+      const [all, next, unlisted, account] = await calls.call(
         'halts.of',
-        () => redis.hmget(keyOf(partition), ALL, accountId),
+        () => redis.hmget(keyOf(partition), ALL, NEXT, UNLISTED, accountId),
         { repeatable: true },
       );
       if (typeof all !== 'string') return null;
       const halt = typeof account === 'string' ? haltOf(accountId, account) : null;
-      return { all: all === '1', account: halt };
+      return { ...summaryOf(all, next, unlisted), account: halt };
     },
   };
 }
 
-function valueOf({ killSwitchEngaged, breaker }: AccountHalt): string {
-  return `${killSwitchEngaged ? '1' : '0'} ${breaker}`;
+type Found = string | null | undefined;
+
+function summaryOf(all: string, next: Found, unlisted: Found) {
+  return { all: all !== '0', nextInputOffset: Number(next ?? 0), unlisted: Number(unlisted ?? 0) };
 }
 
-/** What is not written here says that the account is halted, in a way that is not known: no check fails open. */
+function valueOf({ killSwitchEngaged, breaker }: AccountHalt): string {
+  const until = breaker.state === 'QUIET_PERIOD' ? ` ${breaker.untilMs}` : '';
+  return `${killSwitchEngaged ? '1' : '0'} ${breaker.state}${until}`;
+}
+
 function haltOf(accountId: AccountId, value: string): AccountHalt {
-  const [engaged, state] = value.split(' ');
-  const breaker = BREAKER_STATES.find((known) => known === state);
+  const [engaged, state = '', until] = value.split(' ');
+  const breaker = breakerOf(state, Number(until));
   return {
     accountId,
-    killSwitchEngaged: engaged !== '0' || breaker === undefined,
-    breaker: breaker ?? 'OPEN',
+    killSwitchEngaged: engaged !== '0' || breaker === null,
+    breaker: breaker ?? { state: 'TRIPPED' },
   };
+}
+
+function breakerOf(state: string, untilMs: number): Breaker | null {
+  if (state === 'OPEN' || state === 'TRIPPED') return { state };
+  return state === 'QUIET_PERIOD' && untilMs > 0 ? { state, untilMs } : null;
 }
