@@ -192,6 +192,31 @@ test('a former owner is fenced and writes nothing', async () => {
   });
 });
 
+test('what is written is remembered with its bytes where readers are given these, and nowhere else', async () => {
+  for (const givesWrittenBytes of [true, false]) {
+    await withLog(async (log) => {
+      await append(log, ACCOUNTS.flatMap(opening));
+      const remembered = new Map<string, boolean>();
+      async function openProducer(transactionalId: string): Promise<TransactionalProducer> {
+        const producer = await log.openProducer(transactionalId);
+        const commit: TransactionalProducer['commit'] = (transaction) => {
+          for (const { topic, key, value } of transaction.records) {
+            const kind = topic === TOPIC.accountStates ? (key?.split('/')[0] ?? '') : topic;
+            remembered.set(kind, value !== null && Object.getOwnPropertySymbols(value).length > 0);
+          }
+          return producer.commit(transaction);
+        };
+        return { transactionalId, commit, close: () => producer.close() };
+      }
+      const other = logWith(log, { givesWrittenBytes, openProducer });
+      const owner = await PartitionOwner.open(other, 0, testContext());
+      await owner.step(await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100));
+      assert.equal(remembered.get(TOPIC.ledgerEntries), givesWrittenBytes);
+      assert.equal(remembered.get('account'), givesWrittenBytes);
+    });
+  }
+});
+
 test('inputs that lead to more than one commit should hold are committed in parts, and replay the same', async () => {
   await withLog(async (log) => {
     const [accountId = '' as AccountId] = ACCOUNTS;

@@ -74,6 +74,8 @@ export class PartitionOwner {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #givingWay: GivingWay;
+  /** Whether what is written is remembered, for projections of this process. */
+  readonly #remembers: boolean;
   #nextInputOffset: number;
   #inputsApplied: number;
   #lastCommandId: CommandId | null;
@@ -81,6 +83,7 @@ export class PartitionOwner {
   readonly #halted: Set<AccountId>;
 
   private constructor(
+    { givesWrittenBytes }: EventLog,
     partition: number,
     producer: TransactionalProducer,
     restored: Awaited<ReturnType<typeof restore>>,
@@ -98,6 +101,7 @@ export class PartitionOwner {
     this.#logger = logger.child({ partition });
     this.#clock = runtime.clock;
     this.#givingWay = givingWay;
+    this.#remembers = givesWrittenBytes;
   }
 
   /** Fences the former owner first, so that what is restored cannot change any more. */
@@ -109,7 +113,7 @@ export class PartitionOwner {
   ): Promise<PartitionOwner> {
     const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
     const restored = await restore(log, partition);
-    return new PartitionOwner(partition, producer, restored, context, givingWay);
+    return new PartitionOwner(log, partition, producer, restored, context, givingWay);
   }
 
   get nextInputOffset(): number {
@@ -189,7 +193,7 @@ export class PartitionOwner {
       for (const output of applyInput(this.#state, decoded.value)) {
         outputs += 1;
         const record = outputRecord(output, this.partition);
-        if (record.value !== null) rememberTradingOutput(record.value, output);
+        if (this.#remembers && record.value !== null) rememberTradingOutput(record.value, output);
         written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
@@ -201,7 +205,7 @@ export class PartitionOwner {
     for (const change of takeChangedEntities(this.#state)) {
       if (this.#takeHalt(change)) haltsChanged = true;
       const record = entityRecord(change, this.partition);
-      if (record.value !== null && change.kind !== 'removed_order')
+      if (this.#remembers && record.value !== null && change.kind !== 'removed_order')
         rememberAccountState(record.value, change);
       written.push(record);
     }
