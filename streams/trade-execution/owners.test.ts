@@ -210,7 +210,8 @@ test('what is written is remembered with its bytes where readers are given these
       }
       const other = logWith(log, { givesWrittenBytes, openProducer });
       const owner = await PartitionOwner.open(other, 0, testContext());
-      await owner.step(await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100));
+      const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+      await (await owner.step(inputs)).committed;
       assert.equal(remembered.get(TOPIC.ledgerEntries), givesWrittenBytes);
       assert.equal(remembered.get('account'), givesWrittenBytes);
     });
