@@ -176,7 +176,10 @@ export class Owners {
     }
   }
 
-  /** The next turn is read and applied while the commits of the one before are under way. */
+  /**
+   * The next turn is read and applied while the commits of the one before are under way, unless it was of few inputs: then
+   * the next ones gather meanwhile. A commit that ends badly ends the poll that waits.
+   */
   async #own(consumer: Consumer, onProgress: () => void): Promise<'ended' | 'fenced'> {
     const broken = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, broken.signal]);
@@ -190,6 +193,7 @@ export class Owners {
           committing = turn.committed;
           const onEnd = (kind: CommitOutcome['kind']) => (kind === 'fenced' ? broken.abort() : onProgress());
           committing.then(onEnd, () => broken.abort());
+          // The mirror is told what the owner has, which must not be ahead of the log by then.
           const haltsChanged = await turn.haltsChanged;
           const few = polled.records.length < Math.min(WORTH_A_TURN, maxRecords);
           if (!few && !haltsChanged) continue;
