@@ -52,6 +52,16 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         assert.deepEqual(polled.records.map(textOf), ['woken']);
       });
 
+      test('readers of this process are given the very bytes that it wrote where the log says so, and nowhere else', async () => {
+        const consumer = await reader();
+        await assigned(consumer);
+        const written = record('orders', 0, 'mine');
+        await log.append([written]);
+        const polled = await poll(consumer);
+        assert(polled.kind === 'records');
+        assert.equal(polled.records[0]?.value === written.value, log.givesWrittenBytes);
+      });
+
       test('latest begins after what is there, earliest at the first record', async () => {
         await log.append([record('orders', 0, 'old')]);
         const latest = await reader({ start: 'latest' });

@@ -114,6 +114,11 @@ export interface PartitionExtent extends TopicPartition {
 }
 
 export interface EventLog {
+  /**
+   * Whether readers of this process are given the very bytes that it wrote, for as long as the log has them in memory.
+   * Then what they stand for is worth remembering with them (decode-once.ts); else it would only live longer.
+   */
+  readonly givesWrittenBytes: boolean;
   /** Creates what is missing. A topic that exists with another partition count is an error (`LOG_TOPIC_MISMATCH`). */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
   topics(): Promise<readonly TopicSpec[]>;

@@ -184,12 +184,38 @@ test('a former owner is fenced and writes nothing', async () => {
     const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
     const former = await PartitionOwner.open(log, 0, context);
     const owner = await PartitionOwner.open(log, 0, context);
-    assert.equal((await former.step(inputs)).kind, 'fenced');
+    assert.equal((await (await former.step(inputs)).committed).kind, 'fenced');
     assert.equal((await readAll(log, TOPIC.ledgerEntries)).length, 0);
-    assert.equal((await owner.step(inputs)).kind, 'committed');
-    const repeated = await owner.step(inputs);
+    assert.equal((await (await owner.step(inputs)).committed).kind, 'committed');
+    const repeated = await (await owner.step(inputs)).committed;
     assert.equal(repeated.inputsApplied, 0, 'inputs below the head are skipped');
   });
+});
+
+test('what is written is remembered with its bytes where readers are given these, and nowhere else', async () => {
+  for (const givesWrittenBytes of [true, false]) {
+    await withLog(async (log) => {
+      await append(log, ACCOUNTS.flatMap(opening));
+      const remembered = new Map<string, boolean>();
+      async function openProducer(transactionalId: string): Promise<TransactionalProducer> {
+        const producer = await log.openProducer(transactionalId);
+        const commit: TransactionalProducer['commit'] = (transaction) => {
+          for (const { topic, key, value } of transaction.records) {
+            const kind = topic === TOPIC.accountStates ? (key?.split('/')[0] ?? '') : topic;
+            remembered.set(kind, value !== null && Object.getOwnPropertySymbols(value).length > 0);
+          }
+          return producer.commit(transaction);
+        };
+        return { transactionalId, commit, close: () => producer.close() };
+      }
+      const other = logWith(log, { givesWrittenBytes, openProducer });
+      const owner = await PartitionOwner.open(other, 0, testContext());
+      const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+      await (await owner.step(inputs)).committed;
+      assert.equal(remembered.get(TOPIC.ledgerEntries), givesWrittenBytes);
+      assert.equal(remembered.get('account'), givesWrittenBytes);
+    });
+  }
 });
 
 test('inputs that lead to more than one commit should hold are committed in parts, and replay the same', async () => {
@@ -211,13 +237,13 @@ test('inputs that lead to more than one commit should hold are committed in part
     await append(log, deposits);
     const owner = await PartitionOwner.open(log, partition, testContext());
     const inputs = await log.read({ topic: TOPIC.tradeOrders, partition, offset: 0 }, 100_000);
-    const { workedMs: _workedMs, ...outcome } = await owner.step(inputs);
-    assert.deepEqual(outcome, {
+    const { haltsChanged, committed } = await owner.step(inputs);
+    assert.equal(haltsChanged, false);
+    assert.deepEqual(await committed, {
       kind: 'committed',
       inputsApplied: inputs.length,
       outputs: inputs.length,
       unreadable: 0,
-      haltsChanged: false,
     });
     assert.equal((await log.extents(TOPIC.executionHeads))[partition]?.nextOffset, 2);
     await assertReplaysTheSame(log);
@@ -280,7 +306,8 @@ test('an owner refuses a state that contradicts its head, with a sentence', asyn
     const context = testContext();
     await append(log, ACCOUNTS.flatMap(opening));
     const owner = await PartitionOwner.open(log, 0, context);
-    await owner.step(await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100));
+    const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+    await (await owner.step(inputs)).committed;
     const states = await log.read({ topic: TOPIC.accountStates, partition: 0, offset: 0 }, 1_000);
     const account = states.find(({ key }) => key?.startsWith('account/'));
     assert.ok(account?.value);
@@ -299,7 +326,8 @@ test('a replay names the first record that differs', async () => {
     const context = testContext();
     await append(log, ACCOUNTS.flatMap(opening));
     const owner = await PartitionOwner.open(log, 0, context);
-    await owner.step(await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100));
+    const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
+    await (await owner.step(inputs)).committed;
     const source = replaySource(log, 0);
     async function* changed(): AsyncGenerator<LogRecord> {
       for (const record of await log.read({ topic: TOPIC.ledgerEntries, partition: 0, offset: 0 }, 100)) {

@@ -10,12 +10,18 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
-import type { Consumer, EventLog, LogRecord, TopicPartition } from '#infrastructure/event-log/event-log.ts';
+import type {
+  CommitOutcome,
+  Consumer,
+  EventLog,
+  LogRecord,
+  TopicPartition,
+} from '#infrastructure/event-log/event-log.ts';
 import { SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
 import { GivingWay } from './giving-way.ts';
 import { countsOf, type HaltsMirror } from './halts-mirror.ts';
-import { EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
+import { EXECUTION_GROUP, PartitionOwner, type Step } from './partition-owner.ts';
 
 /** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
 const TARGET_TURN_MS = 40;
@@ -40,6 +46,17 @@ interface Owned {
   /** Controls are compared once everything that was waiting at the start is applied: a control may be among it. */
   readonly backlogEnd: number;
   controlsCompared: boolean;
+}
+
+interface OwnedStep extends Step {
+  readonly owned: Owned;
+}
+
+interface Turn {
+  /** Told when all of it is applied and its commits have begun: whether the mirror has to hear of it (`Step`). */
+  readonly haltsChanged: Promise<boolean>;
+  /** Settles when its commits and those of all turns before it have ended. */
+  readonly committed: Promise<CommitOutcome['kind']>;
 }
 
 export class Owners {
@@ -159,32 +176,46 @@ export class Owners {
     }
   }
 
+  /**
+   * The next turn is read and applied while the commits of the one before are under way, unless it was of few inputs: then
+   * the next ones gather meanwhile. A commit that ends badly ends the poll that waits.
+   */
   async #own(consumer: Consumer, onProgress: () => void): Promise<'ended' | 'fenced'> {
-    while (!this.#stopping.signal.aborted) {
-      const maxRecords = this.#batch;
-      const polled = await consumer.poll({ maxRecords, signal: this.#stopping.signal });
-      switch (polled.kind) {
-        case 'ended':
-          return 'ended';
-        case 'assigned':
+    const broken = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, broken.signal]);
+    let committing: Promise<CommitOutcome['kind']> = Promise.resolve('committed');
+    try {
+      for (;;) {
+        const maxRecords = this.#batch;
+        const polled = await consumer.poll({ maxRecords, signal });
+        if (polled.kind === 'records') {
+          const turn = this.#turn(polled.records, committing);
+          committing = turn.committed;
+          const onEnd = (kind: CommitOutcome['kind']) => (kind === 'fenced' ? broken.abort() : onProgress());
+          committing.then(onEnd, () => broken.abort());
+          // The mirror is told what the owner has, which must not be ahead of the log by then.
+          const haltsChanged = await turn.haltsChanged;
+          const few = polled.records.length < Math.min(WORTH_A_TURN, maxRecords);
+          // What the mirror is told is what is committed, so nothing is applied ahead of that.
+          if (!few && !haltsChanged) continue;
+          if ((await committing) === 'fenced') return 'fenced';
+          const { context, lingerMs } = this.#options;
+          if (few && lingerMs > 0) await context.runtime.timers.sleep(lingerMs, this.#stopping.signal);
+          continue;
+        }
+        // What was done for partitions that go counts until the next poll.
+        if ((await committing) === 'fenced') return 'fenced';
+        if (polled.kind === 'ended') return 'ended';
+        if (polled.kind === 'revoked') await this.#drop(polled.partitions);
+        else {
           for (const { partition } of polled.partitions) await this.#open(consumer, partition);
           this.#joined = true;
           onProgress();
-          break;
-        case 'revoked':
-          await this.#drop(polled.partitions);
-          break;
-        case 'records':
-          if ((await this.#turn(polled.records)) === 'fenced') return 'fenced';
-          onProgress();
-          if (polled.records.length < Math.min(WORTH_A_TURN, maxRecords)) {
-            const { context, lingerMs } = this.#options;
-            if (lingerMs > 0) await context.runtime.timers.sleep(lingerMs, this.#stopping.signal);
-          }
-          break;
+        }
       }
+    } finally {
+      await Promise.allSettled([committing]);
     }
-    return 'ended';
   }
 
   async #open(consumer: Consumer, partition: number): Promise<void> {
@@ -198,29 +229,58 @@ export class Owners {
     await this.#compareControls(owned);
   }
 
-  async #turn(records: readonly LogRecord[]): Promise<'committed' | 'fenced'> {
-    const { runtime } = this.#options.context;
-    const startedMs = runtime.clock.monotonicMs();
-    let workedMs = 0;
+  #turn(records: readonly LogRecord[], former: Promise<CommitOutcome['kind']>): Turn {
+    const startedMs = this.#options.context.runtime.clock.monotonicMs();
     this.#givingWay.begin();
     const byPartition = Map.groupBy(records, ({ partition }) => partition);
-    const stepping = [...byPartition].map(async ([partition, own]) => {
-      const owned = this.#owned.get(partition);
-      if (owned === undefined) return 'fenced';
-      const outcome = await owned.owner.step(own);
-      // Without the wait for the log: behind a slow disk smaller batches would only mean more syncs.
-      workedMs += outcome.workedMs;
-      if (outcome.kind === 'fenced') return 'fenced';
-      if (outcome.haltsChanged) this.#mirror(owned.owner);
-      this.#inputs.increment({ partition: String(partition) }, outcome.inputsApplied);
-      await this.#compareControls(owned);
-      return 'committed';
-    });
+    const steps = [...byPartition].map(([partition, own]) => this.#step(partition, own));
+    const ended = steps.map((step) => this.#ended(step, former));
+    return {
+      haltsChanged: this.#begun(steps, records.length),
+      committed: this.#allEnded([former, ...ended], startedMs),
+    };
+  }
+
+  async #step(partition: number, records: readonly LogRecord[]): Promise<OwnedStep | null> {
+    const owned = this.#owned.get(partition);
+    return owned === undefined ? null : { owned, ...(await owned.owner.step(records)) };
+  }
+
+  async #begun(steps: readonly Promise<OwnedStep | null>[], records: number): Promise<boolean> {
+    const begun = await Promise.all(steps);
+    // Without the wait for the log: behind a slow disk smaller batches would only mean more syncs.
+    this.#adapt(
+      begun.reduce((sum, step) => sum + (step?.workedMs ?? 0), 0),
+      records,
+    );
+    return begun.some((step) => step?.haltsChanged);
+  }
+
+  async #ended(
+    stepping: Promise<OwnedStep | null>,
+    former: Promise<unknown>,
+  ): Promise<CommitOutcome['kind']> {
+    const step = await stepping;
+    if (step === null) return 'fenced';
+    const { owned, haltsChanged, committed } = step;
+    const { kind, inputsApplied } = await committed;
+    if (kind === 'fenced') return 'fenced';
+    if (haltsChanged) this.#mirror(owned.owner);
+    this.#inputs.increment({ partition: String(owned.owner.partition) }, inputsApplied);
+    // Two that compare at once would both append what differs.
+    await former;
+    await this.#compareControls(owned);
+    return 'committed';
+  }
+
+  async #allEnded(
+    ended: readonly Promise<CommitOutcome['kind']>[],
+    startedMs: number,
+  ): Promise<CommitOutcome['kind']> {
     // All of them end before any is dropped: one that goes on would commit with a producer that is closed.
-    await Promise.allSettled(stepping);
-    const outcomes = await Promise.all(stepping);
-    this.#turns.observe(runtime.clock.monotonicMs() - startedMs);
-    this.#adapt(workedMs, records.length);
+    await Promise.allSettled(ended);
+    const outcomes = await Promise.all(ended);
+    this.#turns.observe(this.#options.context.runtime.clock.monotonicMs() - startedMs);
     return outcomes.includes('fenced') ? 'fenced' : 'committed';
   }
 

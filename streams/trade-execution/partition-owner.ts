@@ -8,6 +8,13 @@
  *                                     fenced ──▶ the owner is done, quietly
  * ```
  * Inputs below the head are skipped: what committed is never executed again.
+ *
+ * While a commit is under way the next inputs are applied. What follows from them is sent when it has ended:
+ *
+ * ```
+ * apply 1 │ apply 2        │ apply 3        │
+ *         │ commit 1 ─────▶│ commit 2 ─────▶│ commit 3 ─────▶
+ * ```
  */
 
 import assert from 'node:assert/strict';
@@ -36,9 +43,11 @@ import {
   rememberTradingOutput,
 } from '#infrastructure/event-log/decode-once.ts';
 import type {
+  CommitOutcome,
   EventLog,
   LogRecord,
   NewRecord,
+  Transaction,
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
@@ -54,15 +63,25 @@ export const EXECUTION_GROUP = 'trade-execution';
  */
 export const COMMIT_RECORDS = 10_000;
 
-export interface StepOutcome {
-  readonly kind: 'committed' | 'fenced';
+export interface StepOutcome extends CommitOutcome {
   readonly inputsApplied: number;
   readonly outputs: number;
   readonly unreadable: number;
+}
+
+/** Inputs that are applied. */
+export interface Step {
   /** Spent on it by this thread, without the wait for the log. */
   readonly workedMs: number;
   /** Whether a kill switch or a breaker is otherwise, or somebody waits to hear of one: a control was among the inputs. */
   readonly haltsChanged: boolean;
+  /** When all of it, and all before it, is. */
+  readonly committed: Promise<StepOutcome>;
+}
+
+/** What one commit is to hold, and what it took to make it. */
+interface Applied extends Omit<StepOutcome, 'kind'>, Omit<Step, 'committed'> {
+  readonly transaction: Transaction;
 }
 
 type OwnerContext = Pick<ServiceContext, 'logger' | 'runtime'>;
@@ -74,13 +93,18 @@ export class PartitionOwner {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #givingWay: GivingWay;
+  /** Whether what is written is remembered, for projections of this process. */
+  readonly #remembers: boolean;
   #nextInputOffset: number;
   #inputsApplied: number;
   #lastCommandId: CommandId | null;
+  /** The last commit that was begun. */
+  #committing: Promise<CommitOutcome> = Promise.resolve({ kind: 'committed' });
   #allHalted: boolean;
   readonly #halted: Map<AccountId, AccountHalt>;
 
   private constructor(
+    { givesWrittenBytes }: EventLog,
     partition: number,
     producer: TransactionalProducer,
     restored: Awaited<ReturnType<typeof restore>>,
@@ -98,6 +122,7 @@ export class PartitionOwner {
     this.#logger = logger.child({ partition });
     this.#clock = runtime.clock;
     this.#givingWay = givingWay;
+    this.#remembers = givesWrittenBytes;
   }
 
   /** Fences the former owner first, so that what is restored cannot change any more. */
@@ -109,7 +134,7 @@ export class PartitionOwner {
   ): Promise<PartitionOwner> {
     const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
     const restored = await restore(log, partition);
-    return new PartitionOwner(partition, producer, restored, context, givingWay);
+    return new PartitionOwner(log, partition, producer, restored, context, givingWay);
   }
 
   get nextInputOffset(): number {
@@ -139,26 +164,34 @@ export class PartitionOwner {
   }
 
   /**
-   * Applies `records` (of this partition, in order) and commits, several times when much follows from them. When it
-   * throws, what is in memory is ahead of the log: the owner must be thrown away and opened again.
+   * Applies `records` (of this partition, in order), which are committed several times when much follows from them.
+   * Resolves when the last of these commits has begun, which is when the one before it has ended; only then is the next
+   * step to be taken. When something of it throws or is fenced, what is in memory is ahead of the log: the owner must be
+   * thrown away and opened again.
    */
-  async step(records: readonly LogRecord[]): Promise<StepOutcome> {
+  async step(records: readonly LogRecord[]): Promise<Step> {
     const inputs = records.filter(({ offset }) => offset >= this.#nextInputOffset);
-    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0, workedMs: 0, haltsChanged: false };
+    const sum = { inputsApplied: 0, outputs: 0, unreadable: 0 };
+    let workedMs = 0;
+    let haltsChanged = false;
     for (let from = 0; from < inputs.length; ) {
-      const outcome = await this.#commitFrom(inputs, from);
-      sum.inputsApplied += outcome.inputsApplied;
-      sum.outputs += outcome.outputs;
-      sum.unreadable += outcome.unreadable;
-      sum.workedMs += outcome.workedMs;
-      sum.haltsChanged ||= outcome.haltsChanged;
-      if (outcome.kind === 'fenced') return { kind: 'fenced', ...sum };
-      from += outcome.inputsApplied + outcome.unreadable;
+      const applied = await this.#applyFrom(inputs, from);
+      sum.inputsApplied += applied.inputsApplied;
+      sum.outputs += applied.outputs;
+      sum.unreadable += applied.unreadable;
+      workedMs += applied.workedMs;
+      haltsChanged ||= applied.haltsChanged;
+      const { kind } = await this.#committing;
+      if (kind === 'fenced') break;
+      this.#committing = this.#producer.commit(applied.transaction);
+      // Told by what is returned, and by the next one, which may not have come to it yet.
+      this.#committing.catch(() => undefined);
+      from += applied.inputsApplied + applied.unreadable;
     }
-    return { kind: 'committed', ...sum };
+    return { workedMs, haltsChanged, committed: this.#committing.then(({ kind }) => ({ kind, ...sum })) };
   }
 
-  async #commitFrom(inputs: readonly LogRecord[], from: number): Promise<StepOutcome> {
+  async #applyFrom(inputs: readonly LogRecord[], from: number): Promise<Applied> {
     let workedMs = 0;
     let sinceMs = this.#clock.monotonicMs();
     const written: NewRecord[] = [];
@@ -190,7 +223,7 @@ export class PartitionOwner {
       for (const output of applyInput(this.#state, decoded.value)) {
         outputs += 1;
         const record = outputRecord(output, this.partition);
-        if (record.value !== null) rememberTradingOutput(record.value, output);
+        if (this.#remembers && record.value !== null) rememberTradingOutput(record.value, output);
         written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
@@ -202,7 +235,7 @@ export class PartitionOwner {
     for (const change of takeChangedEntities(this.#state)) {
       if (this.#takeHalt(change)) haltsChanged = true;
       const record = entityRecord(change, this.partition);
-      if (record.value !== null && change.kind !== 'removed_order')
+      if (this.#remembers && record.value !== null && change.kind !== 'removed_order')
         rememberAccountState(record.value, change);
       written.push(record);
     }
@@ -217,13 +250,15 @@ export class PartitionOwner {
       }),
     );
     const position = { topic: TOPIC.tradeOrders, partition: this.partition, offset: nextInputOffset };
-    const committing = this.#producer.commit({
-      records: written,
-      consumed: { group: EXECUTION_GROUP, positions: [position] },
-    });
     workedMs += this.#clock.monotonicMs() - sinceMs;
-    const { kind } = await committing;
-    return { kind, inputsApplied: applied, outputs, unreadable, workedMs, haltsChanged };
+    return {
+      transaction: { records: written, consumed: { group: EXECUTION_GROUP, positions: [position] } },
+      inputsApplied: applied,
+      outputs,
+      unreadable,
+      workedMs,
+      haltsChanged,
+    };
   }
 
   /** Whether `change` sets a kill switch or a breaker that was otherwise. */

@@ -34,7 +34,7 @@ async function withExecuted(
     );
     const inputs = await log.read({ topic: TOPIC.tradeOrders, partition: 0, offset: 0 }, 100);
     const owner = await PartitionOwner.open(log, 0, context);
-    await owner.step(inputs);
+    await (await owner.step(inputs)).committed;
     await owner.close();
     await run(log, inputs);
   } finally {

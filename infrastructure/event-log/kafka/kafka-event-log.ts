@@ -71,6 +71,7 @@ const LAST_SEALS_MS = 2_000;
 const READ_TRIES = 3;
 
 export class KafkaEventLog implements EventLog {
+  readonly givesWrittenBytes = false;
   readonly #options: KafkaEventLogOptions;
   readonly #connection: KafkaConnection;
   readonly #prefix: string;

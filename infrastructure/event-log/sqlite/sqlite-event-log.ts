@@ -49,6 +49,7 @@ export interface SqliteEventLog extends EventLog {
 }
 
 class OpenSqliteEventLog implements SqliteEventLog {
+  readonly givesWrittenBytes = true;
   readonly #db: ReturnType<typeof openLogFile>;
   readonly #heads: LogHeads;
   readonly #headWriter: HeadWriter;
