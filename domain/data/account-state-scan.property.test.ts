@@ -9,6 +9,7 @@ import { type ScannedState, scanAccountState } from './account-state-scan.ts';
 import { encodeAccountStateEntity } from './account-state-writer.ts';
 import type { Money, Quantity } from './decimal.ts';
 import type { AccountId, CommandId, OrderId, Symbol } from './identifiers.ts';
+import { MAX_TIMESTAMP_MS } from './timestamp.ts';
 
 function digitsOf(words: Int32Array): string {
   return Array.from(words, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
@@ -95,6 +96,18 @@ const anyEntity = fc.oneof(anyAccountStateEntity, fc.constantFrom(...common));
 
 test('what accounts, positions, closed orders and account commands are written as is scanned', () => {
   for (const entity of common) assert.ok(assertSame(encodeAccountStateEntity(entity)), entity.kind);
+});
+
+test('the end of a quiet period is a moment after 1970 began and within the years that there are', () => {
+  const quiet = common.find((entity) => entity.kind === 'account' && entity.breaker.state === 'QUIET_PERIOD');
+  assert.ok(quiet?.kind === 'account');
+  const endingAt = (untilMs: number) =>
+    encodeAccountStateEntity({ ...quiet, breaker: { state: 'QUIET_PERIOD', untilMs } });
+  for (const untilMs of [1, MAX_TIMESTAMP_MS]) assert.ok(assertSame(endingAt(untilMs)), String(untilMs));
+  for (const untilMs of [0, MAX_TIMESTAMP_MS + 1]) {
+    assert.equal(assertSame(endingAt(untilMs)), false, String(untilMs));
+    assert.equal(decodeAccountStateEntity(endingAt(untilMs)).kind, 'unreadable', String(untilMs));
+  }
 });
 
 test('whatever is scanned is what the general reader reads', () => {

@@ -197,6 +197,38 @@ test('a loss that no 64 bits hold is the largest there is, not a gain', () => {
   assert.equal(state(), 'TRIPPED');
 });
 
+test('a gain that no 64 bits hold is the largest there is, and is not taken for a loss', () => {
+  const { inputs, apply, partition, state } = createWorldWithBreaker();
+  apply(inputs.control({ kind: 'SetLimits', limits: { ...DEFAULT_LIMITS, maxOrderNotional: MOST } }));
+  for (const [order, name] of [
+    [10, 'AAPL'],
+    [20, 'MSFT'],
+  ] as const) {
+    const symbol = ticker(name);
+    apply(inputs.batch({ ...inputs.price('1'), symbol }));
+    apply(inputs.submit(1, order, 'BUY', limit('1', '1'), { symbol }));
+    apply(inputs.batch({ ...inputs.price('7000000000'), symbol }));
+    apply(inputs.submit(1, order + 1, 'SELL', market('1'), { symbol }));
+    apply(inputs.withdraw(1, '6999999999'));
+  }
+  assert.deepEqual([partition.accounts.get(accountId(1))?.dayResult, state()], [MOST, 'OPEN']);
+});
+
+test('at midnight orders end before quiet periods do', () => {
+  const { inputs, apply, by } = createWorldWithBreaker();
+  const midnightMs = NINE_AM + 15 * HOUR_MS;
+  apply(inputs.open(2), inputs.deposit(2, '100'), inputs.submit(2, 1, 'BUY', limit('1', '2')));
+  by('TRIP');
+  inputs.at(midnightMs - QUIET_MS);
+  by('RESET');
+  inputs.at(midnightMs);
+  assert.deepEqual(told(apply(inputs.deposit(1, '1'))), [
+    'expired 0 (the trading day has ended)',
+    'BREAKER_OPENED',
+    'DEPOSIT',
+  ]);
+});
+
 test('a kill switch is said before a breaker', () => {
   const { inputs, apply, order, by } = createWorldWithBreaker();
   by('TRIP');
@@ -265,6 +297,10 @@ test('after a restart a quiet period ends when it would have ended', () => {
   const { partition, inputs, apply, by } = createWorldWithBreaker();
   by('TRIP');
   by('RESET');
+  apply(inputs.open(2));
+  inputs.at(NINE_AM + 1);
+  by('TRIP', 'so', 2);
+  by('RESET', 'so', 2);
   const entities = takeChangedEntities(partition).filter((change) => change.kind !== 'removed_order');
   const restarted = restorePartition(0, entities);
   assert.equal(stateHash(restarted), stateHash(partition));

@@ -49,6 +49,13 @@ test('without execution a switch is appended to every partition, its outcome unk
       partitions,
       extents.map(({ partition }) => ({ partition, all: 'UNKNOWN', accounts: [], unlisted: 0 })),
     );
+    const say = (partition: number) =>
+      cache.halts.put({ partition, nextInputOffset: 5, all: true, unlisted: 0, accounts: [] }, 60_000);
+    for (const { partition } of extents.slice(1)) await say(partition);
+    const partly = await call('POST', { engaged: true });
+    assert.equal(partly.kind, 'problem', 'one partition has not come to it');
+    await say(0);
+    assert.deepEqual(bodyOf(await call('POST', { engaged: true })), { engaged: true, accountId: null });
   } finally {
     await log.close();
     directory.dispose();

@@ -17,6 +17,7 @@ import {
   waitUntil,
   withLog,
 } from './owners.testing.ts';
+import { PartitionOwner } from './partition-owner.ts';
 
 test('a breaker is told to the mirror with each of its states, and by the next owner from what it restores', async () => {
   await withLog(async (log) => {
@@ -60,6 +61,36 @@ test('a breaker is told to the mirror with each of its states, and by the next o
     assert.deepEqual(await own(), ['QUIET_PERIOD', 'none']);
     assert.deepEqual(await own(), ['none']);
     await assertReplaysTheSame(log);
+  });
+});
+
+test('an account whose breaker has tripped is told once more when its kill switch is engaged', async () => {
+  await withLog(async (log) => {
+    const [ada = '' as AccountId] = ACCOUNTS;
+    await append(log, opening(ada));
+    const controls = [
+      { kind: 'SetBreaker', accountId: ada, action: 'TRIP', reason: 'so' },
+      { kind: 'SetKillSwitch', engaged: true, accountId: ada },
+    ] as const;
+    const partition = log.partitionFor(TOPIC.tradeOrders, ada);
+    for (const change of controls) {
+      const command = { type: 'Control', commandId: commandId(change.kind), ...TIME, change } as const;
+      const value = encodeTradingInput(command, { sourceService: 'test' });
+      await log.append([{ topic: TOPIC.tradeOrders, partition, key: null, value }]);
+    }
+    const owner = await PartitionOwner.open(log, partition, testContext());
+    const records = await log.read({ topic: TOPIC.tradeOrders, partition, offset: 0 }, 10);
+    await (await owner.step(records.slice(0, -1))).committed;
+    assert.deepEqual(
+      [...owner.halted.values()],
+      [{ accountId: ada, killSwitchEngaged: false, breaker: { state: 'TRIPPED' } }],
+    );
+    await (await owner.step(records.slice(-1))).committed;
+    assert.deepEqual(
+      [...owner.halted.values()],
+      [{ accountId: ada, killSwitchEngaged: true, breaker: { state: 'TRIPPED' } }],
+    );
+    await owner.close();
   });
 });
 
