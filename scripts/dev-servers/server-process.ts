@@ -34,6 +34,7 @@ export interface ServerProcess {
 }
 
 const READY_MS = 120_000;
+const GONE_LOOK_MS = 5;
 const LOG = 'server.log';
 
 /** The variable that names a server to test against, instead of one that is started. */
@@ -99,8 +100,13 @@ export async function startServerProcess(
         return child.pid ?? 0;
       },
       async kill() {
+        // Stopped, it starts no more of them.
+        child.kill('SIGSTOP');
+        const started = child.pid === undefined ? [] : descendants(child.pid);
         signalTree(child, 'SIGKILL');
         await end(child, 'SIGKILL');
+        // One that is still about to end holds what the next start needs: PostgreSQL's shared memory.
+        while (started.some((id) => processStartTime(id) !== null)) await pause(GONE_LOOK_MS);
       },
       killNow: () => signalTree(child, 'SIGKILL'),
       pause: () => signalTree(child, 'SIGSTOP'),
