@@ -6,11 +6,12 @@ import type { AccountId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { PartitionHalts } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
-import type { HttpRequest, HttpResult } from '#infrastructure/core/http.ts';
+import type { HttpResult } from '#infrastructure/core/http.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
 import { bodyOf, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { breakerRoutes } from './breaker-routes.ts';
+import { callRoute } from './operator-routes.testing.ts';
 
 const ACCOUNT = '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId;
 const OTHER = '7d444840-9dc0-41d1-b245-5ffdce74fad3' as AccountId;
@@ -38,21 +39,7 @@ async function withRoutes(work: (subject: Subject) => Promise<void>): Promise<vo
     await work({
       log,
       partition,
-      async call(method, body) {
-        const route = routes.find((each) => each.method === method);
-        assert.ok(route !== undefined);
-        const request: HttpRequest = {
-          params: {},
-          query: {},
-          body,
-          headers: {},
-          principal: null,
-          requestId: 'r',
-          target: '/operator/breaker',
-          traceparent: undefined,
-        };
-        return route.handle(request as HttpRequest<never, never, never>);
-      },
+      call: (method, body) => callRoute(routes, method, body),
       say: (halts) =>
         cache.halts.put(
           { partition, nextInputOffset: 0, all: false, unlisted: 0, accounts: [], ...halts },

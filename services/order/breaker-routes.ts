@@ -10,13 +10,8 @@ import { MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
-import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import { control, guarded, type OperatorCommandParts, partitionsOf } from './operator-commands.ts';
+import { type ControlParts, executeControl, guarded, partitionsOf } from './operator-commands.ts';
 import { BreakerBody, BreakerResponse, BreakersView } from './schemas.ts';
-
-export interface BreakerRouteParts extends OperatorCommandParts {
-  readonly portfolios: Pick<PortfolioStore, 'get'>;
-}
 
 type Request = HttpRequest<never, never, never>;
 
@@ -41,14 +36,14 @@ export const BREAKER_ROUTES = {
   },
 } as const satisfies RouteTable;
 
-export function breakerRoutes(parts: BreakerRouteParts): readonly Route[] {
+export function breakerRoutes(parts: ControlParts): readonly Route[] {
   return [
     { ...BREAKER_ROUTES.show, handle: () => guarded(parts, () => show(parts)) },
     { ...BREAKER_ROUTES.set, handle: (request) => guarded(parts, () => set(parts, request)) },
   ];
 }
 
-async function show(parts: BreakerRouteParts): Promise<HttpResult> {
+async function show(parts: ControlParts): Promise<HttpResult> {
   const partitions = await Promise.all(
     (await partitionsOf(parts)).map(async (partition) => {
       const halts = await parts.cache.halts.get(partition);
@@ -61,7 +56,7 @@ async function show(parts: BreakerRouteParts): Promise<HttpResult> {
   return { kind: 'json', status: 200, body: { partitions } };
 }
 
-async function set(parts: BreakerRouteParts, request: Request): Promise<HttpResult> {
+async function set(parts: ControlParts, request: Request): Promise<HttpResult> {
   const reader = new RequestReader();
   const body = fieldsOf(request.body) ?? {};
   reader.onlyKnown(body, new Set(['accountId', 'action', 'reason']));
@@ -76,7 +71,7 @@ async function set(parts: BreakerRouteParts, request: Request): Promise<HttpResu
   }
   const partition = parts.log.partitionFor(TOPIC.tradeOrders, accountId);
   const change = { kind: 'SetBreaker', accountId, action, reason } as const;
-  const notDone = await control(parts, change, [partition], { accountId });
+  const notDone = await executeControl(parts, change, [partition], { accountId });
   if (notDone !== null) return notDone;
   const halts = await parts.cache.halts.of(partition, accountId);
   const isKnown = halts !== null && (halts.account !== null || halts.unlisted === 0);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOPIC } from '#domain/data/topics.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
-import type { HttpRequest } from '#infrastructure/core/http.ts';
 import { bodyOf, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { killSwitchRoutes } from './kill-switch-routes.ts';
+import { callRoute } from './operator-routes.testing.ts';
 
 test('without execution a switch is appended to every partition, its outcome unknown; shown, nothing is known', async () => {
   const directory = temporaryDirectory();
@@ -21,21 +21,7 @@ test('without execution a switch is appended to every partition, its outcome unk
       waitMs: 0,
       portfolios: { get: async () => null },
     });
-    const call = async (method: string, body?: unknown) => {
-      const route = routes.find((each) => each.method === method);
-      assert.ok(route !== undefined);
-      const request: HttpRequest = {
-        params: {},
-        query: {},
-        body,
-        headers: {},
-        principal: null,
-        requestId: 'r',
-        target: '/operator/kill-switch',
-        traceparent: undefined,
-      };
-      return route.handle(request as HttpRequest<never, never, never>);
-    };
+    const call = (method: string, body?: unknown) => callRoute(routes, method, body);
     const answer = await call('POST', { engaged: true });
     assert.ok(answer.kind === 'problem');
     assert.equal(answer.problem.code, 'OUTCOME_UNKNOWN');

@@ -7,13 +7,8 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
-import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
-import { control, guarded, type OperatorCommandParts, partitionsOf } from './operator-commands.ts';
+import { type ControlParts, executeControl, guarded, partitionsOf } from './operator-commands.ts';
 import { KillSwitchBody, KillSwitchResponse, KillSwitchView } from './schemas.ts';
-
-export interface KillSwitchRouteParts extends OperatorCommandParts {
-  readonly portfolios: Pick<PortfolioStore, 'get'>;
-}
 
 type Request = HttpRequest<never, never, never>;
 
@@ -36,14 +31,14 @@ export const KILL_SWITCH_ROUTES = {
   },
 } as const satisfies RouteTable;
 
-export function killSwitchRoutes(parts: KillSwitchRouteParts): readonly Route[] {
+export function killSwitchRoutes(parts: ControlParts): readonly Route[] {
   return [
     { ...KILL_SWITCH_ROUTES.show, handle: () => guarded(parts, () => show(parts)) },
     { ...KILL_SWITCH_ROUTES.set, handle: (request) => guarded(parts, () => set(parts, request)) },
   ];
 }
 
-async function show(parts: KillSwitchRouteParts): Promise<HttpResult> {
+async function show(parts: ControlParts): Promise<HttpResult> {
   const partitions = await Promise.all(
     (await partitionsOf(parts)).map(async (partition) => {
       const halts = await parts.cache.halts.get(partition);
@@ -60,7 +55,7 @@ async function show(parts: KillSwitchRouteParts): Promise<HttpResult> {
   return { kind: 'json', status: 200, body: { partitions } };
 }
 
-async function set(parts: KillSwitchRouteParts, request: Request): Promise<HttpResult> {
+async function set(parts: ControlParts, request: Request): Promise<HttpResult> {
   const reader = new RequestReader();
   const body = fieldsOf(request.body) ?? {};
   reader.onlyKnown(body, new Set(['engaged', 'accountId']));
@@ -74,7 +69,7 @@ async function set(parts: KillSwitchRouteParts, request: Request): Promise<HttpR
   }
   const partitions =
     accountId === null ? await partitionsOf(parts) : [parts.log.partitionFor(TOPIC.tradeOrders, accountId)];
-  const notDone = await control(parts, { kind: 'SetKillSwitch', engaged, accountId }, partitions, {
+  const notDone = await executeControl(parts, { kind: 'SetKillSwitch', engaged, accountId }, partitions, {
     accountId,
   });
   if (notDone !== null) return notDone;

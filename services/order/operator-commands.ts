@@ -10,6 +10,7 @@ import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { EventLog, NewRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import { appendPatiently } from './append-patiently.ts';
 
 export interface OperatorCommandParts {
@@ -19,6 +20,11 @@ export interface OperatorCommandParts {
   readonly logger: Logger;
   /** For the outcome of a command. */
   readonly waitMs: number;
+}
+
+export interface ControlParts extends OperatorCommandParts {
+  /** Says which accounts there are. */
+  readonly portfolios: Pick<PortfolioStore, 'get'>;
 }
 
 const LOOK_EVERY_MS = 10;
@@ -57,6 +63,7 @@ export type CommandsAppended =
   /** None is in the log, or that is not known. */
   | { readonly kind: 'refused'; readonly result: HttpResult };
 
+/** All of them or none. */
 export async function appendCommands(
   parts: OperatorCommandParts,
   records: readonly NewRecord[],
@@ -87,7 +94,7 @@ function refused(result: HttpResult): CommandsAppended {
  * Appends a control to these partitions, to all or to none, and waits until the mirror of halts says what came of it.
  * `null`: it does.
  */
-export async function control(
+export async function executeControl(
   parts: OperatorCommandParts,
   change: ControlChange,
   partitions: readonly number[],
