@@ -237,8 +237,8 @@ test('inputs that lead to more than one commit should hold are committed in part
     await append(log, deposits);
     const owner = await PartitionOwner.open(log, partition, testContext());
     const inputs = await log.read({ topic: TOPIC.tradeOrders, partition, offset: 0 }, 100_000);
-    const { haltsChanged, committed } = await owner.step(inputs);
-    assert.equal(haltsChanged, false);
+    const { mirrorIsDue, committed } = await owner.step(inputs);
+    assert.equal(mirrorIsDue, false);
     assert.deepEqual(await committed, {
       kind: 'committed',
       inputsApplied: inputs.length,

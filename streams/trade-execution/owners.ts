@@ -21,7 +21,7 @@ import { SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
 import { GivingWay } from './giving-way.ts';
 import { countsOf, type HaltsMirror } from './halts-mirror.ts';
-import { EXECUTION_GROUP, PartitionOwner, type Step } from './partition-owner.ts';
+import { type AppliedStep, EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
 
 /** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
 const TARGET_TURN_MS = 40;
@@ -48,13 +48,13 @@ interface Owned {
   controlsCompared: boolean;
 }
 
-interface OwnedStep extends Step {
+interface OwnedStep extends AppliedStep {
   readonly owned: Owned;
 }
 
 interface Turn {
-  /** Told when all of it is applied and its commits have begun: whether the mirror has to hear of it (`Step`). */
-  readonly haltsChanged: Promise<boolean>;
+  /** Told when all of it is applied and its commits have begun: whether the mirror has to hear of it (`AppliedStep`). */
+  readonly mirrorIsDue: Promise<boolean>;
   /** Settles when its commits and those of all turns before it have ended. */
   readonly committed: Promise<CommitOutcome['kind']>;
 }
@@ -194,10 +194,10 @@ export class Owners {
           const onEnd = (kind: CommitOutcome['kind']) => (kind === 'fenced' ? broken.abort() : onProgress());
           committing.then(onEnd, () => broken.abort());
           // The mirror is told what the owner has, which must not be ahead of the log by then.
-          const haltsChanged = await turn.haltsChanged;
+          const mirrorIsDue = await turn.mirrorIsDue;
           const few = polled.records.length < Math.min(WORTH_A_TURN, maxRecords);
           // What the mirror is told is what is committed, so nothing is applied ahead of that.
-          if (!few && !haltsChanged) continue;
+          if (!few && !mirrorIsDue) continue;
           if ((await committing) === 'fenced') return 'fenced';
           const { context, lingerMs } = this.#options;
           if (few && lingerMs > 0) await context.runtime.timers.sleep(lingerMs, this.#stopping.signal);
@@ -236,7 +236,7 @@ export class Owners {
     const steps = [...byPartition].map(([partition, own]) => this.#step(partition, own));
     const ended = steps.map((step) => this.#ended(step, former));
     return {
-      haltsChanged: this.#begun(steps, records.length),
+      mirrorIsDue: this.#begun(steps, records.length),
       committed: this.#allEnded([former, ...ended], startedMs),
     };
   }
@@ -253,7 +253,7 @@ export class Owners {
       begun.reduce((sum, step) => sum + (step?.workedMs ?? 0), 0),
       records,
     );
-    return begun.some((step) => step?.haltsChanged);
+    return begun.some((step) => step?.mirrorIsDue);
   }
 
   async #ended(
@@ -262,10 +262,10 @@ export class Owners {
   ): Promise<CommitOutcome['kind']> {
     const step = await stepping;
     if (step === null) return 'fenced';
-    const { owned, haltsChanged, committed } = step;
+    const { owned, mirrorIsDue, committed } = step;
     const { kind, inputsApplied } = await committed;
     if (kind === 'fenced') return 'fenced';
-    if (haltsChanged) this.#mirror(owned.owner);
+    if (mirrorIsDue) this.#mirror(owned.owner);
     this.#inputs.increment({ partition: String(owned.owner.partition) }, inputsApplied);
     // Two that compare at once would both append what differs.
     await former;

@@ -70,17 +70,17 @@ export interface StepOutcome extends CommitOutcome {
 }
 
 /** Inputs that are applied. */
-export interface Step {
+export interface AppliedStep {
   /** Spent on it by this thread, without the wait for the log. */
   readonly workedMs: number;
   /** Whether a kill switch or a breaker is otherwise, or somebody waits to hear of one: a control was among the inputs. */
-  readonly haltsChanged: boolean;
+  readonly mirrorIsDue: boolean;
   /** When all of it, and all before it, is. */
   readonly committed: Promise<StepOutcome>;
 }
 
 /** What one commit is to hold, and what it took to make it. */
-interface Applied extends Omit<StepOutcome, 'kind'>, Omit<Step, 'committed'> {
+interface AppliedCommit extends Omit<StepOutcome, 'kind'>, Omit<AppliedStep, 'committed'> {
   readonly transaction: Transaction;
 }
 
@@ -169,18 +169,18 @@ export class PartitionOwner {
    * step to be taken. When something of it throws or is fenced, what is in memory is ahead of the log: the owner must be
    * thrown away and opened again.
    */
-  async step(records: readonly LogRecord[]): Promise<Step> {
+  async step(records: readonly LogRecord[]): Promise<AppliedStep> {
     const inputs = records.filter(({ offset }) => offset >= this.#nextInputOffset);
     const sum = { inputsApplied: 0, outputs: 0, unreadable: 0 };
     let workedMs = 0;
-    let haltsChanged = false;
+    let mirrorIsDue = false;
     for (let from = 0; from < inputs.length; ) {
       const applied = await this.#applyFrom(inputs, from);
       sum.inputsApplied += applied.inputsApplied;
       sum.outputs += applied.outputs;
       sum.unreadable += applied.unreadable;
       workedMs += applied.workedMs;
-      haltsChanged ||= applied.haltsChanged;
+      mirrorIsDue ||= applied.mirrorIsDue;
       const { kind } = await this.#committing;
       if (kind === 'fenced') break;
       this.#committing = this.#producer.commit(applied.transaction);
@@ -188,10 +188,10 @@ export class PartitionOwner {
       this.#committing.catch(() => undefined);
       from += applied.inputsApplied + applied.unreadable;
     }
-    return { workedMs, haltsChanged, committed: this.#committing.then(({ kind }) => ({ kind, ...sum })) };
+    return { workedMs, mirrorIsDue, committed: this.#committing.then(({ kind }) => ({ kind, ...sum })) };
   }
 
-  async #applyFrom(inputs: readonly LogRecord[], from: number): Promise<Applied> {
+  async #applyFrom(inputs: readonly LogRecord[], from: number): Promise<AppliedCommit> {
     let workedMs = 0;
     let sinceMs = this.#clock.monotonicMs();
     const written: NewRecord[] = [];
@@ -199,7 +199,7 @@ export class PartitionOwner {
     let applied = 0;
     let outputs = 0;
     let unreadable = 0;
-    let haltsChanged = false;
+    let mirrorIsDue = false;
     let group: readonly Decoded<TradingInput>[] = [];
     for (let at = from; at < inputs.length && written.length < COMMIT_RECORDS; at += 1) {
       if ((at - from) % INPUTS_IN_GROUP === 0) {
@@ -227,13 +227,13 @@ export class PartitionOwner {
         written.push(record);
       }
       this.#lastCommandId = decoded.value.commandId;
-      if (decoded.value.type === 'Control') haltsChanged = true;
+      if (decoded.value.type === 'Control') mirrorIsDue = true;
       applied += 1;
     }
     this.#inputsApplied += applied;
     this.#nextInputOffset = nextInputOffset;
     for (const change of takeChangedEntities(this.#state)) {
-      if (this.#takeHalt(change)) haltsChanged = true;
+      if (this.#takeHalt(change)) mirrorIsDue = true;
       const record = entityRecord(change, this.partition);
       if (this.#remembers && record.value !== null && change.kind !== 'removed_order')
         rememberAccountState(record.value, change);
@@ -257,7 +257,7 @@ export class PartitionOwner {
       outputs,
       unreadable,
       workedMs,
-      haltsChanged,
+      mirrorIsDue,
     };
   }
 
