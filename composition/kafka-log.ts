@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { Progress } from '#infrastructure/event-log/export-log.ts';
+import { KAFKA_URL } from '#infrastructure/event-log/kafka/kafka-url.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { openLogHeads } from '#infrastructure/event-log/sqlite/log-heads.ts';
@@ -18,6 +19,11 @@ import { DATA_PATHS } from './data-paths.ts';
 import { isProjectionGroup } from './rewind-projections.ts';
 
 const TOMBSTONE_MS = 86_400_000;
+
+/** `Kafka at host:9092/name`, without credentials. */
+export function describeLogOnKafka(address: ServerAddress): string {
+  return `${describeServer(KAFKA_URL.product, address)}${address.path === '' ? '' : `/${address.path}`}`;
+}
 
 /** `dataFolder` holds the heads; an instance that runs on it has them open. */
 export async function exportLogOnKafka(
