@@ -65,7 +65,8 @@ export function register(program: Command, terminal: Terminal): void {
 Checked are the seals (a record changed, removed, reordered or cut off at the end), every account's sequence, the books
 (every entry balances, nothing below zero), and a replay of every input through the core, which must give the same
 outputs and state hashes. Offline: stop the instance first. A log on a server, and with --deep stores on servers, are named
-by the options (or variables) that \`start\` had; an exported file is a log by itself. Progress goes to standard error.
+by the options (or variables) that \`start\` had; an exported file is a log by itself. Of either a copy is made in the folder
+for temporary files (TMPDIR). Progress goes to standard error.
 The exit code is 0 when all holds, and 1 when something does not.`,
     )
     .action(async (source: string | undefined, flags: Flags) => {

@@ -14,7 +14,7 @@ import { openLogArchiveFromDirectory } from '#infrastructure/event-log/sqlite/di
 import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { verifyLog } from '#infrastructure/event-log/verify-log.ts';
 import { DATA_PATHS } from '../data-paths.ts';
-import { describeLogOnKafka, openArchiveOfKafka } from '../kafka-log.ts';
+import { openArchiveOfKafka } from '../kafka-log.ts';
 import type { ProcessConfig } from '../options.ts';
 import { checkBooks } from './books.ts';
 import { type Finding, placeOf } from './finding.ts';
@@ -78,7 +78,7 @@ export async function verifyDataFolder(
   const archive = await openArchive(source, log);
   try {
     const verdict = await verifyArchive(archive, source, stores, tell);
-    return { ...verdict, source: log === null ? source : describeLogOnKafka(log) };
+    return { ...verdict, source: log === null ? source : archive.source };
   } finally {
     archive.close();
   }
