@@ -54,7 +54,7 @@ function requirePrices(chosen: readonly string[], configuration: Configuration):
   );
 }
 
-/** A log on a server has as many as read it; of one that has every target no other is expected. */
+/** A log on a server may have many. One that has every target that uses a store is taken for the only one. */
 function requireSharedStores(chosen: readonly string[], configuration: Configuration): void {
   const config = configuration.of(processOptions);
   const elsewhere = USERS.find(({ name, options }) => options.length > 0 && !chosen.includes(name));
