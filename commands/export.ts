@@ -1,8 +1,8 @@
 /** `tradehall export` and `tradehall import`: the log of a stopped instance to a file, and a log from such a file. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { describeLogOnKafka } from '#composition/kafka-log.ts';
 import { exportDataFolder, importDataFolder } from '#composition/log-transfer.ts';
-import { describeServer } from '#infrastructure/common/server-address.ts';
 import { addLogFlags, dataFolderOf, logServerOf } from './data-flag.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -79,7 +79,7 @@ or empty, or the one that was exported, unchanged: then it keeps its API keys. S
         terminal.print(JSON.stringify({ dataFolder, records: verdict.records, problems: verdict.problems }));
       } else if (verdict.sound) {
         const target =
-          server === null ? dataFolder : `${describeServer('Kafka', server)}, the heads into ${dataFolder}`;
+          server === null ? dataFolder : `${describeLogOnKafka(server)}, the heads into ${dataFolder}`;
         terminal.print(`Imported ${verdict.records} records into ${target}.`);
       } else {
         terminal.print('Nothing was imported: the seals of the file do not hold.');

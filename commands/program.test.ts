@@ -9,31 +9,10 @@ import { after, describe, test } from 'node:test';
 import { withoutRoot } from '#tests/support/without-root.ts';
 import { configurationReference } from './config.ts';
 import { connectOperator } from './operator-client.ts';
-import { runProgram } from './program.ts';
+import { runCommand } from './program.testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'program-'));
 after(() => rmSync(root, { recursive: true, force: true }));
-
-async function run(
-  ...args: string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let out = '';
-  let err = '';
-  const code = await runProgram(
-    ['node', 'tradehall', ...args],
-    {
-      write: (text) => {
-        out += text;
-      },
-    },
-    {
-      write: (text) => {
-        err += text;
-      },
-    },
-  );
-  return { code, out, err };
-}
 
 describe('wrong use ends with 2 and names the option', () => {
   for (const [args, sentence] of [
@@ -69,7 +48,7 @@ describe('wrong use ends with 2 and names the option', () => {
       const place = ['--data', join(root, 'wrong'), '--port', '0', '--log-level', 'silent'];
       const given: readonly string[] = args;
       const own = given[0] === 'start' && !given.includes('--port') ? place : [];
-      const { code, out, err } = await run(...args, ...own);
+      const { code, out, err } = await runCommand(...args, ...own);
       assert.match(err, sentence);
       assert.equal(code, 2);
       assert.equal(out, '');
@@ -80,7 +59,7 @@ describe('wrong use ends with 2 and names the option', () => {
 test('a mistake in the file is told, though a flag says otherwise', async () => {
   const file = join(root, 'mistaken.json');
   writeFileSync(file, '{"port": "http"}');
-  const { code, err } = await run('config', '--config', file, '--port', '1');
+  const { code, err } = await runCommand('config', '--config', file, '--port', '1');
   assert.equal(code, 2);
   assert.match(err, /"port" in the configuration file must be a whole number/);
 });
@@ -89,7 +68,15 @@ describe('config', () => {
   test('shows where each value comes from', async () => {
     const file = join(root, 'config.json');
     writeFileSync(file, '{"partitions": 8, "port": 1}');
-    const { code, out } = await run('config', '--config', file, '--port', '2', '--behind-proxy', '--json');
+    const { code, out } = await runCommand(
+      'config',
+      '--config',
+      file,
+      '--port',
+      '2',
+      '--behind-proxy',
+      '--json',
+    );
     assert.equal(code, 0);
     const values = JSON.parse(out) as readonly { name: string; value: string; origin: string }[];
     const of = (name: string) => values.find((value) => value.name === name);
@@ -100,7 +87,7 @@ describe('config', () => {
   });
 
   test('does not show the password of a server', async () => {
-    const { code, out } = await run('config', '--database', 'postgres://ada:geheim@db/hall');
+    const { code, out } = await runCommand('config', '--database', 'postgres://ada:geheim@db/hall');
     assert.equal(code, 0);
     assert.match(out, /database +postgres:\/\/ada:\(hidden\)@db\/hall +flag/);
     assert.doesNotMatch(out, /geheim/);
@@ -117,7 +104,7 @@ describe('config', () => {
 });
 
 test('status without a running instance ends with 1 and says how to start one', async () => {
-  const { code, err } = await run('status', '--data', join(root, 'nothing'));
+  const { code, err } = await runCommand('status', '--data', join(root, 'nothing'));
   assert.equal(code, 1);
   assert.match(err, /No instance is running on the data folder .*nothing: start one with/);
 });
@@ -126,7 +113,7 @@ test('no instance runs on a data folder that is a file, or that has no name a fo
   const file = join(root, 'a-file');
   writeFileSync(file, '');
   for (const data of [file, join(root, 'x'.repeat(300))]) {
-    const { code, err } = await run('account', 'list', '--data', data);
+    const { code, err } = await runCommand('account', 'list', '--data', data);
     assert.equal(code, 1, err);
     assert.match(err, /^tradehall: No instance is running on the data folder /);
   }
@@ -159,13 +146,13 @@ test('a process starts on a fresh folder, answers its operator, refuses a second
     });
     while (!out.includes('\n')) await once(child.stdout, 'data');
     assert.match(out, /^ready http:\/\/127\.0\.0\.1:\d+\n$/);
-    const second = await run('start', '--data', data, '--port', '0', '--log-level', 'silent');
+    const second = await runCommand('start', '--data', data, '--port', '0', '--log-level', 'silent');
     assert.equal(second.code, 1);
     assert.match(
       second.err,
       /is in use by another instance \(process \d+\): stop that one, or choose another folder with --data/,
     );
-    const status = await run('status', '--data', data, '--json');
+    const status = await runCommand('status', '--data', data, '--json');
     assert.equal(status.code, 0);
     assert.equal((JSON.parse(status.out) as { ready: boolean }).ready, true);
     for (const [words, sentence] of [
@@ -174,21 +161,31 @@ test('a process starts on a fresh folder, answers its operator, refuses a second
       [['dead-letters', 'list', '--topic', 'orders'], /topic: must be one of .*, trade_orders/],
       [['dead-letters', 'list', '--after', 'x'], /after: must be the id of a dead letter/],
     ] as const) {
-      const mistaken = await run(...words, '--data', data);
+      const mistaken = await runCommand(...words, '--data', data);
       assert.equal(mistaken.code, 2, mistaken.err);
       assert.match(mistaken.err, sentence);
     }
-    const opened = await run('account', 'open', '--name', '=A, "B"', '--cash', '5', '--data', data, '--json');
+    const opened = await runCommand(
+      'account',
+      'open',
+      '--name',
+      '=A, "B"',
+      '--cash',
+      '5',
+      '--data',
+      data,
+      '--json',
+    );
     const { accountId } = JSON.parse(opened.out) as { accountId: string };
-    const csv = await run('account', 'statement', accountId, '--data', data);
+    const csv = await runCommand('account', 'statement', accountId, '--data', data);
     const [columns, first] = csv.out.split('\n');
     assert.match(columns ?? '', /^sequence,timestamp,kind,.*,entryId$/);
     assert.match(first ?? '', /^1,.*,OPENED,.*,"'=A, ""B""",/);
     assert.equal(csv.out.split('\n').length, 4, csv.out);
-    const later = await run('account', 'statement', accountId, '--from', '9999-01-01', '--data', data);
+    const later = await runCommand('account', 'statement', accountId, '--from', '9999-01-01', '--data', data);
     assert.equal(later.out, `${columns}\n`);
     const stranger = '99999999-9999-4999-8999-999999999999';
-    const nobody = await run('account', 'statement', stranger, '--data', data);
+    const nobody = await runCommand('account', 'statement', stranger, '--data', data);
     assert.equal(nobody.code, 1, nobody.out);
     assert.match(nobody.err, /There is no statement of this account/);
     child.kill('SIGTERM');

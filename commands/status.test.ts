@@ -24,6 +24,7 @@ const ANSWER = {
     },
     { name: 'query', ready: false, reasons: ['the trade history is locked'], status: {} },
   ],
+  elsewhere: {},
   log: {
     partitions: [{ topic: 'trade_orders', partition: 0, firstOffset: 0, nextOffset: 7 }],
     groups: [{ group: 'portfolio', positions: [{ topic: 'account_states', partition: 0, lag: 2 }] }],
@@ -53,7 +54,7 @@ test('a target is one line, a reason another; what has parts or is long is left 
   ]);
 });
 
-test('whose trading is halted is said, and nothing where it is not known', () => {
+test('whose trading is halted is said, and that it is not known passes for nothing else', () => {
   const told = (trading: Parameters<typeof describeStatus>[0]['trading']) =>
     describeStatus({ ...ANSWER, trading }).find((line) => line.startsWith('Trading: '));
   const partitions = 4;
@@ -65,6 +66,9 @@ test('whose trading is halted is said, and nothing where it is not known', () =>
       told({ partitions, partitionsHalted: 0, accountsHalted: 2 }),
       told({ partitions, partitionsHalted: 0, accountsHalted: 0, breakersTripped: 1 }),
       told({ partitions, partitionsHalted: 0, accountsHalted: 1, breakersTripped: 2, unlisted: 3 }),
+      told({ partitions, partitionsUnknown: 3, partitionsHalted: 0 }),
+      told({ partitions, partitionsUnknown: 1, partitionsHalted: 3 }),
+      told({ partitions, partitionsUnknown: 4, partitionsHalted: 0 }),
       told({ error: 'Redis does not answer.' }),
     ],
     [
@@ -74,7 +78,34 @@ test('whose trading is halted is said, and nothing where it is not known', () =>
       'Trading: open, but for 2 accounts halted by the kill switch',
       'Trading: open, but for 1 account that may only sell since the breaker tripped',
       'Trading: open, but for 1 account halted by the kill switch; 2 accounts that may only sell since the breaker tripped; 3 accounts more',
+      'Trading: open; nothing is known of 3 of 4 partitions',
+      'Trading: halted for the accounts of 3 of 4 partitions by the kill switch; nothing is known of 1 of 4 partitions',
+      'Trading: nothing is known of it: does execution run?',
       'Trading: Redis does not answer.',
     ],
   );
+});
+
+test('each address of a service elsewhere is a line, and of one that is down the reason', () => {
+  const lines = describeStatus({
+    ...ANSWER,
+    elsewhere: {
+      order: [
+        { address: 'http://a:8087', state: 'ready', reason: 'readiness 200' },
+        { address: 'http://b:8087', state: 'down', reason: 'connect ECONNREFUSED 10.0.0.2:8087' },
+      ],
+      query: [{ address: 'http://c:8086', state: 'unready', reason: 'readiness 503' }],
+      portfolio: [],
+    },
+  });
+  const from = lines.indexOf('Elsewhere');
+  assert.deepEqual(lines.slice(from - 1, lines.indexOf('Log')), [
+    '',
+    'Elsewhere',
+    '  order                ready      http://a:8087',
+    '  order                down       http://b:8087: connect ECONNREFUSED 10.0.0.2:8087',
+    '  query                not ready  http://c:8086',
+    '  portfolio            down       no address is known',
+    '',
+  ]);
 });

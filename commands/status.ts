@@ -1,4 +1,4 @@
-/** `tradehall status`: targets, their health, lag, positions in the log, feed age, disk use. */
+/** `tradehall status`: targets here and elsewhere, their health, lag, positions in the log, feed age, disk use. */
 import type { Command } from 'commander';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator } from './operator-client.ts';
@@ -15,6 +15,17 @@ interface StatusAnswer {
     readonly reasons: readonly string[];
     readonly status: Readonly<Record<string, unknown>>;
   }[];
+  /** By the service that runs in other processes. */
+  readonly elsewhere: Readonly<
+    Record<
+      string,
+      readonly {
+        readonly address: string;
+        readonly state: 'unknown' | 'ready' | 'unready' | 'down';
+        readonly reason: string;
+      }[]
+    >
+  >;
   readonly log: {
     readonly error?: string;
     readonly partitions?: readonly {
@@ -36,6 +47,7 @@ interface StatusAnswer {
   readonly trading: {
     readonly error?: string;
     readonly partitions?: number;
+    readonly partitionsUnknown?: number;
     readonly partitionsHalted?: number;
     readonly accountsHalted?: number;
     readonly breakersTripped?: number;
@@ -71,16 +83,17 @@ function summaryOf(status: Readonly<Record<string, unknown>>): string {
 }
 
 function tradingOf(trading: StatusAnswer['trading']): string {
-  const {
-    error,
-    partitions,
-    partitionsHalted,
-    accountsHalted = 0,
-    breakersTripped = 0,
-    unlisted = 0,
-  } = trading;
+  const { error, partitions, partitionsUnknown = 0 } = trading;
   if (error !== undefined) return error;
-  if (partitionsHalted !== undefined && partitionsHalted > 0)
+  if (partitionsUnknown === 0) return haltsOf(trading);
+  if (partitionsUnknown === partitions) return 'nothing is known of it: does execution run?';
+  return `${haltsOf(trading)}; nothing is known of ${partitionsUnknown} of ${partitions} partitions`;
+}
+
+/** Of the partitions that are known. */
+function haltsOf(trading: StatusAnswer['trading']): string {
+  const { partitions, partitionsHalted = 0, accountsHalted = 0, breakersTripped = 0, unlisted = 0 } = trading;
+  if (partitionsHalted > 0)
     return partitionsHalted === partitions
       ? 'halted for every account by the kill switch'
       : `halted for the accounts of ${partitionsHalted} of ${partitions} partitions by the kill switch`;
@@ -91,6 +104,22 @@ function tradingOf(trading: StatusAnswer['trading']): string {
     but.push(`${accounts(breakersTripped)} that may only sell since the breaker tripped`);
   if (unlisted > 0) but.push(`${accounts(unlisted)} more`);
   return but.length === 0 ? 'open' : `open, but for ${but.join('; ')}`;
+}
+
+const STATES = { unknown: 'not asked', ready: 'ready', unready: 'not ready', down: 'down' } as const;
+
+/** A line for each address; of a service whose names no address is known, one that says so. */
+function linesElsewhere(elsewhere: StatusAnswer['elsewhere']): readonly string[] {
+  const line = (name: string, state: string, rest: string) =>
+    `  ${name.padEnd(20)} ${state.padEnd(10)} ${rest}`;
+  const lines = Object.entries(elsewhere).flatMap(([name, instances]) =>
+    instances.length === 0
+      ? [line(name, STATES.down, 'no address is known')]
+      : instances.map(({ address, state, reason }) =>
+          line(name, STATES[state], state === 'down' ? `${address}: ${reason}` : address),
+        ),
+  );
+  return lines.length === 0 ? [] : ['', 'Elsewhere', ...lines];
 }
 
 /** The answer as lines for a person. */
@@ -109,6 +138,7 @@ export function describeStatus(answer: StatusAnswer): readonly string[] {
     );
     for (const reason of target.reasons) lines.push(`    ${reason}`);
   }
+  lines.push(...linesElsewhere(answer.elsewhere));
   lines.push('', 'Log');
   if (answer.log.error !== undefined) lines.push(`  ${answer.log.error}`);
   for (const { topic, partition, firstOffset, nextOffset } of answer.log.partitions ?? []) {
@@ -128,11 +158,14 @@ export function register(program: Command, terminal: Terminal): void {
     program
       .command('status')
       .description('Show the running instance of a data folder: health, lags, positions, feed, disk.')
-      .option('--json', 'As JSON: {version, dataFolder, ready, reasons, targets, log, feed, trading, disk}.'),
+      .option(
+        '--json',
+        'As JSON: {version, dataFolder, ready, reasons, targets, elsewhere, log, feed, trading, disk}.',
+      ),
   )
     .addHelpText(
       'after',
-      '\n--json shows all that each target says of itself. The exit code is 0 when it is ready, and 1 when it is not ready or\nnot running.',
+      '\n--json shows all that each target says of itself. The exit code is 0 when it is ready, and 1 when it is not ready, not\nrunning, or a gateway to a service elsewhere of which no instance is ready.',
     )
     .action(async (flags: Readonly<Record<string, unknown>>) => {
       const answer = (await connectOperator(dataFolderOf(flags)).call(

@@ -8,7 +8,6 @@ import type { Configuration } from '#infrastructure/core/configuration.ts';
 import type { DataFolder } from '#infrastructure/core/data-folder.ts';
 import { resolveHostBySystem } from '#infrastructure/core/host-names.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { prepareOperatorSocket } from '#infrastructure/core/operator-socket.ts';
 import type { PrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -20,10 +19,11 @@ import type { ProcessView } from '#services/api-gateway/process-view.ts';
 import { createServiceDoor, type ServiceDoor } from '#services/api-gateway/proxy/service-door.ts';
 import { type ApiGatewayService, createApiGatewayService } from '#services/api-gateway/service.ts';
 import { type OpenPorts, openPorts, type PortName } from './adapters.ts';
+import { selectTargets } from './chosen-targets.ts';
 import { backUpDataFolder } from './data-folder-copy.ts';
 import { createLogKeeper } from './log-keeper.ts';
 import { processOptions } from './options.ts';
-import { GATEWAY, type Target, targetNames, targets } from './targets.ts';
+import { GATEWAY, GATEWAY_NEEDS, type Target, targets } from './targets.ts';
 
 export interface Composition {
   readonly supervisor: Supervisor;
@@ -42,31 +42,6 @@ export interface CompositionParts {
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   crash(error: unknown): void;
-}
-
-/** Throws an `OperatingError` for a name that is no target, or a set that cannot work on its own. */
-export function selectTargets(names: readonly string[], configuration: Configuration): readonly string[] {
-  const unknown = names.find((name) => !targetNames().includes(name));
-  if (unknown !== undefined) {
-    throw new OperatingError(
-      'UNKNOWN_TARGET',
-      `There is no target "${unknown}"; there are ${targetNames().join(', ')}.`,
-      {
-        retry: 'never',
-      },
-    );
-  }
-  const chosen = names.length === 0 ? targetNames() : targetNames().filter((name) => names.includes(name));
-  const { cache } = configuration.of(processOptions);
-  const reader = targets.find((target) => target.readsPrices && chosen.includes(target.name));
-  if (reader !== undefined && cache.scheme === 'memory' && !chosen.includes('market-data')) {
-    throw new OperatingError(
-      'PART_NOT_SHARED',
-      `${reader.name} reads prices from the cache, which market-data fills, but the option cache is "memory:", which another process cannot fill: add the target market-data.`,
-      { retry: 'never' },
-    );
-  }
-  return chosen;
 }
 
 function folderBytes(path: string): number {
@@ -102,7 +77,7 @@ export async function compose(parts: CompositionParts): Promise<Composition> {
   const withGateway = names.includes(GATEWAY);
   const needed = new Set<PortName>(chosen.flatMap((target) => target.needs));
   needed.add('log');
-  if (withGateway) for (const name of ['cache', 'relational'] as const) needed.add(name);
+  if (withGateway) for (const name of GATEWAY_NEEDS) needed.add(name);
 
   const ports = await openPorts([...needed], { folder, config, runtime, logger, metrics });
   try {

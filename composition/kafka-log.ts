@@ -1,23 +1,29 @@
-/** The log on Kafka as the offline commands see it: at rest, to a file and from one. */
+/** The log on Kafka as the offline commands see it: at rest, to a file or a copy, and from a file. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { describeServer, type ServerAddress } from '#infrastructure/common/server-address.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import type { Progress } from '#infrastructure/event-log/export-log.ts';
+import { exportKafkaLog, linesOfKafkaLog } from '#infrastructure/event-log/kafka/export-kafka-log.ts';
+import type { KafkaEventLog } from '#infrastructure/event-log/kafka/kafka-event-log.ts';
+import { KAFKA_URL } from '#infrastructure/event-log/kafka/kafka-url.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
-import { openLogArchiveFromExport } from '#infrastructure/event-log/sqlite/import-log.ts';
+import { openLogArchiveFromLines } from '#infrastructure/event-log/sqlite/import-log.ts';
 import { openLogHeads } from '#infrastructure/event-log/sqlite/log-heads.ts';
 import { tradehallTopics } from '#infrastructure/event-log/topic-specs.ts';
 import { DATA_PATHS } from './data-paths.ts';
 import { isProjectionGroup } from './rewind-projections.ts';
 
 const TOMBSTONE_MS = 86_400_000;
+
+/** `Kafka at host:9092/name`, without credentials. */
+export function describeLogOnKafka(address: ServerAddress): string {
+  return `${describeServer(KAFKA_URL.product, address)}${address.path === '' ? '' : `/${address.path}`}`;
+}
 
 /** `dataFolder` holds the heads; an instance that runs on it has them open. */
 export async function exportLogOnKafka(
@@ -26,10 +32,22 @@ export async function exportLogOnKafka(
   file: string,
   progress: Progress,
 ): Promise<void> {
-  const [{ openKafkaEventLog }, { exportKafkaLog }] = await Promise.all([
-    import('#infrastructure/event-log/kafka/kafka-event-log.ts'),
-    import('#infrastructure/event-log/kafka/export-kafka-log.ts'),
-  ]);
+  await withLogOnKafka(address, dataFolder, (log) => exportKafkaLog(log, file, progress));
+}
+
+/** A copy of it, in a temporary folder that goes when the archive is closed. */
+export function openArchiveOfKafka(address: ServerAddress, dataFolder: string): Promise<LogArchive> {
+  return withLogOnKafka(address, dataFolder, (log) =>
+    openLogArchiveFromLines({ name: describeLogOnKafka(address), lines: linesOfKafkaLog(log) }),
+  );
+}
+
+async function withLogOnKafka<Result>(
+  address: ServerAddress,
+  dataFolder: string,
+  work: (log: KafkaEventLog) => Promise<Result>,
+): Promise<Result> {
+  const { openKafkaEventLog } = await import('#infrastructure/event-log/kafka/kafka-event-log.ts');
   const log = await openKafkaEventLog({
     ...partsOf(address),
     directory: join(dataFolder, DATA_PATHS.kafka),
@@ -53,7 +71,7 @@ export async function exportLogOnKafka(
         tombstoneMs: TOMBSTONE_MS,
       }),
     );
-    await exportKafkaLog(log, file, progress);
+    return await work(log);
   } finally {
     await log.close();
   }
@@ -112,16 +130,4 @@ function partsOf(address: ServerAddress) {
   });
   const metrics = createPrometheusMetrics({ processFigures: false });
   return { address, runtime: createSystemRuntime(), logger, metrics };
-}
-
-/** By way of an export into a temporary folder. */
-export async function openArchiveOfKafka(address: ServerAddress, dataFolder: string): Promise<LogArchive> {
-  const folder = mkdtempSync(join(tmpdir(), 'tradehall-kafka-'));
-  try {
-    const file = join(folder, 'log.ndjson');
-    await exportLogOnKafka(address, dataFolder, file, () => {});
-    return await openLogArchiveFromExport(file);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

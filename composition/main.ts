@@ -12,7 +12,8 @@ import { createLogger } from '#infrastructure/core/pino-logger.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { CorruptState } from '#streams/trade-execution/restore.ts';
-import { compose, selectTargets } from './compose.ts';
+import { selectTargets } from './chosen-targets.ts';
+import { compose } from './compose.ts';
 import { endProcess } from './end-process.ts';
 import { processOptions } from './options.ts';
 

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { runCommand } from '#commands/program.testing.ts';
 import { eventually } from '#tests/e2e/eventually.ts';
 import { sharedServer } from '#tests/support/servers.ts';
 import { serverOptions } from '#tests/support/store-faults.ts';
@@ -152,6 +153,10 @@ describe('a hall that moves', () => {
     await stop(ada.hall);
 
     await move(first, servers);
+    // The log that was left behind is in the same folder.
+    const url = `${kafka}/${name}`;
+    const proved = await runCommand('verify', first.data, '--event-log', url);
+    assert.equal(proved.out.split('\n')[1], `Log: ${url.replace('kafka://', 'Kafka at ')}.`, proved.err);
     ada.hall = await start(servers);
     assert.deepEqual(await ada.sees(3), atFirst);
     await ada.buy(2);

@@ -49,6 +49,7 @@ export interface Target {
 
 /** Built by compose.ts itself, since it mounts all the others. */
 export const GATEWAY = 'api-gateway';
+export const GATEWAY_NEEDS: readonly PortName[] = ['log', 'cache', 'relational'];
 
 export const targets: readonly Target[] = [
   {

@@ -10,7 +10,7 @@ import { exportDataFolder } from '#composition/log-transfer.ts';
 import { decodeMarketEvent } from '#domain/data/market-event-codec.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import { readExport } from '#infrastructure/event-log/read-export.ts';
-import { type BenchPlace, serverOf } from './bench-place.ts';
+import { type BenchPlace, SERVER_OPTIONS, serverOf } from './bench-place.ts';
 import { type BenchProgram, benchFolder, openBenchAccounts, startBenchProgram } from './bench-program.ts';
 import type { Bench } from './bench-result.ts';
 import { latencyHistogram, percentiles } from './open-loop.ts';
@@ -148,7 +148,8 @@ const sockets: Bench = {
   name: 'sockets',
   sentence: `${SOCKETS} sockets, each following ${SYMBOLS_PER_SOCKET} symbols of the simulated feed for ${WATCH_MS / 1_000} s; on servers over two market-data processes.`,
   runs: 1,
-  onServers: { needs: ['event_log', 'cache', 'database'] },
+  // Several processes, none of which may have a store of its own.
+  onServers: { needs: SERVER_OPTIONS },
   run: async (place) => {
     const folder = benchFolder();
     const hall = await openHall(folder.path, place);

@@ -24,6 +24,7 @@ import { checkReplay } from './replay-check.ts';
 
 export interface Verdict {
   readonly sound: boolean;
+  /** Where the log is: a path, or a server in words. */
   readonly source: string;
   /** What was looked at, in words, in order. */
   readonly checked: readonly string[];
@@ -76,7 +77,8 @@ export async function verifyDataFolder(
   }
   const archive = await openArchive(source, log);
   try {
-    return await verifyArchive(archive, source, stores, tell);
+    const verdict = await verifyArchive(archive, source, stores, tell);
+    return { ...verdict, source: log === null ? source : archive.source };
   } finally {
     archive.close();
   }
@@ -84,10 +86,10 @@ export async function verifyDataFolder(
 
 async function verifyArchive(
   archive: LogArchive,
-  source: string,
+  dataFolder: string,
   deep: ProcessConfig | null,
   tell: (line: string) => void,
-): Promise<Verdict> {
+): Promise<Omit<Verdict, 'source'>> {
   tell('checking the seals');
   const log = verifyLog(archive);
   const findings: Finding[] = log.problems.map((problem) => ({
@@ -95,7 +97,7 @@ async function verifyArchive(
     record: placeOf(problem),
     message: problem.message,
   }));
-  const seen = { source, records: log.records, seals: log.seals };
+  const seen = { records: log.records, seals: log.seals };
   if (!log.sound) {
     return {
       ...seen,
@@ -121,7 +123,7 @@ async function verifyArchive(
     tell('comparing the projections');
     checked.push('projections');
     findings.push(
-      ...(await withProjectionStores(source, deep, tell, (stores) =>
+      ...(await withProjectionStores(dataFolder, deep, tell, (stores) =>
         projections.compare(archive, stores, books.balances),
       )),
     );

@@ -1,4 +1,4 @@
-/** What `tradehall status` shows: targets and their health, the log's extents and lags, the feed's age, disk use. */
+/** What `tradehall status` shows: targets here and elsewhere and their health, the log's extents and lags, the feed's age, disk use. */
 import { Type } from 'typebox';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
@@ -29,7 +29,9 @@ async function targetOf(service: Service): Promise<Record<string, unknown>> {
   };
 }
 
-async function logOf(log: EventLog): Promise<Record<string, unknown>> {
+type StatusLog = Pick<EventLog, 'topics' | 'extents' | 'groups' | 'committedPositions'>;
+
+async function logOf(log: StatusLog): Promise<Record<string, unknown>> {
   const topics = await log.topics();
   const extents = (await Promise.all(topics.map((topic) => log.extents(topic.name)))).flat();
   const ends = new Map(extents.map((extent) => [`${extent.topic}/${extent.partition}`, extent.nextOffset]));
@@ -47,15 +49,20 @@ async function logOf(log: EventLog): Promise<Record<string, unknown>> {
   return { partitions: extents, groups: lags };
 }
 
+interface StatusCache {
+  readonly prices: Pick<Cache['prices'], 'latestFeedTimestampMs'>;
+  readonly halts: Pick<Cache['halts'], 'get'>;
+}
+
 /** As far as execution has told the cache. */
-async function tradingOf(log: EventLog, cache: Cache): Promise<Record<string, unknown>> {
+async function tradingOf(log: StatusLog, cache: StatusCache): Promise<Record<string, unknown>> {
   const partitions = (await log.extents(TOPIC.tradeOrders)).map(({ partition }) => partition);
-  const halts = (await Promise.all(partitions.map((partition) => cache.halts.get(partition)))).filter(
-    (each) => each !== null,
-  );
+  const told = await Promise.all(partitions.map((partition) => cache.halts.get(partition)));
+  const halts = told.filter((each) => each !== null);
   const accounts = halts.flatMap((each) => each.accounts);
   return {
     partitions: partitions.length,
+    partitionsUnknown: told.length - halts.length,
     partitionsHalted: halts.filter(({ all }) => all).length,
     accountsHalted: accounts.filter(({ killSwitchEngaged }) => killSwitchEngaged).length,
     breakersTripped: accounts.filter(({ breaker }) => breaker.state !== 'OPEN').length,
@@ -63,10 +70,17 @@ async function tradingOf(log: EventLog, cache: Cache): Promise<Record<string, un
   };
 }
 
+/** `/readyz` says nothing of them: a gateway without one service still has the others. */
+function servicesAway(elsewhere: ReturnType<RemoteServices['view']>): readonly string[] {
+  return Object.entries(elsewhere)
+    .filter(([, instances]) => !instances.some(({ state }) => state === 'ready'))
+    .map(([name]) => `${name}: no instance of it is ready`);
+}
+
 export function statusRoute(
-  view: ProcessView,
-  log: EventLog,
-  cache: Cache,
+  view: Pick<ProcessView, 'services' | 'readiness' | 'diskUse' | 'dataFolder' | 'version'>,
+  log: StatusLog,
+  cache: StatusCache,
   remote: Pick<RemoteServices, 'view'>,
 ): Route {
   return {
@@ -79,6 +93,8 @@ export function statusRoute(
     problems: [],
     async handle() {
       const readiness = view.readiness();
+      const elsewhere = remote.view();
+      const away = servicesAway(elsewhere);
       const [targets, logState, trading, latestFeedTimestampMs, disk] = await Promise.all([
         Promise.all(view.services().map(targetOf)),
         orError(() => logOf(log)),
@@ -96,10 +112,10 @@ export function statusRoute(
         body: {
           version: view.version,
           dataFolder: view.dataFolder,
-          ready: readiness.ready,
-          reasons: readiness.ready ? [] : readiness.reasons,
+          ready: readiness.ready && away.length === 0,
+          reasons: readiness.ready ? away : [...readiness.reasons, ...away],
           targets,
-          elsewhere: remote.view(),
+          elsewhere,
           log: logState,
           feed: { latestFeedTimestamp },
           trading,

@@ -18,6 +18,8 @@ interface Container {
   readonly read_only?: boolean;
   readonly restart?: string;
   readonly tmpfs?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly profiles?: readonly string[];
   readonly networks: readonly string[];
   readonly secrets?: readonly unknown[];
 }
@@ -27,6 +29,7 @@ const text = readFileSync(join(FOLDER, 'compose.yaml'), 'utf8');
 const compose = parse(text, { merge: true }) as {
   readonly services: Readonly<Record<string, Container>>;
   readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
+  readonly volumes: object;
 };
 const containers = Object.entries(compose.services);
 const ours = containers.filter(([, { command }]) => command?.[0] === 'start');
@@ -96,6 +99,26 @@ test('folders in memory can be written by the user of the image, which engines g
   for (const [name, { tmpfs = [] }] of withTradehall) {
     assert.deepEqual(tmpfs, ['/tmp', '/data:mode=1777'], name);
   }
+});
+
+test('the proof reads the log of the others and copies it to a volume that the user of the image may write to', () => {
+  const { verify, 'trade-execution': execution } = compose.services;
+  const { TMPDIR: folder, ...environment } = verify?.environment ?? {};
+  assert.deepEqual(environment, execution?.environment);
+  assert.deepEqual(verify?.command, ['verify', '--deep']);
+  const [volume = '', at] = verify?.volumes?.[0]?.split(':') ?? [];
+  assert.equal(at, folder);
+  assert.ok(volume in compose.volumes);
+  assert.match(
+    readFileSync(join(FOLDER, 'Dockerfile'), 'utf8'),
+    new RegExp(`install -d -o tradehall -g tradehall -m 1777 .*${folder}\\b`),
+  );
+  // `up` leaves it alone; it is run by the words of the README.
+  assert.deepEqual(verify?.profiles, ['verify']);
+  assert.match(
+    readFileSync(join(FOLDER, 'README.md'), 'utf8'),
+    /^docker compose run --rm --no-deps verify$/m,
+  );
 });
 
 test('the table is tried again when its server is not up yet, for which nothing waits', () => {

@@ -165,3 +165,19 @@ test('a start on a full disk says so', { skip }, async () => {
   }
   rmSync(ballast);
 });
+
+test('where a copy of a log does not fit, verify names the folder and what moves it', { skip }, async () => {
+  assert.ok(disk !== null);
+  const file = join(disk.path, 'log.ndjson.gz');
+  const exported = await runVia(disk.via, 'export', file, '--data', join(disk.path, 'data'));
+  assert.equal(exported.code, 0, exported.stderr);
+  const ballast = join(disk.pathFromOutside, 'ballast');
+  fillDisk(ballast);
+  const verified = await runVia([...disk.via, 'env', `TMPDIR=${disk.path}`], 'verify', file);
+  rmSync(ballast);
+  assert.equal(verified.code, 1, verified.stdout);
+  assert.equal(
+    verified.stderr,
+    `tradehall: There is no room for a copy of the log in ${disk.path}: name a folder that has it in the variable TMPDIR.\n`,
+  );
+});

@@ -1,5 +1,5 @@
 /**
- * A log on Kafka as a file (export-format.ts), which `verify` reads like any other. It is exported at rest: no
+ * A log on Kafka as a file (export-format.ts) or as its lines, which `verify` reads like any other. It is exported at rest: no
  * transaction may be open and everything must be sealed, so the services are stopped first, and what they left is
  * waited for and sealed here.
  */
@@ -23,6 +23,11 @@ export async function exportKafkaLog(
   file: string,
   progress: Progress = () => {},
 ): Promise<void> {
+  await writeExport(linesOfKafkaLog(log), file, progress);
+}
+
+/** What such a file says, without the file. The topics must have been ensured. Throws `LOG_IN_USE` likewise. */
+export async function* linesOfKafkaLog(log: KafkaEventLog): AsyncGenerator<ExportLine> {
   const isWhole =
     (await log.settled(SETTLING_MS)) && (await log.sealed(SEALING_MS)) && (await log.settled(SETTLING_MS));
   // A log whose seals do not hold cannot be sealed on: it is exported as it is, and `verify` names what is wrong.
@@ -33,10 +38,6 @@ export async function exportKafkaLog(
       { retry: 'never' },
     );
   }
-  await writeExport(lines(log), file, progress);
-}
-
-async function* lines(log: KafkaEventLog): AsyncGenerator<ExportLine> {
   const topics = await log.topics();
   const extents = (await Promise.all(topics.map(({ name }) => log.extents(name)))).flat();
   const chains = await lastOfChains(log, extents);

@@ -12,12 +12,12 @@ import { exportLog } from '../export-log.ts';
 import type { LogArchive } from '../log-archive.ts';
 import { NO_HASH } from '../seal.ts';
 import { openLogArchiveFromDirectory } from '../sqlite/directory-archive.ts';
-import { importLog, openLogArchiveFromExport } from '../sqlite/import-log.ts';
+import { importLog, openLogArchiveFromExport, openLogArchiveFromLines } from '../sqlite/import-log.ts';
 import { openSqliteEventLog } from '../sqlite/sqlite-event-log.ts';
 import { openSqliteLogUnderTest } from '../sqlite/sqlite-log.testing.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { verifyLog } from '../verify-log.ts';
-import { exportKafkaLog } from './export-kafka-log.ts';
+import { exportKafkaLog, linesOfKafkaLog } from './export-kafka-log.ts';
 import { importKafkaLog } from './import-kafka-log.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
@@ -57,9 +57,12 @@ describe('a log that moves', () => {
     await producer.close();
   }
 
-  /** Of what is kept, with offsets, times and values; of what is compacted, only the last of each key. */
   async function contents(file: string): Promise<unknown> {
-    const archive = await openLogArchiveFromExport(file);
+    return contentsOf(await openLogArchiveFromExport(file));
+  }
+
+  /** Of what is kept, with offsets, times and values; of what is compacted, only the last of each key. Closes it. */
+  function contentsOf(archive: LogArchive): unknown {
     try {
       assert.deepEqual(verifyLog(archive).problems, []);
       const parts = archive.partitions().map((place) => {
@@ -121,6 +124,16 @@ describe('a log that moves', () => {
     await write(log, 'kafka');
     sparseFile = await exported(here, 'sparse.ndjson');
     assert.notDeepEqual(await contents(sparseFile), await contents(embeddedFile));
+  });
+
+  test('a copy that is made without a file is what the file says', async () => {
+    const here = opened[0];
+    assert(here !== undefined);
+    const log = await here.reopen();
+    await log.ensureTopics(TOPICS);
+    const copy = await openLogArchiveFromLines({ name: 'Kafka', lines: linesOfKafkaLog(log) });
+    assert.equal(copy.source, 'Kafka');
+    assert.deepEqual(contentsOf(copy), await contents(sparseFile));
   });
 
   test('from one Kafka to another, the holes of transactions among them', async () => {

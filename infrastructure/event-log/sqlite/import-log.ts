@@ -100,14 +100,20 @@ class Importer {
   }
 }
 
-async function load(file: string, directory: string, progress: Progress): Promise<void> {
+interface Source {
+  /** The file or server, for messages. */
+  readonly name: string;
+  readonly lines: AsyncIterable<ExportLine>;
+}
+
+async function load({ name, lines }: Source, directory: string, progress: Progress): Promise<void> {
   const db = openLogFile({ directory, maxBytes: null });
   let heads: LogHeads | null = null;
   try {
     heads = openLogHeads(directory);
     const importer = new Importer(db, heads);
     let count = 0;
-    for await (const line of readExport(file)) {
+    for await (const line of lines) {
       if (line.kind === 'topic' && db.isTransaction) db.exec('COMMIT');
       importer.put(line);
       count += 1;
@@ -120,7 +126,7 @@ async function load(file: string, directory: string, progress: Progress): Promis
     if (db.isTransaction) db.exec('COMMIT');
   } catch (error) {
     if (((sqliteCode(error) ?? 0) & 0xff) === SQLITE_CONSTRAINT) {
-      throw new OperatingError('LOG_EXPORT_UNREADABLE', `${file} holds something twice: ${String(error)}`, {
+      throw new OperatingError('LOG_EXPORT_UNREADABLE', `${name} holds something twice: ${String(error)}`, {
         retry: 'never',
         cause: error,
       });
@@ -142,7 +148,7 @@ export async function importLog(
   makeFolder(directory);
   const building = mkdtempSync(join(directory, '.importing-'));
   try {
-    await load(file, building, progress);
+    await load({ name: file, lines: readExport(file) }, building, progress);
     const archive = openLogArchiveFromDirectory(building);
     let verdict: LogVerdict;
     try {
@@ -161,17 +167,22 @@ export async function importLog(
 }
 
 /** An exported log as an archive, unpacked into a temporary folder that goes when the archive is closed. */
-export async function openLogArchiveFromExport(
-  file: string,
+export function openLogArchiveFromExport(file: string, progress: Progress = () => {}): Promise<LogArchive> {
+  return openLogArchiveFromLines({ name: file, lines: readExport(file) }, progress);
+}
+
+/** The same of a log that is in no file. */
+export async function openLogArchiveFromLines(
+  source: Source,
   progress: Progress = () => {},
 ): Promise<LogArchive> {
   const directory = mkdtempSync(join(tmpdir(), 'tradehall-export-'));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
-    await load(file, directory, progress);
+    await load(source, directory, progress);
     const archive = openLogArchiveFromDirectory(directory);
     return {
-      source: file,
+      source: source.name,
       topics: () => archive.topics(),
       partitions: () => archive.partitions(),
       heads: () => archive.heads(),
@@ -186,6 +197,11 @@ export async function openLogArchiveFromExport(
     };
   } catch (error) {
     remove();
-    throw error;
+    if (!(error instanceof OperatingError) || error.code !== 'LOG_FULL') throw error;
+    throw new OperatingError(
+      'LOG_FULL',
+      `There is no room for a copy of the log in ${tmpdir()}: name a folder that has it in the variable TMPDIR.`,
+      { retry: 'retry', cause: error },
+    );
   }
 }
