@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
+import { tlsOf } from '#infrastructure/common/server-tls.ts';
 import type { Settings } from './kafka-library.ts';
 
 /** Of a transaction as the broker sees it, and so of everything that is part of one. */
@@ -45,9 +46,10 @@ export function saslOf({ username, password, parameters }: ServerAddress): Sasl 
   return { mechanism: MECHANISMS[name], username, password: password ?? '' };
 }
 
-/** Where the brokers are, and who is calling. */
+/** Where the brokers are, and who is calling. Throws an `OperatingError` for a file of authorities that cannot be read. */
 export function connectionSettings(address: ServerAddress, clientId: string): Settings {
-  const { hosts, tls, parameters } = address;
+  const { hosts, tls } = address;
+  const ca = tlsOf(address)?.ca;
   const sasl = saslOf(address);
   return {
     'bootstrap.servers': hosts
@@ -55,7 +57,7 @@ export function connectionSettings(address: ServerAddress, clientId: string): Se
       .join(','),
     'client.id': clientId,
     'security.protocol': `${sasl === null ? '' : 'sasl_'}${tls ? 'ssl' : 'plaintext'}`,
-    ...(parameters['ca'] === undefined ? {} : { 'ssl.ca.location': parameters['ca'] }),
+    ...(ca === undefined ? {} : { 'ssl.ca.pem': ca }),
     ...(sasl === null
       ? {}
       : {

@@ -62,6 +62,18 @@ describe('a broker with TLS and SASL', () => {
     );
   });
 
+  test('a file of authorities that is none is told as such', async () => {
+    for (const [file, what] of [
+      ['/nowhere', /cannot be read \(ENOENT\)/],
+      [import.meta.filename, /holds no certificate/],
+    ] as const) {
+      await assert.rejects(
+        openKafkaLogUnderTest({}, url.replace(/ca=.*/, `ca=${file}`)),
+        refusedAs('CONFIG_UNREADABLE', what),
+      );
+    }
+  });
+
   test('without TLS there is no answer, and the sentence says where to look', async () => {
     await assert.rejects(
       openKafkaLogUnderTest({}, url.replace(/\?.*/, '')),
