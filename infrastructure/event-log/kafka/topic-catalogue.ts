@@ -79,8 +79,10 @@ export class TopicCatalogue {
     return this.#partitions.has(topic);
   }
 
-  names(): readonly string[] {
-    return [...this.#partitions.keys()];
+  /** Those declared. Before any is, all with the log's name before theirs, which without one are those of the whole cluster. */
+  ours(): readonly string[] {
+    const there = [...this.#partitions.keys()];
+    return this.#declared.size === 0 ? there : there.filter((name) => this.#declared.has(name));
   }
 
   /** The number of partitions. */
