@@ -9,7 +9,7 @@ import { DeliveringProducer } from './delivering-producer.ts';
 import type { HeldClient } from './held-client.ts';
 import { KafkaAppender } from './kafka-appender.ts';
 import type { NativeProducer } from './kafka-library.ts';
-import { FakeProducer } from './native-producer.testing.ts';
+import { FakeProducer } from './native-clients.testing.ts';
 
 const RECORD = { topic: 'orders', partition: 0, key: null, value: Buffer.from('x') };
 
