@@ -23,7 +23,7 @@ describe('a commit', () => {
 
   for (const [what, records, bytes] of [
     ['records', 300_000, 1],
-    ['bytes', 12_000, 60_000],
+    ['bytes', 5_000, 60_000],
   ] as const) {
     test(`of more ${what} than the client takes at once is written, all of it`, async () => {
       const { nextOffset: first } = await extent();
