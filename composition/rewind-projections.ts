@@ -5,8 +5,7 @@
  */
 import { statSync } from 'node:fs';
 import type { Ids } from '#infrastructure/core/runtime.ts';
-import type { EventLog } from '#infrastructure/event-log/event-log.ts';
-import { rewindGroup } from '#infrastructure/event-log/rewind-group.ts';
+import { type RewindableLog, rewindGroup } from '#infrastructure/event-log/rewind-group.ts';
 import type { DATA_PATHS } from './data-paths.ts';
 
 /** By the store that they write. */
@@ -44,12 +43,12 @@ export function missingStores(
  * has begun already goes on from where it is, since the store has what it read.
  */
 export async function rewindProjections(
-  log: EventLog,
+  log: RewindableLog,
   stores: readonly ProjectionStore[],
   ids: Ids,
 ): Promise<readonly string[]> {
-  const known = new Set(await log.groups());
-  const groups = stores.flatMap((store) => GROUPS[store]).filter((group) => known.has(group));
-  for (const group of groups) await rewindGroup(log, group, ids);
-  return groups;
+  const rewound: string[] = [];
+  for (const group of stores.flatMap((store) => GROUPS[store]))
+    if (await rewindGroup(log, group, ids)) rewound.push(group);
+  return rewound;
 }

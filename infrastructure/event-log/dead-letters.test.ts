@@ -9,7 +9,7 @@ import {
   resolveDeadLetter,
 } from './dead-letters.ts';
 import { COMPACTED, RETAINED, record } from './event-log.testing.ts';
-import type { LogRecord, TopicSpec } from './event-log.ts';
+import { KEY_BYTES_MAX, type LogRecord, type TopicSpec } from './event-log.ts';
 import { openSqliteLogUnderTest, type SqliteLogUnderTest } from './sqlite/sqlite-log.testing.ts';
 
 const FAILURE = { reason: 'not JSON', errors: [{ field: '', rule: 'json', message: 'must be JSON' }] };
@@ -140,6 +140,30 @@ describe('dead letters', () => {
     assert.deepEqual(await resolveDeadLetter(under.log, letter?.id ?? '', 'retry'), { kind: 'resolved' });
     const [again] = await under.log.read({ topic: 'orders', partition: 1, offset: 1 }, 1);
     assert.deepEqual(again?.value, bad.value);
+  });
+
+  test('a key that only somebody else’s program can have written is cut in the letter, which can be dropped', async () => {
+    for (const key of ['\0'.repeat(180_000), `${'x'.repeat(KEY_BYTES_MAX - 1)}ü`]) {
+      const foreign = { ...(await unreadable('orders', 'x')), key };
+      await under.log.append([deadLetterRecord(foreign, 'reader', FAILURE)]);
+      const [letter] = await openDeadLetters(under.log, { limit: 10 });
+      assert(letter?.origin.kind === 'record');
+      const keyLeft = letter.origin.key ?? '';
+      assert.ok(key.startsWith(keyLeft) && Buffer.byteLength(keyLeft) >= KEY_BYTES_MAX - 1);
+      assert.equal(letter.origin.keyBytes, Buffer.byteLength(key));
+      assert.equal((await resolveDeadLetter(under.log, letter.id, 'retry')).kind, 'not-retryable');
+      assert.deepEqual(await resolveDeadLetter(under.log, letter.id, 'drop'), { kind: 'resolved' });
+    }
+  });
+
+  test('a record that is longer than the log takes now cannot be retried', async () => {
+    const bad = await unreadable('orders', 'x'.repeat(ORIGINAL_BYTES_MAX + 1));
+    await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);
+    const log = await under.reopen({ maxRecordBytes: ORIGINAL_BYTES_MAX });
+    await log.ensureTopics([RETAINED]);
+    const [letter] = await openDeadLetters(log, { limit: 10 });
+    assert.equal((await resolveDeadLetter(log, letter?.id ?? '', 'retry')).kind, 'not-retryable');
+    assert.deepEqual(await resolveDeadLetter(log, letter?.id ?? '', 'drop'), { kind: 'resolved' });
   });
 
   test('rows of files and states of compacted topics cannot be retried', async () => {

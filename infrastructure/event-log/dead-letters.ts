@@ -7,7 +7,15 @@
  */
 import { createHash } from 'node:crypto';
 import { deadLetterTopic } from '#domain/data/topics.ts';
-import type { EventLog, LogRecord, NewRecord, TopicPartition } from './event-log.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import {
+  type CommitOutcome,
+  type EventLog,
+  KEY_BYTES_MAX,
+  type LogRecord,
+  type NewRecord,
+  type TopicPartition,
+} from './event-log.ts';
 
 /** A row of a feed or file, before it became a record. */
 export interface UnreadableRow {
@@ -30,7 +38,10 @@ export type LetterOrigin =
       readonly topic: string;
       readonly partition: number;
       readonly offset: number;
+      /** At most `KEY_BYTES_MAX` of its bytes. */
       readonly key: string | null;
+      /** How many there were, where it was cut. */
+      readonly keyBytes?: number;
       /** Wall clock, ms. */
       readonly appendedAtMs: number;
     }
@@ -77,7 +88,15 @@ function originOf(unreadable: LogRecord | UnreadableRow): LetterOrigin {
   if ('source' in unreadable)
     return { kind: 'row', topic, source: clip(unreadable.source), line: unreadable.line };
   const { partition, offset, key, appendedAtMs } = unreadable;
-  return { kind: 'record', topic, partition, offset, key, appendedAtMs };
+  return { kind: 'record', topic, partition, offset, ...cutKey(key), appendedAtMs };
+}
+
+/** Who writes to Kafka by himself may write a key so long that a letter with it would not be taken. */
+function cutKey(key: string | null): { readonly key: string | null; readonly keyBytes?: number } {
+  const keyBytes = Buffer.byteLength(key ?? '', 'utf8');
+  if (key === null || keyBytes <= KEY_BYTES_MAX) return { key };
+  const { read } = new TextEncoder().encodeInto(key, new Uint8Array(KEY_BYTES_MAX));
+  return { key: key.slice(0, read), keyBytes };
 }
 
 /** The letter about something that `reader` could not read, as a record to append. */
@@ -295,7 +314,13 @@ export async function resolveDeadLetter(
       if (again.kind === 'not-retryable') return again;
       records.unshift(again.record);
     }
-    const outcome = await producer.commit({ records });
+    let outcome: CommitOutcome;
+    try {
+      outcome = await producer.commit({ records });
+    } catch (error) {
+      if (!(error instanceof OperatingError) || error.code !== 'LOG_RECORD_TOO_LARGE') throw error;
+      return { kind: 'not-retryable', reason: 'the record is longer than this log takes' };
+    }
     return outcome.kind === 'committed' ? { kind: 'resolved' } : { kind: 'overtaken' };
   } finally {
     await producer.close();
@@ -325,6 +350,11 @@ async function originalAgain(
       reason: `${origin.topic} keeps only the last state of a key, and this one may be older`,
     };
   }
+  if (origin.keyBytes !== undefined)
+    return {
+      kind: 'not-retryable',
+      reason: `its key of ${origin.keyBytes} bytes is longer than the log takes`,
+    };
   let { original } = letter;
   if (letter.originalBytes > ORIGINAL_BYTES_MAX) {
     const [record] = await log.read(origin, 1);

@@ -37,6 +37,9 @@ export interface Position extends TopicPartition {
   readonly offset: number;
 }
 
+/** Of a record that is written, as UTF-8. Who writes to Kafka by himself may write longer ones. */
+export const KEY_BYTES_MAX = 1_024;
+
 export interface NewRecord {
   readonly topic: string;
   /** Without one, the key decides (Kafka's murmur2 partitioner). */

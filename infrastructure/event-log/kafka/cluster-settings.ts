@@ -3,7 +3,7 @@
  * (decision 25); it is loaded when somebody asks, that is at a start on more brokers than one.
  */
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
-import { loadProtocolClient, protocolFailure, protocolOptions } from './protocol-client.ts';
+import { askByProtocol } from './protocol-client.ts';
 
 export interface SettingsAsked {
   readonly of: 'topic' | 'broker';
@@ -16,18 +16,11 @@ export interface SettingsAsked {
 export type SettingValues = ReadonlyMap<string, string>;
 
 /** One for each of `asked`, none of them twice, in their order. Rejects with a `KafkaFailure`. */
-export async function readSettings(
+export function readSettings(
   address: ServerAddress,
   asked: readonly SettingsAsked[],
 ): Promise<readonly SettingValues[]> {
-  const client = await loadProtocolClient();
-  const admin = new client.Admin({
-    clientId: 'tradehall-settings',
-    bootstrapBrokers: address.hosts.map(({ host, port }) => ({ host, port })),
-    retries: 0,
-    ...protocolOptions(address),
-  });
-  try {
+  return askByProtocol(address, 'settings', async (admin, client) => {
     const { BROKER, TOPIC } = client.ConfigResourceTypes;
     const described = await admin.describeConfigs({
       resources: asked.map(({ of, name, settings }) => ({
@@ -42,11 +35,5 @@ export async function readSettings(
       const values = (answer?.configs ?? []).map((config) => [config.name, config.value ?? ''] as const);
       return new Map(values);
     });
-  } catch (error) {
-    const failure = protocolFailure(client, error);
-    if (failure === null) throw error;
-    throw Object.assign(new Error(failure.message, { cause: error }), { code: failure.code });
-  } finally {
-    await admin.close();
-  }
+  });
 }

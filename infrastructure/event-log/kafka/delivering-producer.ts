@@ -5,7 +5,6 @@
 import type { HeldClient } from './held-client.ts';
 import { CODE, codeOfEvent } from './kafka-failures.ts';
 import type { KafkaFailure, NativeProducer } from './kafka-library.ts';
-import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
 export interface PlacedRecord {
   readonly topic: string;
@@ -31,6 +30,20 @@ function isTicket(opaque: unknown): opaque is Ticket {
   return typeof opaque === 'object' && opaque !== null && 'shipment' in opaque;
 }
 
+/**
+ * What is handed over at once, of a transaction: well within what the client takes (kafka-settings.ts), and more than a
+ * commit has unless one input leads to as much by itself. Handing over is work of the event loop, a few µs a record.
+ */
+const SLICE_RECORDS = 20_000;
+/** Of values. */
+const SLICE_BYTES = 64 * 1024 * 1024;
+/** By an abort, whose reason is told. */
+const PURGED = new Set<number>([CODE.purgedInQueue, CODE.purgedInFlight]);
+
+function tooLate(records: number): KafkaFailure {
+  return { code: CODE.timedOut, message: `a transaction of ${records} records was not written in time` };
+}
+
 export class DeliveringProducer {
   readonly client: HeldClient<NativeProducer>;
   /** What ended this producer; nothing can be sent any more. */
@@ -49,7 +62,7 @@ export class DeliveringProducer {
     });
     native.on('delivery-report', (error, report) => {
       if (!isTicket(report.opaque)) {
-        if (error) this.failure ??= error;
+        if (error && !PURGED.has(error.code)) this.failure ??= error;
         return;
       }
       const { shipment, at } = report.opaque;
@@ -90,17 +103,43 @@ export class DeliveringProducer {
 
   /**
    * Hands the records of a transaction over, in order, and resolves when every one of them is written or has failed,
-   * which the transaction's end tells.
+   * which the transaction's end tells. More than the client takes at once go slice by slice, and none any more when
+   * nothing is left of the time.
    */
-  async sendAll(records: readonly PlacedRecord[], timestampMs: number, prefix: string): Promise<void> {
+  async sendAll(
+    records: readonly PlacedRecord[],
+    timestampMs: number,
+    prefix: string,
+    remainingMs: () => number,
+  ): Promise<void> {
     this.failure = null;
-    this.client.now((native) => {
-      for (const record of records) produce(native, record, timestampMs, prefix);
-    });
-    await this.client.call<undefined>((native, callback) =>
-      native.flush(CALL_TIMEOUT_MS, (error) => callback(error, undefined)),
-    );
+    for (const slice of slicesOf(records)) {
+      if (remainingMs() <= 0) throw tooLate(records.length);
+      this.client.now((native) => {
+        for (const record of slice) produce(native, record, timestampMs, prefix);
+      });
+      const limitMs = Math.max(1, Math.ceil(remainingMs()));
+      await this.client.call<undefined>((native, callback) =>
+        native.flush(limitMs, (error) =>
+          callback(error?.code === CODE.timedOut ? tooLate(records.length) : error, undefined),
+        ),
+      );
+    }
   }
+}
+
+function* slicesOf(records: readonly PlacedRecord[]): Generator<readonly PlacedRecord[]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, { value }] of records.entries()) {
+    if (at - from >= SLICE_RECORDS || bytes >= SLICE_BYTES) {
+      yield records.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += value?.length ?? 0;
+  }
+  if (from < records.length) yield from === 0 ? records : records.slice(from);
 }
 
 function produce(

@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import type { Position } from '../event-log.ts';
 import { DeliveringProducer, type PlacedRecord } from './delivering-producer.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import type { KafkaFailure } from './kafka-library.ts';
 import { appendingSettings } from './kafka-settings.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
 import type { LogEnds } from './log-ends.ts';
@@ -21,9 +22,11 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+type Opener = Pick<KafkaConnection, 'runtime' | 'logger' | 'producer' | 'appendFailed' | 'unavailable'>;
+
 export interface AppenderParts {
-  readonly connection: KafkaConnection;
-  readonly ends: LogEnds;
+  readonly connection: Opener;
+  readonly ends: Pick<LogEnds, 'noteSeen'>;
   readonly prefix: string;
   readonly producer: DeliveringProducer;
   openTransactions(): Promise<KafkaTransactions>;
@@ -31,7 +34,8 @@ export interface AppenderParts {
 
 export class KafkaAppender {
   readonly #parts: AppenderParts;
-  #producer: Promise<DeliveringProducer>;
+  #producer: DeliveringProducer;
+  #replacing: Promise<DeliveringProducer> | null = null;
   #transactions: KafkaTransactions | null = null;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
@@ -39,7 +43,7 @@ export class KafkaAppender {
 
   constructor(parts: AppenderParts) {
     this.#parts = parts;
-    this.#producer = Promise.resolve(parts.producer);
+    this.#producer = parts.producer;
   }
 
   append(records: readonly PlacedRecord[]): Promise<readonly Position[]> {
@@ -65,20 +69,21 @@ export class KafkaAppender {
     }
   }
 
-  /** A client that has failed for good is replaced by another. */
+  /** A client that has failed for good is replaced by another, which may take several tries while brokers are away. */
   async #working(): Promise<DeliveringProducer> {
+    if (this.#producer.fatal === null) return this.#producer;
+    this.#replacing ??= this.#replace(this.#producer.fatal).finally(() => {
+      this.#replacing = null;
+    });
+    return await this.#replacing;
+  }
+
+  async #replace(fatal: KafkaFailure): Promise<DeliveringProducer> {
     const { connection } = this.#parts;
-    const producer = await this.#producer;
-    if (producer.fatal === null) return producer;
-    connection.logger.warn(
-      { error: producer.fatal.message },
-      'a Kafka producer failed for good: another is opened',
-    );
-    producer.fatal = null;
-    this.#producer = connection
-      .producer('append', appendingSettings())
-      .then((client) => new DeliveringProducer(client));
-    void producer.client.close();
+    const failed = this.#producer;
+    this.#producer = new DeliveringProducer(await connection.producer('append', appendingSettings()));
+    void failed.client.close();
+    connection.logger.warn({ error: fatal.message }, 'a Kafka producer failed for good: another was opened');
     return this.#producer;
   }
 
@@ -133,7 +138,6 @@ export class KafkaAppender {
   async close(): Promise<void> {
     await Promise.allSettled(this.#sending);
     await this.#transactions?.close();
-    const producer = await this.#producer;
-    await producer.client.close();
+    await this.#producer.client.close();
   }
 }

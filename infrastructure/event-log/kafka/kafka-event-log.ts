@@ -24,7 +24,7 @@ import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
-import { groupIds } from './group-ids.ts';
+import { groupsOfLog } from './groups-of-log.ts';
 import type { HeldClient } from './held-client.ts';
 import { instanceName } from './instance-name.ts';
 import { KafkaAppender } from './kafka-appender.ts';
@@ -316,18 +316,14 @@ export class KafkaEventLog implements EventLog {
 
   async groups(): Promise<readonly string[]> {
     this.#assertOpen();
-    const listed = await this.#connection.read('list_groups', () => groupIds(this.#connection));
-    const named = listed
-      .filter((id) => id.startsWith(this.#prefix))
-      .map((id) => id.slice(this.#prefix.length));
-    const positions = await Promise.all(named.map((group) => this.committedPositions(group)));
-    return named.filter((_group, at) => (positions[at]?.length ?? 0) > 0).sort();
+    const topics = new Set(this.#catalogue.ours().map((name) => this.#prefix + name));
+    return await groupsOfLog(this.#connection, this.#prefix, topics);
   }
 
   /** By a client that has the group's name: the admin client ends the process when an answer comes too late. */
   async committedPositions(group: string): Promise<readonly Position[]> {
     this.#assertOpen();
-    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    const places = this.#catalogue.ours().flatMap((name) => this.#catalogue.places(name));
     const parts = { connection: this.#connection, prefix: this.#prefix };
     const committed = await committedPositions(parts, await this.#groupName(group), places);
     return places.flatMap((place) => {
@@ -353,7 +349,7 @@ export class KafkaEventLog implements EventLog {
   /** Waits until everything that was committed can be read; false when something is not within `patienceMs`. */
   settled(patienceMs: number): Promise<boolean> {
     this.#assertOpen();
-    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    const places = this.#catalogue.ours().flatMap((name) => this.#catalogue.places(name));
     return this.#ends.settledWithin(places, patienceMs);
   }
 

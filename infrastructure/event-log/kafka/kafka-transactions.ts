@@ -30,9 +30,17 @@ export type PlacedOutcome =
   | { readonly kind: 'committed'; readonly positions: readonly Position[] }
   | { readonly kind: 'fenced' };
 
+/** Hands nothing over any more when nothing remains. */
+type Send<Sent> = (remainingMs: () => number) => Promise<Sent>;
+
+type Connection = Pick<
+  KafkaConnection,
+  'producer' | 'read' | 'once' | 'runtime' | 'logger' | 'name' | 'failed' | 'unavailable'
+>;
+
 export interface TransactionsParts {
-  readonly connection: KafkaConnection;
-  readonly ends: LogEnds;
+  readonly connection: Connection;
+  readonly ends: Pick<LogEnds, 'beyond' | 'noteSeen'>;
   readonly prefix: string;
   readonly reports: Reports;
   place(record: NewRecord): PlacedRecord;
@@ -87,7 +95,8 @@ export class KafkaTransactions implements TransactionalProducer {
     const { records, consumed } = transaction;
     const placed = records.map((record) => this.#parts.place(record));
     for (const position of consumed?.positions ?? []) this.#parts.assertPlace(position);
-    const done = await this.#inTurn(() => this.#run(() => this.#sendAll(placed), consumed));
+    const send = (remainingMs: () => number) => this.#sendAll(placed, remainingMs);
+    const done = await this.#inTurn(() => this.#run(send, consumed));
     return { kind: done === 'fenced' ? 'fenced' : 'committed' };
   }
 
@@ -108,9 +117,9 @@ export class KafkaTransactions implements TransactionalProducer {
     return { kind: 'committed', positions };
   }
 
-  #sendAll(placed: readonly PlacedRecord[]): Promise<void> {
+  #sendAll(placed: readonly PlacedRecord[], remainingMs: () => number): Promise<void> {
     const { connection, prefix } = this.#parts;
-    return this.#producer.sendAll(placed, connection.runtime.clock.nowMs(), prefix);
+    return this.#producer.sendAll(placed, connection.runtime.clock.nowMs(), prefix, remainingMs);
   }
 
   async #inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
@@ -125,7 +134,7 @@ export class KafkaTransactions implements TransactionalProducer {
     }
   }
 
-  async #run<Sent>(send: () => Promise<Sent>, consumed: Transaction['consumed']): Promise<Sent | 'fenced'> {
+  async #run<Sent>(send: Send<Sent>, consumed: Transaction['consumed']): Promise<Sent | 'fenced'> {
     const { connection, ends } = this.#parts;
     if (this.#ending === 'fenced') return 'fenced';
     if (this.#ending === 'closed') throw closedError();
@@ -137,16 +146,16 @@ export class KafkaTransactions implements TransactionalProducer {
     return await connection.once('transaction', () => this.#transact(send, consumed), COMMIT_LIMIT_MS);
   }
 
-  async #transact<Sent>(
-    send: () => Promise<Sent>,
-    consumed: Transaction['consumed'],
-  ): Promise<Sent | 'fenced'> {
+  async #transact<Sent>(send: Send<Sent>, consumed: Transaction['consumed']): Promise<Sent | 'fenced'> {
     const { client } = this.#producer;
-    const { prefix } = this.#parts;
+    const { prefix, connection } = this.#parts;
+    const { clock } = connection.runtime;
+    let untilMs = Number.NEGATIVE_INFINITY;
     try {
       const name = consumed === undefined ? null : await this.#parts.groupName(consumed.group);
       await client.call<undefined>((native, callback) => native.beginTransaction(answer(callback)));
-      const sending = send();
+      untilMs = clock.monotonicMs() + CALL_TIMEOUT_MS;
+      const sending = send(() => untilMs - clock.monotonicMs());
       // Its failure is told below, also when the positions fail first.
       sending.catch(() => undefined);
       if (name !== null && consumed !== undefined && consumed.positions.length > 0) {
@@ -167,13 +176,15 @@ export class KafkaTransactions implements TransactionalProducer {
       const outcome = await this.#commit();
       return outcome === 'fenced' ? 'fenced' : sent;
     } catch (error) {
+      // What is not handed over by now would be part of the next transaction.
+      untilMs = Number.NEGATIVE_INFINITY;
       if (isFenced(error)) return this.#fenced();
       if (error instanceof OperatingError) throw error;
       await this.#abort(error);
       // The end says that records have failed, and their reports, which are here by now, say why.
       const { failure } = this.#producer;
       if (isFenced(failure)) return this.#fenced();
-      throw this.#parts.connection.failed(failure ?? error);
+      throw connection.failed(failure ?? error);
     }
   }
 

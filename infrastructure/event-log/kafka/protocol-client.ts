@@ -1,6 +1,6 @@
 /**
- * The second client of Kafka, in JavaScript: for what the binding of librdkafka has no call for (decision 25), and for what it
- * does at too high a price (decision 27). It is loaded when somebody asks for it.
+ * The second client of Kafka, in JavaScript: for what the binding of librdkafka has no call for, or only one that may end the
+ * process (decision 25), and for what it does at too high a price (decision 27). It is loaded when somebody asks for it.
  */
 import { isIP } from 'node:net';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
@@ -29,6 +29,30 @@ export function protocolOptions(address: ServerAddress) {
     ...(address.hosts.some(({ host }) => isIP(host) !== 0) ? {} : { tlsServerName: true }),
     ...(sasl === null ? {} : { sasl }),
   };
+}
+
+/** By a client of its own, which is closed when it has its answer. Rejects with a `KafkaFailure`. */
+export async function askByProtocol<Answer>(
+  address: ServerAddress,
+  role: string,
+  ask: (admin: InstanceType<ProtocolClient['Admin']>, client: ProtocolClient) => Promise<Answer>,
+): Promise<Answer> {
+  const client = await loadProtocolClient();
+  const admin = new client.Admin({
+    clientId: `tradehall-${role}`,
+    bootstrapBrokers: address.hosts.map(({ host, port }) => ({ host, port })),
+    retries: 0,
+    ...protocolOptions(address),
+  });
+  try {
+    return await ask(admin, client);
+  } catch (error) {
+    const failure = protocolFailure(client, error);
+    if (failure === null) throw error;
+    throw Object.assign(new Error(failure.message, { cause: error }), { code: failure.code });
+  } finally {
+    await admin.close();
+  }
 }
 
 /** With the protocol's code where a broker gave one; `null` for what no broker did, which is a bug. */

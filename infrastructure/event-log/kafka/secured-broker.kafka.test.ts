@@ -18,16 +18,18 @@ describe('a broker with TLS and SASL', () => {
   after(() => certificates.remove());
 
   for (const mechanism of ['scram-sha-512', 'plain']) {
-    test(`lets a user in by ${mechanism}, who appends, commits, reads, seals, and asks for settings`, async () => {
+    test(`lets a user in by ${mechanism}, who appends, commits, reads, seals, and asks for groups and settings`, async () => {
       const under = await openKafkaLogUnderTest({}, `${url}&sasl=${mechanism}`);
       try {
         await under.log.ensureTopics([RETAINED]);
         await under.log.append([record('orders', 0, 'appended')]);
         const producer = await under.log.openProducer('owner');
-        await producer.commit({ records: [record('orders', 0, 'committed')] });
+        const consumed = { group: 'readers', positions: [{ topic: 'orders', partition: 0, offset: 1 }] };
+        await producer.commit({ records: [record('orders', 0, 'committed')], consumed });
         assert(await under.log.settled(10_000));
         const read = await sealedRecords(under.log, { topic: 'orders', partition: 0 });
         assert.deepEqual(read.map(textOf), ['appended', 'committed']);
+        assert.deepEqual(await under.log.groups(), ['readers']);
         const setting = 'min.insync.replicas';
         const name = `${under.address.path}.orders`;
         const [settings] = await readSettings(under.address, [{ of: 'topic', name, settings: [setting] }]);

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { NewRecord, TopicPartition, TopicSpec } from '../event-log.ts';
+import { KEY_BYTES_MAX, type NewRecord, type TopicPartition, type TopicSpec } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
 import {
@@ -22,7 +22,6 @@ import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeMetadata, NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 
-const MAX_KEY_BYTES = 1_024;
 /** Of a batch as the broker sees it: a record of the largest size and what is around it. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 /** The broker compacts closed segments only: of a topic of states they are closed early. */
@@ -80,8 +79,10 @@ export class TopicCatalogue {
     return this.#partitions.has(topic);
   }
 
-  names(): readonly string[] {
-    return [...this.#partitions.keys()];
+  /** Those declared. Before any is, all with the log's name before theirs, which without one are those of the whole cluster. */
+  ours(): readonly string[] {
+    const there = [...this.#partitions.keys()];
+    return this.#declared.size === 0 ? there : there.filter((name) => this.#declared.has(name));
   }
 
   /** The number of partitions. */
@@ -107,10 +108,10 @@ export class TopicCatalogue {
     this.assertPlace({ topic, partition });
     const keyBytes = key === null ? 0 : Buffer.byteLength(key, 'utf8');
     const bytes = keyBytes + (value?.length ?? 0);
-    if (keyBytes > MAX_KEY_BYTES || bytes > this.#maxRecordBytes) {
+    if (keyBytes > KEY_BYTES_MAX || bytes > this.#maxRecordBytes) {
       throw new OperatingError(
         'LOG_RECORD_TOO_LARGE',
-        `A record of ${topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
+        `A record of ${topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${KEY_BYTES_MAX} for its key.`,
         { retry: 'never' },
       );
     }

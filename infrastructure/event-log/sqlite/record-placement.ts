@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import type { NewRecord, Position } from '../event-log.ts';
+import { KEY_BYTES_MAX, type NewRecord, type Position } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { PlacedRecord } from './log-write.ts';
 import type { PartitionState, TopicRegistry, TopicState } from './topic-registry.ts';
@@ -12,7 +12,6 @@ export interface PlacedPosition {
   readonly offset: number;
 }
 
-const MAX_KEY_BYTES = 1024;
 const LAST_ASCII = 127;
 
 /** ASCII without NUL is well-formed, and a byte a character: nearly all keys are, and each is looked at by hand in less time than a call takes. */
@@ -45,10 +44,10 @@ export class RecordPlacement {
     const plain = key === null || isPlain(key);
     const keyBytes = key === null ? 0 : plain ? key.length : Buffer.byteLength(key, 'utf8');
     const bytes = keyBytes + (value?.length ?? 0);
-    if (keyBytes > MAX_KEY_BYTES || bytes > this.#maxRecordBytes) {
+    if (keyBytes > KEY_BYTES_MAX || bytes > this.#maxRecordBytes) {
       throw new OperatingError(
         'LOG_RECORD_TOO_LARGE',
-        `A record of ${record.topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${MAX_KEY_BYTES} for its key.`,
+        `A record of ${record.topic} has ${bytes} bytes; the limits are ${this.#maxRecordBytes}, and ${KEY_BYTES_MAX} for its key.`,
         { retry: 'never' },
       );
     }
