@@ -37,8 +37,6 @@ export interface OwnersOptions {
   readonly maxBatch: number;
   /** A commit costs much the same for one input as for ten: when few were waiting, the next ones gather so long. */
   readonly lingerMs: number;
-  /** Market time, ms: what controls are stamped with. */
-  marketTimeMs(): Promise<number>;
 }
 
 interface Owned {
@@ -298,9 +296,10 @@ export class Owners {
     const { owner, backlogEnd } = owned;
     if (owned.controlsCompared || owner.nextInputOffset < backlogEnd) return;
     const { log, context, wanted } = this.#options;
-    const { partition, controls, inputsApplied } = owner;
+    const { partition, controls, inputsApplied, timeMs } = owner;
+    // At the partition's own time nothing is due that is not done: only fees and limits change by it.
     const changes = controlsFor({ partition, controls, inputsApplied }, wanted, {
-      timeMs: await this.#options.marketTimeMs(),
+      timeMs,
       ingestTimeMs: context.runtime.clock.nowMs(),
     });
     if (changes.length > 0) {

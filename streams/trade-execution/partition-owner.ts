@@ -27,6 +27,7 @@ import type { PartitionState } from '#domain/trading/engine.ts';
 import {
   applyInput,
   currentControls,
+  currentTimeMs,
   haltedAccounts,
   INPUTS_IN_GROUP,
   prefetchInputs,
@@ -147,6 +148,11 @@ export class PartitionOwner {
 
   get controls(): ControlsEntity {
     return currentControls(this.#state);
+  }
+
+  /** Market time as the partition's inputs tell it, ms; 0 before the first. */
+  get timeMs(): number {
+    return currentTimeMs(this.#state);
   }
 
   /** Whether the kill switch of all accounts is engaged. */
