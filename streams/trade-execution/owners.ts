@@ -17,11 +17,11 @@ import type {
   LogRecord,
   TopicPartition,
 } from '#infrastructure/event-log/event-log.ts';
-import { SOURCE } from './commit-records.ts';
+import { EXECUTION_GROUP, SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
 import { GivingWay } from './giving-way.ts';
 import { countsOf, type HaltsMirror } from './halts-mirror.ts';
-import { type AppliedStep, EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
+import { type AppliedStep, PartitionOwner } from './partition-owner.ts';
 
 /** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
 const TARGET_TURN_MS = 40;

@@ -52,11 +52,9 @@ import type {
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
-import { entityRecord, headRecords, outputRecord } from './commit-records.ts';
+import { EXECUTION_GROUP, entityRecord, headRecords, outputRecord } from './commit-records.ts';
 import { GivingWay } from './giving-way.ts';
 import { restore } from './restore.ts';
-
-export const EXECUTION_GROUP = 'trade-execution';
 
 /**
  * Records after which a commit is closed, so that inputs which lead to much (a price that fills thousands of resting
