@@ -188,6 +188,31 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         assert.deepEqual(back.partitions, given.partitions);
       });
 
+      test('a member that seeks is given of each partition what is from there on, and nothing before it has sought', async () => {
+        const appended = await log.append(
+          [0, 1, 2].flatMap((partition) =>
+            ['a', 'b'].map((text) => record('orders', partition, `${text}${partition}`)),
+          ),
+        );
+        const consumer = await member({ start: 'sought' });
+        assert.deepEqual(await assigned(consumer), [0, 1, 2]);
+        consumer.seek(appended[3] ?? assert.fail());
+        assert.deepEqual(await texts(consumer, 1), ['b1']);
+        const waiting = texts(consumer, 2);
+        consumer.seek(appended[0] ?? assert.fail());
+        assert.deepEqual(await waiting, ['a0', 'b0']);
+        await log.append([record('orders', 2, 'held')]);
+        consumer.pause({ topic: 'orders', partition: 2 });
+        consumer.resume({ topic: 'orders', partition: 2 });
+        await log.append([record('orders', 1, 'c1')]);
+        assert.deepEqual(await texts(consumer, 1), ['c1']);
+        await log.append([record('orders', 0, 'c0')]);
+        assert.deepEqual(await texts(consumer, 1), ['c0']);
+        await consumer.close();
+        const next = await member();
+        assert.deepEqual(await assigned(next), [0, 1, 2]);
+      });
+
       test('each partition has one member at a time, and members beyond the partitions wait with nothing', async () => {
         const members = [await member(), await member(), await member(), await member()];
         const held = members.map(() => new Set<number>());

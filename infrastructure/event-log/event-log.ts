@@ -76,8 +76,12 @@ export interface ConsumerSpec {
   /**
    * Where to begin in a partition without a committed position; `latest` is the end as the partition was assigned. A
    * list of positions is for groupless readers; partitions not listed begin at the earliest record.
+   *
+   * `sought` is for members that find out by themselves where to go on, once they have fenced the former one: no position
+   * is looked up (which waits for a transaction that somebody left open), and of a partition nothing is read before its
+   * first `seek`. It is assigned with offset 0.
    */
-  readonly start: 'earliest' | 'latest' | readonly Position[];
+  readonly start: 'earliest' | 'latest' | 'sought' | readonly Position[];
 }
 
 export type Polled =

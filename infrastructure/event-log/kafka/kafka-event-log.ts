@@ -25,6 +25,7 @@ import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
 import { groupIds } from './group-ids.ts';
+import { committedPositions } from './group-positions.ts';
 import type { HeldClient } from './held-client.ts';
 import { instanceName } from './instance-name.ts';
 import { KafkaAppender } from './kafka-appender.ts';
@@ -47,7 +48,7 @@ import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { SealReader } from './seal-reader.ts';
-import { committedPositions, readablePositions } from './start-positions.ts';
+import { readablePositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 import { TopicWatch } from './topic-watch.ts';
 
