@@ -52,6 +52,7 @@ import type {
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
+import { closeQuietly } from './close-quietly.ts';
 import { EXECUTION_GROUP, entityRecord, headRecords, outputRecord } from './commit-records.ts';
 import { GivingWay } from './giving-way.ts';
 import { restore } from './restore.ts';
@@ -124,16 +125,25 @@ export class PartitionOwner {
     this.#remembers = givesWrittenBytes;
   }
 
-  /** Fences the former owner first, so that what is restored cannot change any more. */
+  /**
+   * Fences the former owner first, so that what is restored cannot change any more. Throws the signal's reason, between two
+   * pages of what it restores, when that is aborted.
+   */
   static async open(
     log: EventLog,
     partition: number,
     context: OwnerContext,
     givingWay = new GivingWay(context.runtime),
+    signal?: AbortSignal,
   ): Promise<PartitionOwner> {
     const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
-    const restored = await restore(log, partition);
-    return new PartitionOwner(log, partition, producer, restored, context, givingWay);
+    try {
+      const restored = await restore(log, partition, signal);
+      return new PartitionOwner(log, partition, producer, restored, context, givingWay);
+    } catch (error) {
+      await closeQuietly(producer);
+      throw error;
+    }
   }
 
   get nextInputOffset(): number {

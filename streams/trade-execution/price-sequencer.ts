@@ -24,6 +24,7 @@ import type {
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
+import { closeQuietly } from './close-quietly.ts';
 import { SOURCE } from './commit-records.ts';
 import { batchPrices } from './price-batching.ts';
 
@@ -221,13 +222,5 @@ export class PriceSequencer {
     this.#batches += Math.ceil(written.length / Math.max(1, partitions));
     this.#position = positions[0]?.offset ?? this.#position;
     return true;
-  }
-}
-
-async function closeQuietly(closable: { close(): Promise<void> } | null): Promise<void> {
-  try {
-    await closable?.close();
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
   }
 }

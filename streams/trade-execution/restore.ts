@@ -32,9 +32,16 @@ export class CorruptState extends Error {
   override readonly name = 'CorruptState';
 }
 
-/** What it cannot read behind the last head goes to the dead letters. */
-export async function restore(log: EventLog, partition: number): Promise<RestoredPartition> {
-  const { head, entities, unreadable, finish } = await readStates(log, partition);
+/**
+ * What it cannot read behind the last head goes to the dead letters. Throws the signal's reason, before its next page, when
+ * that is aborted.
+ */
+export async function restore(
+  log: EventLog,
+  partition: number,
+  signal?: AbortSignal,
+): Promise<RestoredPartition> {
+  const { head, entities, unreadable, finish } = await readStates(log, partition, signal);
   if (head === null) {
     if (entities > 0) throw corrupt(partition, 'holds entities but no head');
     const { last, unreadable } = await lastHeads(log, partition);
@@ -173,7 +180,7 @@ interface ReadStates {
  *
  * Page by page, and what was read of a page goes into the state at once: in memory it takes a multiple of the log's bytes.
  */
-async function readStates(log: EventLog, partition: number): Promise<ReadStates> {
+async function readStates(log: EventLog, partition: number, signal?: AbortSignal): Promise<ReadStates> {
   const extents = await log.extents(TOPIC.accountStates);
   const extent = extents.find((each) => each.partition === partition);
   if (extent === undefined) throw corrupt(partition, 'is not a partition of the topic');
@@ -183,6 +190,7 @@ async function readStates(log: EventLog, partition: number): Promise<ReadStates>
   let unreadable: string | null = null;
   let offset = extent.firstOffset;
   while (offset < extent.nextOffset) {
+    signal?.throwIfAborted();
     const page = await log.read({ topic: TOPIC.accountStates, partition, offset }, PAGE_RECORDS);
     const last = page.at(-1);
     if (last === undefined) throw gaveNothing({ topic: TOPIC.accountStates, partition, offset });

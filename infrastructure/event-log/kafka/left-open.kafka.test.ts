@@ -9,7 +9,7 @@ import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { Consumer, Polled, Position } from '../event-log.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 60_000;
 const MEMBERS = { group: 'owners', topics: [RETAINED.name], start: 'sought' } as const;
 
 /** Two records, of which the first is executed, and the second in a transaction that nobody ends. */
@@ -27,8 +27,8 @@ async function leftOpen(under: KafkaLogUnderTest): Promise<Position> {
 }
 
 describe('a transaction left open, that moves the position of a group', () => {
-  const signal = AbortSignal.timeout(LIMIT_MS);
-  const poll = (consumer: Consumer): Promise<Polled> => consumer.poll({ maxRecords: 10, signal });
+  const poll = (consumer: Consumer): Promise<Polled> =>
+    consumer.poll({ maxRecords: 10, signal: AbortSignal.timeout(LIMIT_MS) });
 
   for (const groups of ['consumer', 'classic']) {
     test(`is ended by the next owner, who is assigned its partition before (groups=${groups})`, async () => {
@@ -61,12 +61,13 @@ describe('a transaction left open, that moves the position of a group', () => {
       );
       const told = new Set<Consumer>();
       const all = new AbortController();
+      const signal = AbortSignal.any([all.signal, AbortSignal.timeout(LIMIT_MS)]);
       await Promise.all(
         members.map(async (member) => {
           for (;;) {
             const polled = await member.poll({
               maxRecords: 1,
-              signal: AbortSignal.any([signal, all.signal]),
+              signal,
             });
             if (polled.kind === 'ended') return;
             told.add(member);
