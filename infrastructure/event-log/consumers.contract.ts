@@ -153,6 +153,9 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         const again = await member();
         await assigned(again);
         assert.deepEqual(await texts(again, 1), ['c']);
+        const places = [1, 0].map((partition) => ({ topic: 'orders', partition }));
+        assert.deepEqual(await log.committedPositions('readers', places), [{ ...places[1], offset: 2 }]);
+        assert.deepEqual(await log.committedPositions('readers', places.slice(0, 1)), []);
         const other = await member({ group: 'others' });
         await assigned(other);
         assert.deepEqual(await texts(other, 3), ['a', 'b', 'c']);

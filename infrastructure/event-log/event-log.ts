@@ -139,7 +139,11 @@ export interface EventLog {
   groups(): Promise<readonly string[]>;
   /** What a person must look at before this log can be relied on, in a sentence; `null` while nothing is known to be wrong. */
   trouble(): string | null;
-  committedPositions(group: string): Promise<readonly Position[]>;
+  /**
+   * Only those of the partitions in `of`, when given. On Kafka the answer waits until no transaction is under way that
+   * moves one of those asked for.
+   */
+  committedPositions(group: string, of?: readonly TopicPartition[]): Promise<readonly Position[]>;
   /** Removes what retention allows, whole seals only. Called by a background loop; returns records removed. */
   expire(nowMs: number): Promise<number>;
   close(): Promise<void>;

@@ -190,11 +190,11 @@ export class PriceSequencer {
 
   async #seek(consumer: Consumer, places: readonly TopicPartition[]): Promise<void> {
     const { context, log } = this.#options;
-    const committed = await log.committedPositions(SEQUENCER_GROUP);
+    const committed = await log.committedPositions(SEQUENCER_GROUP, places);
     const extents = await log.extents(TOPIC.marketData);
     for (const { topic, partition } of places) {
       const firstOffset = extents.find((extent) => extent.partition === partition)?.firstOffset ?? 0;
-      const position = committed.find((each) => each.topic === topic && each.partition === partition);
+      const position = committed.find((each) => each.partition === partition);
       const offset = Math.max(position?.offset ?? 0, firstOffset);
       consumer.seek({ topic, partition, offset });
       if (position === undefined || position.offset === offset) continue;

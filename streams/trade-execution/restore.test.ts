@@ -161,6 +161,20 @@ test('a log that gives nothing where it says that records are is asked again, no
   });
 });
 
+test('what the group has executed beyond the states that can be read is waited for, not executed again', async () => {
+  await withExecuted(async (log, inputs) => {
+    const value = inputs[0]?.value ?? null;
+    for (const partition of [0, 1]) {
+      const [place] = await log.append([{ topic: TOPIC.tradeOrders, partition, key: '', value }]);
+      assert(place !== undefined);
+      const hanging = await log.openProducer(`hanging-${partition}`);
+      const positions = [{ ...place, offset: place.offset + 1 }];
+      await hanging.commit({ records: [], consumed: { group: 'trade-execution', positions } });
+      await assert.rejects(restore(log, partition), failsWith('LOG_UNAVAILABLE', 'retry'));
+    }
+  });
+});
+
 describe('a topic that was removed and made again', () => {
   /** As a reader of that log sees it: without the records of `topic`, but with `instead`. */
   function withoutTopic(log: EventLog, topic: string, instead: readonly LogRecord[] = []): EventLog {

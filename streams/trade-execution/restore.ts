@@ -10,7 +10,7 @@ import { createPartition, PartitionRestore, type PartitionState, stateHash } fro
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { deadLetterRecord, type UnreadableReason } from '#infrastructure/event-log/dead-letters.ts';
 import { readTradingInput } from '#infrastructure/event-log/decode-once.ts';
-import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog, LogRecord, NewRecord, Position } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
 import { EXECUTION_GROUP } from './commit-records.ts';
 
@@ -48,6 +48,7 @@ export async function restore(
     if (last !== null || unreadable.length > 0) {
       throw corrupt(partition, `is empty, but ${TOPIC.executionHeads} tells of commits`);
     }
+    await assertReadable(log, { partition, nextInputOffset: 0 });
     return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
   }
   if (head.partition !== partition) throw corrupt(partition, 'has another head than its own');
@@ -77,6 +78,7 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
     );
   }
   const { last, unreadable } = await lastHeads(log, partition);
+  await assertReadable(log, head, unreadable[0]);
   if (
     last?.nextInputOffset !== nextInputOffset ||
     last.inputsApplied !== head.inputsApplied ||
@@ -87,30 +89,36 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
   if (nextInputOffset > inputs.firstOffset && !(await isLastInput(log, head))) {
     throw corrupt(partition, `was executed from other inputs than those in ${TOPIC.tradeOrders}`);
   }
-  await takeUnreadable(log, head, unreadable);
+  if (unreadable.length > 0) await log.append(unreadable.map(letterOf));
 }
 
 /**
- * Whether they are another producer's the group's position tells, which moves with every commit: one that cannot be read
- * because a newer version has written it went further.
+ * The group's position moves with every commit, and the former owner's last transaction has ended by now: what it is
+ * beyond was committed, and is not there to be read. Where the last heads cannot be decoded it has to be there: a newer
+ * version may have written them.
  */
-async function takeUnreadable(
+async function assertReadable(
   log: EventLog,
-  { partition, nextInputOffset }: PartitionHeadEntity,
-  unreadable: readonly UnreadableHead[],
+  { partition, nextInputOffset }: Pick<PartitionHeadEntity, 'partition' | 'nextInputOffset'>,
+  undecoded?: UnreadableHead,
 ): Promise<void> {
-  const [first] = unreadable;
-  if (first === undefined) return;
-  const positions = await log.committedPositions(EXECUTION_GROUP);
-  const executed = positions.find((each) => each.topic === TOPIC.tradeOrders && each.partition === partition);
-  if (executed?.offset !== nextInputOffset) {
-    const { record, failure } = first;
+  const [position] = await log.committedPositions(EXECUTION_GROUP, [{ topic: TOPIC.tradeOrders, partition }]);
+  if (undecoded !== undefined && position?.offset !== nextInputOffset) {
+    const { record, failure } = undecoded;
     const where = `${TOPIC.executionHeads} from offset ${record.offset} on (${failure.reason})`;
     throw corrupt(partition, `goes on at input ${nextInputOffset}, but the log does not: see ${where}`);
   }
-  await log.append(
-    unreadable.map(({ record, failure }) => deadLetterRecord(record, EXECUTION_GROUP, failure)),
+  if ((position?.offset ?? 0) <= nextInputOffset) return;
+  throw new OperatingError(
+    'LOG_UNAVAILABLE',
+    `Partition ${partition} was executed up to input ${position?.offset}, but what was committed after input ` +
+      `${nextInputOffset} cannot be read. If that lasts longer than a minute, a transaction hangs: docs/servers.md.`,
+    { retry: 'retry' },
   );
+}
+
+function letterOf({ record, failure }: UnreadableHead): NewRecord {
+  return deadLetterRecord(record, EXECUTION_GROUP, failure);
 }
 
 /** A topic that was removed and made again may since reach as far as the one that was executed. */

@@ -14,12 +14,12 @@ interface GroupParts {
   readonly prefix: string;
 }
 
-/** By `topic:partition`; missing where the group has none. */
+/** Without those of `places` where the group has none. Waits for a transaction that is under way and moves one of them. */
 export async function committedPositions(
   { connection, prefix }: GroupParts,
   client: HeldClient<NativeConsumer>,
   places: readonly TopicPartition[],
-): Promise<ReadonlyMap<string, number>> {
+): Promise<readonly Position[]> {
   const found = await connection.read('committed', async () => {
     const answers = await client.call<readonly (NativePosition | Error)[]>((native, callback) =>
       native.committed(
@@ -44,7 +44,10 @@ export async function committedPositions(
     if (typeof offset === 'number' && offset >= 0)
       positions.set(chainKey(topic.slice(prefix.length), partition), offset);
   }
-  return positions;
+  return places.flatMap(({ topic, partition }) => {
+    const offset = positions.get(chainKey(topic, partition));
+    return offset === undefined ? [] : [{ topic, partition, offset }];
+  });
 }
 
 export async function commitPositions(

@@ -78,7 +78,7 @@ export class KafkaConsumer implements Consumer {
     try {
       if (spec.group === null) {
         const places = spec.topics.flatMap((topic) => parts.catalogue.places(topic));
-        consumer.#pendingAssignment = await startPositions(parts, places, new Map());
+        consumer.#pendingAssignment = await startPositions(parts, places, []);
       } else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
     } catch (error) {
       await consumer.close();

@@ -14,12 +14,12 @@ import type {
   NewRecord,
   PartitionExtent,
   Position,
+  TopicPartition,
   TopicSpec,
   TransactionalProducer,
 } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
-import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
@@ -326,15 +326,11 @@ export class KafkaEventLog implements EventLog {
   }
 
   /** By a client that has the group's name: the admin client ends the process when an answer comes too late. */
-  async committedPositions(group: string): Promise<readonly Position[]> {
+  async committedPositions(group: string, of?: readonly TopicPartition[]): Promise<readonly Position[]> {
     this.#assertOpen();
-    const places = this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
+    const places = of ?? this.#catalogue.names().flatMap((name) => this.#catalogue.places(name));
     const parts = { connection: this.#connection, prefix: this.#prefix };
-    const committed = await committedPositions(parts, await this.#groupName(group), places);
-    return places.flatMap((place) => {
-      const offset = committed.get(chainKey(place.topic, place.partition));
-      return offset === undefined ? [] : [{ ...place, offset }];
-    });
+    return await committedPositions(parts, await this.#groupName(group), places);
   }
 
   /**

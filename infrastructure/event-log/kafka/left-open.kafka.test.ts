@@ -39,6 +39,8 @@ describe('a transaction left open, that moves the position of a group', () => {
         const second = await leftOpen(under);
         const consumer = await log.openConsumer(MEMBERS);
         assert.equal((await poll(consumer)).kind, 'assigned');
+        // Of another partition it can be told meanwhile.
+        assert.deepEqual(await log.committedPositions('owners', [{ ...second, partition: 1 }]), []);
         const owner = await log.openProducer('owner-0');
         assert.deepEqual(await log.committedPositions('owners'), [second]);
         consumer.seek(second);

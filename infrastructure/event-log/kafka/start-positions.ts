@@ -33,7 +33,7 @@ export async function memberPositions(
 export async function startPositions(
   { ends, spec, connection }: ReadingParts,
   places: readonly TopicPartition[],
-  committed: ReadonlyMap<string, number>,
+  committed: readonly Position[],
 ): Promise<readonly Position[]> {
   const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
   const given = typeof spec.start === 'string' ? [] : spec.start;
@@ -41,11 +41,10 @@ export async function startPositions(
   return places.map(({ topic, partition }) => {
     const key = chainKey(topic, partition);
     const first = firsts.get(key) ?? 0;
-    const wanted =
-      committed.get(key) ??
-      given.find((position) => position.topic === topic && position.partition === partition)?.offset;
-    if (wanted !== undefined)
-      return notBelow(first, { topic, partition, offset: wanted }, spec.group, connection.logger);
+    const wanted = [...committed, ...given].find(
+      (position) => position.topic === topic && position.partition === partition,
+    );
+    if (wanted !== undefined) return notBelow(first, wanted, spec.group, connection.logger);
     return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
   });
 }
