@@ -9,7 +9,7 @@ import { RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { Consumer, Polled, Position } from '../event-log.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 const MEMBERS = { group: 'owners', topics: [RETAINED.name], start: 'sought' } as const;
 
 /** Two records, of which the first is executed, and the second in a transaction that nobody ends. */
