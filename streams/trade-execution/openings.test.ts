@@ -198,6 +198,36 @@ test(
 );
 
 test(
+  'what ends the membership is shown until every partition is open, though what is given up with it ends before',
+  LIMIT,
+  async () => {
+    await withExecuted(2, async ({ log, watched }) => {
+      const shown: (string | undefined)[] = [];
+      const read: EventLog['read'] = async (from, maxRecords) => {
+        if (from.topic !== TOPIC.accountStates || shown.length === 3)
+          return await watched.read(from, maxRecords);
+        if (from.partition === 0)
+          throw new OperatingError('LOG_UNAVAILABLE', 'It is slow.', { retry: 'retry' });
+        // The other one has failed by then, and is about to be tried again.
+        await waitUntil(
+          async () => owners.trouble().some((reason) => reason.includes('It is slow.')),
+          context,
+        );
+        shown.push(owners.trouble()[0]);
+        throw new OperatingError('LOG_FORBIDDEN', 'It is forbidden.', { retry: 'never' });
+      };
+      const context = testContext();
+      const owners = ownersOn(logWith(watched, { read }), context);
+      owners.start();
+      await waitUntil(async () => owners.trouble().length === 0 && (await executedAll(log)), context);
+      await owners.stop();
+      const forbidden = 'execution waits: It is forbidden.';
+      assert.deepEqual(shown, ['partition 0 is still being caught up: It is slow.', forbidden, forbidden]);
+    });
+  },
+);
+
+test(
   'a few are restored at a time, those that wait are given up at a stop, and the next start opens all',
   LIMIT,
   async () => {

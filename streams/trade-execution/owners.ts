@@ -183,7 +183,7 @@ export class Owners {
     const signal = AbortSignal.any([this.#stopping.signal, broken.signal]);
     const unopened: unknown[] = [];
     const progressed = () => {
-      if (this.#openings.partitions.length === 0) onProgress();
+      if (!broken.signal.aborted && this.#openings.partitions.length === 0) onProgress();
     };
     let committing: Promise<CommitOutcome['kind']> = Promise.resolve('committed');
     try {
@@ -223,6 +223,8 @@ export class Owners {
         }
       }
     } finally {
+      // What ends from now on is no progress.
+      broken.abort();
       await Promise.allSettled([committing]);
     }
   }
