@@ -159,6 +159,11 @@ export function haltedAccounts(state: PartitionState): readonly AccountHalt[] {
   return halts;
 }
 
+/** The latest market time of an input so far, ms; 0 before the first. */
+export function currentTimeMs(state: PartitionState): number {
+  return state.clockMs;
+}
+
 /** What the controls have set so far, or the defaults. */
 export function currentControls(state: PartitionState): ControlsEntity {
   return state.controls;

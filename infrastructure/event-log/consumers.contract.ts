@@ -153,6 +153,9 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         const again = await member();
         await assigned(again);
         assert.deepEqual(await texts(again, 1), ['c']);
+        const places = [1, 0].map((partition) => ({ topic: 'orders', partition }));
+        assert.deepEqual(await log.committedPositions('readers', places), [{ ...places[1], offset: 2 }]);
+        assert.deepEqual(await log.committedPositions('readers', places.slice(0, 1)), []);
         const other = await member({ group: 'others' });
         await assigned(other);
         assert.deepEqual(await texts(other, 3), ['a', 'b', 'c']);
@@ -186,6 +189,31 @@ export function registerConsumersContract(adapter: string, open: () => Promise<L
         const back = await waiting;
         assert(back.kind === 'assigned');
         assert.deepEqual(back.partitions, given.partitions);
+      });
+
+      test('a member that seeks is given of each partition what is from there on, and nothing before it has sought', async () => {
+        const appended = await log.append(
+          [0, 1, 2].flatMap((partition) =>
+            ['a', 'b'].map((text) => record('orders', partition, `${text}${partition}`)),
+          ),
+        );
+        const consumer = await member({ start: 'sought' });
+        assert.deepEqual(await assigned(consumer), [0, 1, 2]);
+        consumer.seek(appended[3] ?? assert.fail());
+        assert.deepEqual(await texts(consumer, 1), ['b1']);
+        const waiting = texts(consumer, 2);
+        consumer.seek(appended[0] ?? assert.fail());
+        assert.deepEqual(await waiting, ['a0', 'b0']);
+        await log.append([record('orders', 2, 'held')]);
+        consumer.pause({ topic: 'orders', partition: 2 });
+        consumer.resume({ topic: 'orders', partition: 2 });
+        await log.append([record('orders', 1, 'c1')]);
+        assert.deepEqual(await texts(consumer, 1), ['c1']);
+        await log.append([record('orders', 0, 'c0')]);
+        assert.deepEqual(await texts(consumer, 1), ['c0']);
+        await consumer.close();
+        const next = await member();
+        assert.deepEqual(await assigned(next), [0, 1, 2]);
       });
 
       test('each partition has one member at a time, and members beyond the partitions wait with nothing', async () => {

@@ -79,8 +79,12 @@ export interface ConsumerSpec {
   /**
    * Where to begin in a partition without a committed position; `latest` is the end as the partition was assigned. A
    * list of positions is for groupless readers; partitions not listed begin at the earliest record.
+   *
+   * `sought` is for members that find out by themselves where to go on, once they have fenced the former one: no position
+   * is looked up (which waits for a transaction that somebody left open), and of a partition nothing is read before its
+   * first `seek`. It is assigned with offset 0.
    */
-  readonly start: 'earliest' | 'latest' | readonly Position[];
+  readonly start: 'earliest' | 'latest' | 'sought' | readonly Position[];
 }
 
 export type Polled =
@@ -138,7 +142,11 @@ export interface EventLog {
   groups(): Promise<readonly string[]>;
   /** What a person must look at before this log can be relied on, in a sentence; `null` while nothing is known to be wrong. */
   trouble(): string | null;
-  committedPositions(group: string): Promise<readonly Position[]>;
+  /**
+   * Only those of the partitions in `of`, when given. On Kafka the answer waits until no transaction is under way that
+   * moves one of those asked for.
+   */
+  committedPositions(group: string, of?: readonly TopicPartition[]): Promise<readonly Position[]>;
   /** Removes what retention allows, whole seals only. Called by a background loop; returns records removed. */
   expire(nowMs: number): Promise<number>;
   close(): Promise<void>;

@@ -14,6 +14,8 @@ import type { NewRecord } from '#infrastructure/event-log/event-log.ts';
 
 export const SOURCE = { sourceService: 'trade-execution' } as const;
 
+export const EXECUTION_GROUP = 'trade-execution';
+
 /** Topics that hold one partition's outputs, in the partition of its accounts. */
 export const OUTPUT_TOPICS = [TOPIC.tradeExecuted, TOPIC.orderUpdates, TOPIC.ledgerEntries] as const;
 

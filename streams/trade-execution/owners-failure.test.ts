@@ -71,7 +71,6 @@ test('the commit of one ends before it is closed, though that of another has fai
       wanted: { fees: feesOf(config), limits: limitsOf(config) },
       maxBatch: PARTITIONS * INPUTS,
       lingerMs: 0,
-      marketTimeMs: async () => 0,
     });
     owners.start();
     while (commits < 2) await timers.yieldTurn();

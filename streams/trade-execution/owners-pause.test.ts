@@ -70,7 +70,6 @@ test('a turn of few inputs is followed by a pause, one that may have left some w
       wanted: { fees: feesOf(CONFIG), limits: limitsOf(CONFIG) },
       maxBatch: MAX_BATCH,
       lingerMs: LINGER_MS,
-      marketTimeMs: async () => 1_000,
     });
     owners.start();
     while (owners.trouble().length > 0 || seen.at(-1) !== 'pause') {

@@ -292,7 +292,6 @@ test('controls are appended once: a restart with the same options adds none, oth
       mirror: NO_MIRROR,
       maxBatch: 8,
       lingerMs: 0,
-      marketTimeMs: async () => 0,
     });
     changed.start();
     await waitUntil(async () => changed.trouble().length === 0 && (await executedAll(log)), context);

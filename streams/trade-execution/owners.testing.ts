@@ -51,7 +51,6 @@ export function ownersOn(log: EventLog, context = testContext(), maxBatch = 8, m
     mirror,
     maxBatch,
     lingerMs: 0,
-    marketTimeMs: async () => TIME.timeMs,
   });
 }
 

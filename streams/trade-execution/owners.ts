@@ -1,8 +1,8 @@
 /**
  * The owners of the partitions that this process is assigned: joins the group, opens an owner per partition, hands
- * each its inputs, and gives up what it loses.
+ * each its inputs, and gives up what it loses. An owner is opened beside those at work, and is given inputs from then on.
  *
- * Whatever goes wrong with the log ends in the same way: every owner is dropped, the group joined again, and each
+ * Whatever goes wrong with the log at work ends in the same way: every owner is dropped, the group joined again, and each
  * partition restored from what was committed. Nothing is skipped and nothing is carried over.
  */
 import { TOPIC } from '#domain/data/topics.ts';
@@ -10,18 +10,14 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
-import type {
-  CommitOutcome,
-  Consumer,
-  EventLog,
-  LogRecord,
-  TopicPartition,
-} from '#infrastructure/event-log/event-log.ts';
-import { SOURCE } from './commit-records.ts';
+import type { CommitOutcome, Consumer, EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { closeQuietly } from './close-quietly.ts';
+import { EXECUTION_GROUP, SOURCE } from './commit-records.ts';
 import { controlsFor, type WantedControls } from './controls.ts';
 import { GivingWay } from './giving-way.ts';
 import { countsOf, type HaltsMirror } from './halts-mirror.ts';
-import { type AppliedStep, EXECUTION_GROUP, PartitionOwner } from './partition-owner.ts';
+import { Openings } from './openings.ts';
+import { type AppliedStep, PartitionOwner } from './partition-owner.ts';
 
 /** A turn's applying is kept near this long: a commit costs much the same for many, and what comes meanwhile waits. */
 const TARGET_TURN_MS = 40;
@@ -37,8 +33,6 @@ export interface OwnersOptions {
   readonly maxBatch: number;
   /** A commit costs much the same for one input as for ten: when few were waiting, the next ones gather so long. */
   readonly lingerMs: number;
-  /** Market time, ms: what controls are stamped with. */
-  marketTimeMs(): Promise<number>;
 }
 
 interface Owned {
@@ -62,6 +56,7 @@ interface Turn {
 export class Owners {
   readonly #options: OwnersOptions;
   readonly #owned = new Map<number, Owned>();
+  readonly #openings: Openings;
   readonly #givingWay: GivingWay;
   readonly #stopping = new AbortController();
   readonly #inputs;
@@ -73,6 +68,7 @@ export class Owners {
 
   constructor(options: OwnersOptions) {
     this.#options = options;
+    this.#openings = new Openings(options.context);
     this.#givingWay = new GivingWay(options.context.runtime);
     this.#batch = Math.min(256, options.maxBatch);
     const { metrics } = options.context;
@@ -103,6 +99,7 @@ export class Owners {
     const reasons: string[] = [];
     if (this.#lastError !== null) reasons.push(`execution waits: ${this.#lastError}`);
     else if (!this.#joined) reasons.push('execution has not joined its group yet');
+    reasons.push(...this.#openings.trouble());
     for (const { owner, controlsCompared } of this.#owned.values()) {
       if (!controlsCompared) reasons.push(`partition ${owner.partition} is still being caught up`);
     }
@@ -143,7 +140,7 @@ export class Owners {
         consumer = await this.#options.log.openConsumer({
           group: EXECUTION_GROUP,
           topics: [TOPIC.tradeOrders],
-          start: 'earliest',
+          start: 'sought',
         });
         const ending = await this.#own(consumer, () => {
           failures = 0;
@@ -178,20 +175,26 @@ export class Owners {
 
   /**
    * The next turn is read and applied while the commits of the one before are under way, unless it was of few inputs: then
-   * the next ones gather meanwhile. A commit that ends badly ends the poll that waits.
+   * the next ones gather meanwhile. A commit that ends badly ends the poll that waits, and so does a partition that cannot
+   * be opened.
    */
   async #own(consumer: Consumer, onProgress: () => void): Promise<'ended' | 'fenced'> {
     const broken = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, broken.signal]);
+    const unopened: unknown[] = [];
+    const progressed = () => {
+      if (!broken.signal.aborted && this.#openings.partitions.length === 0) onProgress();
+    };
     let committing: Promise<CommitOutcome['kind']> = Promise.resolve('committed');
     try {
       for (;;) {
         const maxRecords = this.#batch;
         const polled = await consumer.poll({ maxRecords, signal });
+        if (unopened.length > 0) throw unopened[0];
         if (polled.kind === 'records') {
           const turn = this.#turn(polled.records, committing);
           committing = turn.committed;
-          const onEnd = (kind: CommitOutcome['kind']) => (kind === 'fenced' ? broken.abort() : onProgress());
+          const onEnd = (kind: CommitOutcome['kind']) => (kind === 'fenced' ? broken.abort() : progressed());
           committing.then(onEnd, () => broken.abort());
           // The mirror is told what the owner has, which must not be ahead of the log by then.
           const mirrorIsDue = await turn.mirrorIsDue;
@@ -206,27 +209,41 @@ export class Owners {
         // What was done for partitions that go counts until the next poll.
         if ((await committing) === 'fenced') return 'fenced';
         if (polled.kind === 'ended') return 'ended';
-        if (polled.kind === 'revoked') await this.#drop(polled.partitions);
+        if (polled.kind === 'revoked') await this.#drop(polled.partitions.map(({ partition }) => partition));
         else {
-          for (const { partition } of polled.partitions) await this.#open(consumer, partition);
+          for (const { partition } of polled.partitions) {
+            const opening = this.#openings.open(partition, (given) => this.#open(consumer, partition, given));
+            opening.then(progressed, (error: unknown) => {
+              unopened.push(error);
+              broken.abort();
+            });
+          }
           this.#joined = true;
-          onProgress();
+          progressed();
         }
       }
     } finally {
+      // What ends from now on is no progress.
+      broken.abort();
       await Promise.allSettled([committing]);
     }
   }
 
-  async #open(consumer: Consumer, partition: number): Promise<void> {
+  async #open(consumer: Consumer, partition: number, signal: AbortSignal): Promise<void> {
     const { log, context } = this.#options;
-    const owner = await PartitionOwner.open(log, partition, context, this.#givingWay);
-    const backlogEnd = (await this.#ends()).get(partition) ?? 0;
-    const owned: Owned = { owner, backlogEnd, controlsCompared: false };
-    this.#owned.set(partition, owned);
-    this.#mirror(owner);
-    consumer.seek({ topic: TOPIC.tradeOrders, partition, offset: owner.nextInputOffset });
-    await this.#compareControls(owned);
+    const owner = await PartitionOwner.open(log, partition, context, this.#givingWay, signal);
+    try {
+      const backlogEnd = (await this.#ends()).get(partition) ?? 0;
+      const owned: Owned = { owner, backlogEnd, controlsCompared: false };
+      await this.#compareControls(owned);
+      signal.throwIfAborted();
+      consumer.seek({ topic: TOPIC.tradeOrders, partition, offset: owner.nextInputOffset });
+      this.#owned.set(partition, owned);
+      this.#mirror(owner);
+    } catch (error) {
+      await closeQuietly(owner);
+      throw error;
+    }
   }
 
   #turn(records: readonly LogRecord[], former: Promise<CommitOutcome['kind']>): Turn {
@@ -298,9 +315,10 @@ export class Owners {
     const { owner, backlogEnd } = owned;
     if (owned.controlsCompared || owner.nextInputOffset < backlogEnd) return;
     const { log, context, wanted } = this.#options;
-    const { partition, controls, inputsApplied } = owner;
+    const { partition, controls, inputsApplied, timeMs } = owner;
+    // At the partition's own time nothing is due that is not done: only fees and limits change by it.
     const changes = controlsFor({ partition, controls, inputsApplied }, wanted, {
-      timeMs: await this.#options.marketTimeMs(),
+      timeMs,
       ingestTimeMs: context.runtime.clock.nowMs(),
     });
     if (changes.length > 0) {
@@ -316,28 +334,18 @@ export class Owners {
     owned.controlsCompared = true;
   }
 
-  async #drop(partitions: readonly TopicPartition[]): Promise<void> {
-    for (const { partition } of partitions) {
+  async #drop(partitions: readonly number[]): Promise<void> {
+    await this.#openings.giveUp(partitions);
+    for (const partition of partitions) {
       const owned = this.#owned.get(partition);
       this.#owned.delete(partition);
       this.#options.mirror.forget(partition);
-      await ignoringOperatingErrors(owned?.owner);
+      await closeQuietly(owned?.owner);
     }
   }
 
   async #dropAll(consumer: Consumer | null): Promise<void> {
-    await this.#drop([...this.#owned.keys()].map((partition) => ({ topic: TOPIC.tradeOrders, partition })));
-    await ignoringOperatingErrors(consumer);
-  }
-}
-
-/** What is being given up anyway may be gone already. */
-async function ignoringOperatingErrors(
-  closable: { close(): Promise<void> } | null | undefined,
-): Promise<void> {
-  try {
-    await closable?.close();
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
+    await this.#drop([...this.#owned.keys(), ...this.#openings.partitions]);
+    await closeQuietly(consumer);
   }
 }

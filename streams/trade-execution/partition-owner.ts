@@ -27,6 +27,7 @@ import type { PartitionState } from '#domain/trading/engine.ts';
 import {
   applyInput,
   currentControls,
+  currentTimeMs,
   haltedAccounts,
   INPUTS_IN_GROUP,
   prefetchInputs,
@@ -51,11 +52,10 @@ import type {
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
-import { entityRecord, headRecords, outputRecord } from './commit-records.ts';
+import { closeQuietly } from './close-quietly.ts';
+import { EXECUTION_GROUP, entityRecord, headRecords, outputRecord } from './commit-records.ts';
 import { GivingWay } from './giving-way.ts';
 import { restore } from './restore.ts';
-
-export const EXECUTION_GROUP = 'trade-execution';
 
 /**
  * Records after which a commit is closed, so that inputs which lead to much (a price that fills thousands of resting
@@ -125,16 +125,25 @@ export class PartitionOwner {
     this.#remembers = givesWrittenBytes;
   }
 
-  /** Fences the former owner first, so that what is restored cannot change any more. */
+  /**
+   * Fences the former owner first, so that what is restored cannot change any more. Throws the signal's reason, between two
+   * pages of what it restores, when that is aborted.
+   */
   static async open(
     log: EventLog,
     partition: number,
     context: OwnerContext,
     givingWay = new GivingWay(context.runtime),
+    signal?: AbortSignal,
   ): Promise<PartitionOwner> {
     const producer = await log.openProducer(`${EXECUTION_GROUP}-${partition}`);
-    const restored = await restore(log, partition);
-    return new PartitionOwner(log, partition, producer, restored, context, givingWay);
+    try {
+      const restored = await restore(log, partition, signal);
+      return new PartitionOwner(log, partition, producer, restored, context, givingWay);
+    } catch (error) {
+      await closeQuietly(producer);
+      throw error;
+    }
   }
 
   get nextInputOffset(): number {
@@ -147,6 +156,11 @@ export class PartitionOwner {
 
   get controls(): ControlsEntity {
     return currentControls(this.#state);
+  }
+
+  /** Market time as the partition's inputs tell it, ms; 0 before the first. */
+  get timeMs(): number {
+    return currentTimeMs(this.#state);
   }
 
   /** Whether the kill switch of all accounts is engaged. */

@@ -8,7 +8,7 @@ import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
 import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { marketEvent, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
-import { PriceSequencer } from './price-sequencer.ts';
+import { PriceSequencer, sequencedRecords } from './price-sequencer.ts';
 
 async function withLog(run: (log: EventLog) => Promise<void>): Promise<void> {
   const directory = temporaryDirectory();
@@ -134,6 +134,48 @@ test('a restart goes on where the last transaction ended, and two sequencers rep
       [...new Set(sequences)].sort((left, right) => left - right),
     );
     assert.equal(sequences.at(-1), 60);
+  });
+});
+
+test('what a former sequencer commits until it is fenced is not sequenced again', async () => {
+  await withLog(async (log) => {
+    await appendEvents(log, 'AAPL', 1, 30);
+    const former = await log.openProducer('price-sequencer');
+    const openProducer: EventLog['openProducer'] = async (id) => {
+      const place = { topic: TOPIC.marketData, partition: 0 };
+      const records = sequencedRecords(await log.read({ ...place, offset: 0 }, 20), 2, 20, 0);
+      const consumed = { group: 'price-sequencer', positions: [{ ...place, offset: 20 }] };
+      assert.equal((await former.commit({ records, consumed })).kind, 'committed');
+      return await log.openProducer(id);
+    };
+    const context = testContext();
+    const sequencer = new PriceSequencer({ context, log: logWith(log, { openProducer }), windowMs: 20 });
+    sequencer.start();
+    await sequenceAll(log, [sequencer], context);
+    const ids = (await batchesOf(log, 0)).flatMap(({ prices }) => prices.map(({ eventId }) => eventId));
+    assert.deepEqual(ids, [...new Set(ids)]);
+    assert.equal(ids.at(-1), 'test:AAPL:30');
+  });
+});
+
+test('a sequencer whose position retention has passed goes on at the first event left', async () => {
+  await withLog(async (log) => {
+    await appendEvents(log, 'AAPL', 1, 30);
+    const extents: EventLog['extents'] = async (topic) =>
+      (await log.extents(topic)).map((extent) =>
+        topic === TOPIC.marketData ? { ...extent, firstOffset: 10 } : extent,
+      );
+    const context = testContext();
+    const sequencer = new PriceSequencer({ context, log: logWith(log, { extents }), windowMs: 20 });
+    sequencer.start();
+    await sequenceAll(log, [sequencer], context);
+    const sequences = (await batchesOf(log, 0)).flatMap(({ prices }) =>
+      prices.map(({ sequence }) => sequence),
+    );
+    assert.ok(
+      sequences.every((sequence) => sequence > 10),
+      String(sequences),
+    );
   });
 });
 

@@ -2,7 +2,8 @@
  * The price sequencer: puts prices into the one order that execution sees.
  *
  * Consumes `market_data` and appends price batches to every partition of `trade_orders`, in one transaction with its
- * own position: after a crash it goes on exactly where it committed. Opening its producer fences a former sequencer.
+ * own position: after a crash it goes on exactly where it committed. Opening its producer fences a former sequencer, and
+ * only then the position is asked for.
  */
 
 import type { MarketEvent } from '#domain/data/market-event.ts';
@@ -19,9 +20,11 @@ import type {
   EventLog,
   LogRecord,
   NewRecord,
+  TopicPartition,
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
+import { closeQuietly } from './close-quietly.ts';
 import { SOURCE } from './commit-records.ts';
 import { batchPrices } from './price-batching.ts';
 
@@ -114,7 +117,7 @@ export class PriceSequencer {
         consumer = await log.openConsumer({
           group: SEQUENCER_GROUP,
           topics: [TOPIC.marketData],
-          start: 'earliest',
+          start: 'sought',
         });
         await this.#sequence(consumer, () => {
           failures = 0;
@@ -161,6 +164,7 @@ export class PriceSequencer {
         if (polled.kind === 'assigned') {
           if (polled.partitions.length > 0) {
             producer ??= await this.#options.log.openProducer(SEQUENCER_GROUP);
+            await this.#seek(consumer, polled.partitions);
           }
           this.#joined = true;
           onProgress();
@@ -184,6 +188,23 @@ export class PriceSequencer {
     }
   }
 
+  async #seek(consumer: Consumer, places: readonly TopicPartition[]): Promise<void> {
+    const { context, log } = this.#options;
+    const committed = await log.committedPositions(SEQUENCER_GROUP, places);
+    const extents = await log.extents(TOPIC.marketData);
+    for (const { topic, partition } of places) {
+      const firstOffset = extents.find((extent) => extent.partition === partition)?.firstOffset ?? 0;
+      const position = committed.find((each) => each.partition === partition);
+      const offset = Math.max(position?.offset ?? 0, firstOffset);
+      consumer.seek({ topic, partition, offset });
+      if (position === undefined || position.offset === offset) continue;
+      context.logger.warn(
+        { position: position.offset, firstOffset },
+        'retention has removed market events that were not sequenced; it continues at the first one left',
+      );
+    }
+  }
+
   async #commit(
     producer: TransactionalProducer,
     records: readonly LogRecord[],
@@ -201,13 +222,5 @@ export class PriceSequencer {
     this.#batches += Math.ceil(written.length / Math.max(1, partitions));
     this.#position = positions[0]?.offset ?? this.#position;
     return true;
-  }
-}
-
-async function closeQuietly(closable: { close(): Promise<void> } | null): Promise<void> {
-  try {
-    await closable?.close();
-  } catch (error) {
-    if (!(error instanceof OperatingError)) throw error;
   }
 }

@@ -8,7 +8,8 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { TradingInput } from '#domain/data/trading-inputs.ts';
 import { stateHash } from '#domain/trading/engine.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
-import { logWith } from '#infrastructure/event-log/event-log.testing.ts';
+import { openDeadLetters } from '#infrastructure/event-log/dead-letters.ts';
+import { failsWith, logWith } from '#infrastructure/event-log/event-log.testing.ts';
 import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 import { openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { PartitionOwner } from './partition-owner.ts';
@@ -79,6 +80,98 @@ describe('what another producer wrote among the states', () => {
       });
       await assert.rejects(restore(overwritten, 0), refused(/at offset [0-9]+ is unreadable/));
     });
+  });
+});
+
+describe('what cannot be read at the end of the heads of commits', () => {
+  const foreign = {
+    topic: TOPIC.executionHeads,
+    partition: 0,
+    key: '0',
+    value: Buffer.from('somebody else'),
+  };
+
+  test('is another producer’s: the owner begins at the last of ours, and the dead letters have it', async () => {
+    await withExecuted(async (log, inputs) => {
+      const before = await restore(log, 0);
+      await log.append(Array.from({ length: 40 }, () => foreign));
+      const owner = await PartitionOwner.open(log, 0, context);
+      assert.equal(owner.stateHash, stateHash(before.state));
+      assert.equal(owner.nextInputOffset, before.nextInputOffset);
+      const letters = await openDeadLetters(log, { topic: TOPIC.executionHeads, limit: 100 });
+      const [heads] = await log.extents(TOPIC.executionHeads);
+      assert(heads !== undefined);
+      assert.deepEqual(
+        letters.map(({ origin }) => origin.kind === 'record' && origin.offset),
+        Array.from({ length: 40 }, (_, at) => heads.nextOffset - 40 + at),
+      );
+      const [input] = inputs;
+      const next = await log.append([{ ...foreign, topic: TOPIC.tradeOrders, value: input?.value ?? null }]);
+      await (await owner.step(await log.read(next[0] ?? assert.fail(), 1))).committed;
+      await owner.close();
+      assert.equal((await restore(log, 0)).inputsApplied, before.inputsApplied + 1);
+      assert.equal((await openDeadLetters(log, { topic: TOPIC.executionHeads, limit: 100 })).length, 40);
+    });
+  });
+
+  test('keeps the owner from beginning where the group has executed further: a newer version may have written it', async () => {
+    await withExecuted(async (log, inputs) => {
+      const [input] = inputs;
+      const [place] = await log.append([
+        { ...foreign, topic: TOPIC.tradeOrders, value: input?.value ?? null },
+      ]);
+      assert(place !== undefined);
+      const newer = await log.openProducer('trade-execution-0');
+      const positions = [{ ...place, offset: place.offset + 1 }];
+      await newer.commit({ records: [foreign], consumed: { group: 'trade-execution', positions } });
+      await assert.rejects(
+        restore(log, 0),
+        refused(/but the log does not: see execution_heads from offset 1 on/),
+      );
+      assert.deepEqual(await openDeadLetters(log, { topic: TOPIC.executionHeads, limit: 100 }), []);
+    });
+  });
+
+  test('keeps a partition without states from beginning anew', async () => {
+    const directory = temporaryDirectory();
+    const log = await openTestLog(directory.path);
+    try {
+      await log.append([foreign]);
+      await assert.rejects(restore(log, 0), refused(/is empty, but/));
+    } finally {
+      await log.close();
+      directory.dispose();
+    }
+  });
+});
+
+test('a log that gives nothing where it says that records are is asked again, not believed', async () => {
+  await withExecuted(async (log) => {
+    const silent = [
+      [TOPIC.accountStates, TOPIC.executionHeads],
+      [TOPIC.accountStates],
+      [TOPIC.executionHeads],
+      [TOPIC.tradeOrders],
+    ];
+    for (const topics of silent) {
+      const read: EventLog['read'] = async (from, maxRecords) =>
+        topics.some((topic) => topic === from.topic) ? [] : await log.read(from, maxRecords);
+      await assert.rejects(restore(logWith(log, { read }), 0), failsWith('LOG_UNAVAILABLE', 'retry'));
+    }
+  });
+});
+
+test('what the group has executed beyond the states that can be read is waited for, not executed again', async () => {
+  await withExecuted(async (log, inputs) => {
+    const value = inputs[0]?.value ?? null;
+    for (const partition of [0, 1]) {
+      const [place] = await log.append([{ topic: TOPIC.tradeOrders, partition, key: '', value }]);
+      assert(place !== undefined);
+      const hanging = await log.openProducer(`hanging-${partition}`);
+      const positions = [{ ...place, offset: place.offset + 1 }];
+      await hanging.commit({ records: [], consumed: { group: 'trade-execution', positions } });
+      await assert.rejects(restore(log, partition), failsWith('LOG_UNAVAILABLE', 'retry'));
+    }
   });
 });
 

@@ -17,8 +17,8 @@ import { PriceSequencer } from './price-sequencer.ts';
 
 export interface TradeExecutionPorts {
   readonly log: EventLog;
-  /** Read for the market time that controls are stamped with; written with what the log has decided of halts. */
-  readonly cache: Cache;
+  /** Written with what the log has decided of halts. */
+  readonly cache: Pick<Cache, 'halts'>;
 }
 
 export function createTradeExecutionStream(
@@ -37,7 +37,6 @@ export function createTradeExecutionStream(
     wanted: { fees: feesOf(config), limits: limitsOf(config) },
     maxBatch: config.executionBatchSize,
     lingerMs: config.lingerMs,
-    marketTimeMs: async () => (await cache.prices.latestFeedTimestampMs()) ?? 0,
   });
 
   async function stopBoth(): Promise<void> {

@@ -24,6 +24,8 @@ export interface ConsumerHooks {
 export interface Fetch {
   offset: number;
   paused: boolean;
+  /** Until its user seeks. */
+  held: boolean;
   /** Whether the client fetches it already; a seek is then the client's. */
   begun: boolean;
 }

@@ -5,6 +5,7 @@
  * client see to it. What a rebalance says waits until the user has been told:
  *
  *   assign   ─▶ positions are looked up ─▶ poll: `assigned` ─▶ next poll: fetching begins (a seek before it counts)
+ *   assign, where they are sought ─▶ poll: `assigned` ─▶ next poll: assigned and paused ─▶ seek: fetching begins
  *   revoke   ─▶ poll: `revoked`, commits still count     ─▶ next poll: given up
  */
 import assert from 'node:assert/strict';
@@ -13,6 +14,7 @@ import type { Consumer, LogRecord, Polled, Position, TopicPartition } from '../e
 import { chainKey } from '../seal.ts';
 import type { ConsumerHooks, Fetch, KafkaConsumerParts, Rebalance } from './consumer-parts.ts';
 import { logRecord } from './end-reader.ts';
+import { commitPositions, committedPositions } from './group-positions.ts';
 import type { HeldClient } from './held-client.ts';
 import { CODE, codeOf, codeOfEvent } from './kafka-failures.ts';
 import {
@@ -22,9 +24,7 @@ import {
   type NativeMessage,
   type NativePartition,
 } from './kafka-library.ts';
-import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
-import { beyondEnd } from './log-ends.ts';
-import { committedPositions, startPositions } from './start-positions.ts';
+import { memberPositions, seekOnClient, startPositions } from './start-positions.ts';
 
 /** How often a waiting poll looks by itself: for the client, being asked is being alive. */
 const LOOK_MS = 1_000;
@@ -78,7 +78,7 @@ export class KafkaConsumer implements Consumer {
     try {
       if (spec.group === null) {
         const places = spec.topics.flatMap((topic) => parts.catalogue.places(topic));
-        consumer.#pendingAssignment = await startPositions(parts, places, new Map());
+        consumer.#pendingAssignment = await startPositions(parts, places, []);
       } else client.now((native) => native.subscribe(spec.topics.map((topic) => parts.prefix + topic)));
     } catch (error) {
       await consumer.close();
@@ -211,8 +211,7 @@ export class KafkaConsumer implements Consumer {
       this.#client.now((native) => native.incrementalAssign([]));
       return this.#reportedAssignment ? null : this.#assigned([]);
     }
-    const committed = await committedPositions(this.#parts, this.#client, rebalance.places);
-    const positions = await startPositions(this.#parts, rebalance.places, committed);
+    const positions = await memberPositions(this.#parts, this.#client, rebalance.places);
     if (this.#isOver()) return null;
     this.#rebalances.shift();
     return this.#assigned(positions);
@@ -220,8 +219,9 @@ export class KafkaConsumer implements Consumer {
 
   #assigned(partitions: readonly Position[]): Polled {
     this.#reportedAssignment = true;
+    const held = this.#parts.spec.start === 'sought';
     for (const { topic, partition, offset } of partitions) {
-      const fetch = { topic, partition, offset, paused: false, begun: false };
+      const fetch = { topic, partition, offset, paused: false, held, begun: false };
       this.#fetches.set(chainKey(topic, partition), fetch);
       this.#parts.ends.noteSeen(topic, partition, offset);
     }
@@ -236,9 +236,11 @@ export class KafkaConsumer implements Consumer {
   async #waitsForOthers(): Promise<boolean> {
     const { connection } = this.#parts;
     if (connection.runtime.clock.monotonicMs() - this.#askedSinceMs < JOIN_PATIENCE_MS) return false;
-    const places = this.#parts.spec.topics.flatMap((topic) => this.#parts.catalogue.places(topic));
-    // The group's coordinator answers, so it has heard of this member.
-    await committedPositions(this.#parts, this.#client, places.slice(0, 1));
+    const [topic = ''] = this.#parts.spec.topics;
+    // The group's coordinator answers, so it has heard of this member. Of a partition that is not there no transaction
+    // moves the position, which it would wait for.
+    const nowhere = { topic, partition: this.#parts.catalogue.count(topic) };
+    await committedPositions(this.#parts, this.#client, [nowhere]);
     return this.#rebalances.length === 0;
   }
 
@@ -255,18 +257,19 @@ export class KafkaConsumer implements Consumer {
       this.#parts.spec.group === null ? native.assign(positions) : native.incrementalAssign(positions),
     );
     for (const fetch of fresh) fetch.begun = true;
-    const paused = fresh.filter(({ paused }) => paused);
+    const paused = fresh.filter(({ paused, held }) => paused || held);
     if (paused.length > 0) this.#client.now((native) => native.pause(this.#placesOnBroker(paused)));
   }
 
   async #seek(): Promise<void> {
-    for (const [key, { topic, partition, offset }] of this.#seeks) {
+    for (const [key, position] of [...this.#seeks]) {
+      const told = await seekOnClient(this.#parts.prefix, this.#client, position);
+      if (!told || this.#seeks.get(key) !== position) continue;
       this.#seeks.delete(key);
-      await this.#client.call<undefined>((native, callback) =>
-        native.seek({ topic: this.#parts.prefix + topic, partition, offset }, CALL_TIMEOUT_MS, (error) =>
-          callback(error, undefined),
-        ),
-      );
+      const fetch = this.#fetches.get(key);
+      if (fetch?.held !== true) continue;
+      fetch.held = false;
+      if (!fetch.paused) this.#client.now((native) => native.resume(this.#placesOnBroker([position])));
     }
   }
 
@@ -289,7 +292,7 @@ export class KafkaConsumer implements Consumer {
       const record = logRecord(message, this.#parts.prefix);
       const fetch = this.#fetches.get(chainKey(record.topic, record.partition));
       // What was on its way when its partition was revoked is read again by the next member.
-      if (fetch === undefined) continue;
+      if (fetch === undefined || fetch.held) continue;
       fetch.offset = record.offset + 1;
       records.push(record);
     }
@@ -308,7 +311,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
-    const { connection, ends, prefix, spec } = this.#parts;
+    const { spec } = this.#parts;
     assert(spec.group !== null, 'a consumer without a group has no positions to commit');
     if (positions.length === 0) return;
     const refused = positions.find(
@@ -318,16 +321,7 @@ export class KafkaConsumer implements Consumer {
       const message = `Group ${spec.group} has given ${refused.topic}/${refused.partition} to another member; its position cannot be committed here.`;
       throw new OperatingError('LOG_NOT_ASSIGNED', message, { retry: 'never' });
     }
-    const beyond = await ends.beyond(positions);
-    if (beyond !== null) throw beyondEnd(beyond);
-    await connection.read('commit_positions', () =>
-      this.#client.call<undefined>((native, callback) =>
-        native.commitCb(
-          positions.map(({ topic, partition, offset }) => ({ topic: prefix + topic, partition, offset })),
-          (error) => callback(error, undefined),
-        ),
-      ),
-    );
+    await commitPositions(this.#parts, this.#client, positions);
   }
 
   /** `null` for a partition that is being taken away: its user may not have heard of that yet. */
@@ -348,6 +342,7 @@ export class KafkaConsumer implements Consumer {
     if (fetch === null) return;
     fetch.offset = position.offset;
     if (fetch.begun) this.#seeks.set(chainKey(position.topic, position.partition), position);
+    else fetch.held = false;
     this.#signal();
   }
 
@@ -362,7 +357,8 @@ export class KafkaConsumer implements Consumer {
     const fetch = this.#fetchOf(place);
     if (fetch?.paused !== true) return;
     fetch.paused = false;
-    if (fetch.begun) this.#client.now((native) => native.resume(this.#placesOnBroker([place])));
+    if (fetch.begun && !fetch.held)
+      this.#client.now((native) => native.resume(this.#placesOnBroker([place])));
     this.#signal();
   }
 

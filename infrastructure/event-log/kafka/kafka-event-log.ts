@@ -14,16 +14,17 @@ import type {
   NewRecord,
   PartitionExtent,
   Position,
+  TopicPartition,
   TopicSpec,
   TransactionalProducer,
 } from '../event-log.ts';
 import type { LogHead } from '../log-archive.ts';
 import { partitionOfKey } from '../partitioner.ts';
-import { chainKey } from '../seal.ts';
 import { type LogHeads, openLogHeads } from '../sqlite/log-heads.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { DeliveringProducer } from './delivering-producer.ts';
 import { EndReader, OutOfRange } from './end-reader.ts';
+import { committedPositions } from './group-positions.ts';
 import { groupsOfLog } from './groups-of-log.ts';
 import type { HeldClient } from './held-client.ts';
 import { instanceName } from './instance-name.ts';
@@ -47,7 +48,7 @@ import { deleteBefore, LogExpiry } from './log-expiry.ts';
 import { LogSealer, SEALER } from './log-sealer.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { SealReader } from './seal-reader.ts';
-import { committedPositions, readablePositions } from './start-positions.ts';
+import { readablePositions } from './start-positions.ts';
 import { TopicCatalogue } from './topic-catalogue.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -321,15 +322,11 @@ export class KafkaEventLog implements EventLog {
   }
 
   /** By a client that has the group's name: the admin client ends the process when an answer comes too late. */
-  async committedPositions(group: string): Promise<readonly Position[]> {
+  async committedPositions(group: string, of?: readonly TopicPartition[]): Promise<readonly Position[]> {
     this.#assertOpen();
-    const places = this.#catalogue.ours().flatMap((name) => this.#catalogue.places(name));
+    const places = of ?? this.#catalogue.ours().flatMap((name) => this.#catalogue.places(name));
     const parts = { connection: this.#connection, prefix: this.#prefix };
-    const committed = await committedPositions(parts, await this.#groupName(group), places);
-    return places.flatMap((place) => {
-      const offset = committed.get(chainKey(place.topic, place.partition));
-      return offset === undefined ? [] : [{ ...place, offset }];
-    });
+    return await committedPositions(parts, await this.#groupName(group), places);
   }
 
   /**

@@ -16,10 +16,17 @@ import { decodeChainEntry, sealRoot } from '../seal.ts';
 import { SEALS_TOPIC } from '../topic-specs.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { type KafkaEventLog, type KafkaEventLogOptions, openKafkaEventLog } from './kafka-event-log.ts';
-import { loadKafkaLibrary, type NativeTopic } from './kafka-library.ts';
-import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import {
+  type KafkaFailure,
+  loadKafkaLibrary,
+  type NativeProducer,
+  type NativeTopic,
+} from './kafka-library.ts';
+import { CALL_TIMEOUT_MS, groupNameSettings, transactionalSettings } from './kafka-settings.ts';
 import { KAFKA_URL } from './kafka-url.ts';
 import { deleteBefore } from './log-expiry.ts';
+
+type Failed = KafkaFailure | null | undefined;
 
 export interface KafkaLogUnderTest extends LogUnderTest {
   readonly log: KafkaEventLog;
@@ -31,6 +38,8 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   deleteOnBroker(before: Position): Promise<void>;
   /** As somebody with the broker's own tools. */
   removeTopic(topic: string): Promise<void>;
+  /** As an owner that dies in the middle of one: the broker does not end it by itself within ten minutes. */
+  leaveTransactionOpen(transactionalId: string, group: string, position: Position): Promise<void>;
   /** With one replica, which is enough to acknowledge, unless told. */
   makeTopic(topic: string, partitions: number, replicas?: number): Promise<void>;
 }
@@ -102,6 +111,25 @@ export async function openKafkaLogUnderTest(
           );
           isThere = described?.error === undefined;
         }
+      }),
+    leaveTransactionOpen: (transactionalId, group, { topic, partition, offset }) =>
+      withConnection(async (connection) => {
+        const prefix = `${address.path}.`;
+        const settings = transactionalSettings(prefix + transactionalId, 'failures');
+        const lasting = { ...settings, 'transaction.timeout.ms': 600_000 };
+        const producer = await connection.producer('left-open', lasting);
+        const name = await connection.consumer('group', groupNameSettings(prefix + group));
+        const call = (start: (native: NativeProducer, done: (error: Failed) => void) => void) =>
+          producer.call<undefined>((native, callback) =>
+            start(native, (error) => callback(error, undefined)),
+          );
+        await call((native, done) => native.initTransactions(CALL_TIMEOUT_MS, done));
+        await call((native, done) => native.beginTransaction(done));
+        const positions = [{ topic: prefix + topic, partition, offset }];
+        await call((native, done) =>
+          name.now((consumer) => native.sendOffsetsToTransaction(positions, consumer, CALL_TIMEOUT_MS, done)),
+        );
+        await Promise.all([producer.close(), name.close()]);
       }),
     makeTopic: (topic, partitions, replicas = 1) =>
       withConnection((connection) =>

@@ -1,13 +1,13 @@
 /** Where a consumer begins in the partitions it is given. */
 import assert from 'node:assert/strict';
 import type { Logger } from '#infrastructure/core/log.ts';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ConsumerSpec, Position, TopicPartition } from '../event-log.ts';
 import { chainKey } from '../seal.ts';
+import { committedPositions } from './group-positions.ts';
 import type { HeldClient } from './held-client.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
-import type { NativeConsumer, NativePosition } from './kafka-library.ts';
+import type { NativeConsumer } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
 import type { LogEnds } from './log-ends.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
@@ -20,43 +20,20 @@ export interface ReadingParts {
   readonly spec: ConsumerSpec;
 }
 
-/** By `topic:partition`; missing where the group has none. */
-export async function committedPositions(
-  { connection, prefix }: Pick<ReadingParts, 'connection' | 'prefix'>,
+/** Of a member. Where its user seeks nothing is asked: the answer waits for a transaction that somebody left open. */
+export async function memberPositions(
+  parts: ReadingParts,
   client: HeldClient<NativeConsumer>,
   places: readonly TopicPartition[],
-): Promise<ReadonlyMap<string, number>> {
-  const found = await connection.read('committed', async () => {
-    const answers = await client.call<readonly (NativePosition | Error)[]>((native, callback) =>
-      native.committed(
-        places.map(({ topic, partition }) => ({ topic: prefix + topic, partition })),
-        CALL_TIMEOUT_MS,
-        callback,
-      ),
-    );
-    return answers.map((answer) => {
-      if (!(answer instanceof Error)) return answer;
-      if (codeOf(answer) === CODE.unstableOffsetCommit) throw answer;
-      // The coordinator does not know yet: that is not "none".
-      throw new OperatingError(
-        'LOG_UNAVAILABLE',
-        `${connection.name} cannot tell a group's position (${answer.message}).`,
-        { retry: 'retry', cause: answer },
-      );
-    });
-  });
-  const positions = new Map<string, number>();
-  for (const { topic, partition, offset } of found) {
-    if (typeof offset === 'number' && offset >= 0)
-      positions.set(chainKey(topic.slice(prefix.length), partition), offset);
-  }
-  return positions;
+): Promise<readonly Position[]> {
+  if (parts.spec.start === 'sought') return places.map((place) => ({ ...place, offset: 0 }));
+  return await startPositions(parts, places, await committedPositions(parts, client, places));
 }
 
 export async function startPositions(
   { ends, spec, connection }: ReadingParts,
   places: readonly TopicPartition[],
-  committed: ReadonlyMap<string, number>,
+  committed: readonly Position[],
 ): Promise<readonly Position[]> {
   const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
   const given = typeof spec.start === 'string' ? [] : spec.start;
@@ -64,13 +41,31 @@ export async function startPositions(
   return places.map(({ topic, partition }) => {
     const key = chainKey(topic, partition);
     const first = firsts.get(key) ?? 0;
-    const wanted =
-      committed.get(key) ??
-      given.find((position) => position.topic === topic && position.partition === partition)?.offset;
-    if (wanted !== undefined)
-      return notBelow(first, { topic, partition, offset: wanted }, spec.group, connection.logger);
+    const wanted = [...committed, ...given].find(
+      (position) => position.topic === topic && position.partition === partition,
+    );
+    if (wanted !== undefined) return notBelow(first, wanted, spec.group, connection.logger);
     return { topic, partition, offset: spec.start === 'latest' ? (lasts.get(key) ?? 0) : first };
   });
+}
+
+/** False while others are given up and the client has not begun with this one: it is to be told again. */
+export async function seekOnClient(
+  prefix: string,
+  client: HeldClient<NativeConsumer>,
+  { topic, partition, offset }: Position,
+): Promise<boolean> {
+  try {
+    await client.call<undefined>((native, callback) =>
+      native.seek({ topic: prefix + topic, partition, offset }, CALL_TIMEOUT_MS, (error) =>
+        callback(error, undefined),
+      ),
+    );
+    return true;
+  } catch (error) {
+    if (codeOf(error) === CODE.state) return false;
+    throw error;
+  }
 }
 
 /** `positions`, none of them below what retention has left. */

@@ -9,6 +9,8 @@ interface Fetch {
   readonly partition: PartitionState;
   offset: number;
   paused: boolean;
+  /** Until its user seeks. */
+  held: boolean;
 }
 
 export interface ConsumerOptions {
@@ -91,12 +93,14 @@ export class SqliteConsumer implements Consumer, GroupMember {
   }
 
   reads(partition: PartitionState): boolean {
-    return this.#fetches.get(partition)?.paused === false;
+    const fetch = this.#fetches.get(partition);
+    return fetch !== undefined && !fetch.paused && !fetch.held;
   }
 
   /** Of the next record that it will read; `null` where it reads none of the partition. */
   nextOffsetOf(partition: PartitionState): number | null {
-    return this.#fetches.get(partition)?.offset ?? null;
+    const fetch = this.#fetches.get(partition);
+    return fetch === undefined || fetch.held ? null : fetch.offset;
   }
 
   async poll(options: { readonly maxRecords: number; readonly signal: AbortSignal }): Promise<Polled> {
@@ -137,9 +141,11 @@ export class SqliteConsumer implements Consumer, GroupMember {
     const partitions = this.#assigned;
     this.#assigned = null;
     this.#reportedAssignment = true;
+    const held = this.#options.spec.start === 'sought';
     const positions = partitions.map((partition) => {
-      const offset = this.#options.startOf(partition, this.#ends.get(partition) ?? partition.nextOffset);
-      this.#fetches.set(partition, { partition, offset, paused: false });
+      const endOffset = this.#ends.get(partition) ?? partition.nextOffset;
+      const offset = held ? 0 : this.#options.startOf(partition, endOffset);
+      this.#fetches.set(partition, { partition, offset, paused: false, held });
       return { ...placeOf(partition), offset };
     });
     return { kind: 'assigned', partitions: positions };
@@ -151,7 +157,7 @@ export class SqliteConsumer implements Consumer, GroupMember {
     let wanted = maxRecords;
     for (let step = 0; step < fetches.length && wanted > 0; step += 1) {
       const fetch = fetches[(this.#turn + step) % fetches.length];
-      if (fetch === undefined || fetch.paused) continue;
+      if (fetch === undefined || fetch.paused || fetch.held) continue;
       const read = this.#options.read(fetch.partition, fetch.offset, wanted);
       const last = read.at(-1);
       if (last === undefined) continue;
@@ -199,7 +205,10 @@ export class SqliteConsumer implements Consumer, GroupMember {
 
   seek(position: Position): void {
     const fetch = this.#fetchOf(position);
-    if (fetch !== null) fetch.offset = position.offset;
+    if (fetch !== null) {
+      fetch.offset = position.offset;
+      fetch.held = false;
+    }
     this.wake();
   }
 

@@ -17,6 +17,7 @@ import type {
   NewRecord,
   PartitionExtent,
   Position,
+  TopicPartition,
   TopicSpec,
   Transaction,
   TransactionalProducer,
@@ -338,8 +339,11 @@ class OpenSqliteEventLog implements SqliteEventLog {
     return [...this.#committed.keys()].sort();
   }
 
-  async committedPositions(group: string): Promise<readonly Position[]> {
-    return [...(this.#committed.get(group) ?? [])].map(([partition, offset]) => ({
+  async committedPositions(group: string, of?: readonly TopicPartition[]): Promise<readonly Position[]> {
+    const asked = of === undefined ? null : new Set(of.map((place) => this.#registry.partition(place)));
+    const committed = [...(this.#committed.get(group) ?? [])];
+    const wanted = committed.filter(([partition]) => asked?.has(partition) ?? true);
+    return wanted.map(([partition, offset]) => ({
       topic: partition.topic.spec.name,
       partition: partition.partition,
       offset,
