@@ -31,6 +31,8 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   deleteOnBroker(before: Position): Promise<void>;
   /** As somebody with the broker's own tools. */
   removeTopic(topic: string): Promise<void>;
+  /** As somebody with the broker's own tools. */
+  addPartitions(topic: string, partitions: number): Promise<void>;
   /** With one replica, which is enough to acknowledge, unless told. */
   makeTopic(topic: string, partitions: number, replicas?: number): Promise<void>;
 }
@@ -103,6 +105,14 @@ export async function openKafkaLogUnderTest(
           isThere = described?.error === undefined;
         }
       }),
+    addPartitions: (topic, partitions) =>
+      withConnection((connection) =>
+        connection.ask((admin, callback) =>
+          admin.createPartitions(`${address.path}.${topic}`, partitions, CALL_TIMEOUT_MS, (error) =>
+            callback(error, undefined),
+          ),
+        ),
+      ),
     makeTopic: (topic, partitions, replicas = 1) =>
       withConnection((connection) =>
         connection.ask((admin, callback) =>

@@ -99,6 +99,14 @@ export class TopicCatalogue {
     if (partition < 0 || partition >= this.count(topic)) throw unknownTopic(`${topic}/${partition}`);
   }
 
+  /** Of places that the cluster named. Throws `LOG_TOPIC_MISMATCH` for one that was not there when the log was begun. */
+  requireDeclared(places: readonly TopicPartition[]): void {
+    for (const { topic, partition } of places) {
+      const count = this.count(topic);
+      if (partition >= count) throw mismatch(topic, `a partition ${partition}`, count);
+    }
+  }
+
   /** Where a record goes, and whether it may be written at all. */
   place(record: NewRecord): PlacedRecord {
     const { topic, key, value } = record;
@@ -122,7 +130,10 @@ export class TopicCatalogue {
     return { topic, partition, key, value };
   }
 
-  /** By name, the ids that the cluster gave those of `specs` that it has. */
+  /**
+   * By name, the ids that the cluster gave those of `specs` that it has. Throws `LOG_TOPIC_MISMATCH` where one has another
+   * number of partitions than declared: which of them a key belongs to follows from the number.
+   */
   async ids(specs: readonly TopicSpec[]): Promise<ReadonlyMap<string, string>> {
     const described = await this.#connection.read('describe_topics', () =>
       this.#connection.ask<readonly NativeTopic[]>((admin, callback) =>
@@ -140,6 +151,8 @@ export class TopicCatalogue {
         if (codeOf(error) === CODE.unknownTopicOrPartition) continue;
         throw this.#connection.failed(error);
       }
+      const declared = this.#declared.get(name);
+      if (declared !== undefined) requireCount(declared, partitions.length);
       this.#partitions.set(name, partitions.length);
       ids.set(name, `${topicId.mostSignificantBits}/${topicId.leastSignificantBits}`);
     }
@@ -153,13 +166,7 @@ export class TopicCatalogue {
     }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
-      if (existing !== undefined && existing !== spec.partitions) {
-        throw new OperatingError(
-          'LOG_TOPIC_MISMATCH',
-          `The topic ${spec.name} has ${existing} partitions, not ${spec.partitions}; the number is fixed when the log is created.`,
-          { retry: 'never' },
-        );
-      }
+      if (existing !== undefined) requireCount(spec, existing);
       const ofTopic = `min.insync.replicas=${MIN_IN_SYNC} (kafka-configs.sh)`;
       this.#requireReplicas(this.#prefix + spec.name, 'the topic', ofTopic);
       this.#declared.set(spec.name, spec);
@@ -241,6 +248,19 @@ function describeSettings(settings: Readonly<Record<string, number>>): string {
   return Object.entries(settings)
     .map(([setting, value]) => `${setting}=${value}`)
     .join(' and ');
+}
+
+function requireCount({ name, partitions }: TopicSpec, existing: number): void {
+  if (existing !== partitions) throw mismatch(name, `${existing} partitions`, partitions);
+}
+
+function mismatch(topic: string, has: string, declared: number): OperatingError {
+  return new OperatingError(
+    'LOG_TOPIC_MISMATCH',
+    `The topic ${topic} has ${has}, and is declared with ${declared}; the number is fixed when the log is created. ` +
+      'Where somebody has added some: docs/servers.md, partitions that somebody added.',
+    { retry: 'never' },
+  );
 }
 
 function unknownTopic(name: string): OperatingError {

@@ -6,6 +6,7 @@
  *   a topic is there, with its id ─▶ well
  *   gone, or with another id ─▶ no record was ever in it ─▶ it is made (again)
  *                             └▶ records were            ─▶ the log is damaged: nothing is written until a person has looked
+ *   has another number of partitions ─────────────────────▶ nothing is written either: keys would be looked for elsewhere
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,8 @@ import type { TopicCatalogue } from './topic-catalogue.ts';
 
 const FILE = 'topics.json';
 const LOOK_MS = 2_000;
+/** What no waiting mends. */
+const LASTING = new Set(['LOG_DAMAGED', 'LOG_TOPIC_MISMATCH']);
 const SEALS: TopicPartition = { topic: SEALS_TOPIC.name, partition: 0 };
 const SEALS_PER_READ = 2_000;
 
@@ -64,17 +67,19 @@ export class TopicWatch {
     await this.#looking;
   }
 
-  /** What was found to be lost; it stays found for as long as this process runs. */
+  /** What was found to be lost, or changed; it stays found for as long as this process runs. */
   get damage(): OperatingError | null {
     return this.#damage;
   }
 
-  /** Makes what is missing of `specs`, and notes all of them. Throws `LOG_DAMAGED` instead where records are gone. */
+  /**
+   * Makes what is missing of `specs`, which are declared, and notes all of them. Throws `LOG_DAMAGED` instead where records
+   * are gone, and `LOG_TOPIC_MISMATCH` where the number of partitions is another.
+   */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
     const { catalogue, ends } = this.#parts;
     this.#known = readIds(this.#file);
     const found = await catalogue.ids(specs);
-    catalogue.declare(specs);
     this.#forgetAnotherLog(found);
     const missing = specs.filter(({ name }) => !found.has(name));
     for (const spec of specs) await this.#requireKept(spec, found);
@@ -83,7 +88,7 @@ export class TopicWatch {
     this.#note(missing.length === 0 ? found : await catalogue.ids(specs));
   }
 
-  /** The same while it runs: what is lost is noted as damage, and told by others. */
+  /** The same while it runs: what is lost or changed is noted as damage, and told by others. */
   async #look(): Promise<void> {
     const { catalogue, logger } = this.#parts;
     if (this.#damage !== null) return;
@@ -92,7 +97,7 @@ export class TopicWatch {
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       // A broker that is away is told by every call to it.
-      if (error.code !== 'LOG_DAMAGED') return;
+      if (!LASTING.has(error.code)) return;
       this.#damage = error;
       logger.error({ code: error.code, error: error.message }, 'nothing is written to the log any more');
     }
