@@ -11,6 +11,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '#infrastructure/core/durable-files.ts';
+import { LaggingNote } from '#infrastructure/core/lagging-note.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
@@ -43,6 +44,8 @@ export interface TopicWatchParts {
 export class TopicWatch {
   readonly #parts: TopicWatchParts;
   readonly #file: string;
+  readonly #noted: LaggingNote;
+  /** The file may lag behind it. */
   #known: Ids = new Map();
   #damage: OperatingError | null = null;
   #looking: Promise<void> | null = null;
@@ -51,6 +54,7 @@ export class TopicWatch {
   constructor(parts: TopicWatchParts) {
     this.#parts = parts;
     this.#file = join(parts.directory, FILE);
+    this.#noted = new LaggingNote('Which topics the log has', parts.logger);
   }
 
   /** Looks now and then, one look at a time: a broker may take longer. A bug in it ends the process. */
@@ -77,8 +81,12 @@ export class TopicWatch {
    * are gone, and `LOG_TOPIC_MISMATCH` where the number of partitions is another.
    */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
-    const { catalogue, ends } = this.#parts;
     this.#known = readIds(this.#file);
+    await this.#ensure(specs);
+  }
+
+  async #ensure(specs: readonly TopicSpec[]): Promise<void> {
+    const { catalogue, ends } = this.#parts;
     const found = await catalogue.ids(specs);
     this.#forgetAnotherLog(found);
     const missing = specs.filter(({ name }) => !found.has(name));
@@ -93,7 +101,7 @@ export class TopicWatch {
     const { catalogue, logger } = this.#parts;
     if (this.#damage !== null) return;
     try {
-      await this.ensure(catalogue.specs());
+      await this.#ensure(catalogue.specs());
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       // A broker that is away is told by every call to it.
@@ -152,8 +160,9 @@ export class TopicWatch {
   #note(ids: Ids): void {
     const isSame = [...ids].every(([topic, id]) => this.#known.get(topic) === id);
     this.#known = new Map([...this.#known, ...ids]);
-    if (isSame) return;
-    replaceFile(this.#file, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`);
+    if (isSame && !this.#noted.isLate) return;
+    const text = `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`;
+    this.#noted.write(() => replaceFile(this.#file, text));
   }
 }
 
