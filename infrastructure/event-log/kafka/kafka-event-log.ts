@@ -123,8 +123,8 @@ export class KafkaEventLog implements EventLog {
       log: {
         openConsumer: (spec) => this.#openConsumer(spec),
         read: (from, maxRecords) => this.#read(from, maxRecords),
-        extents: (topic) => this.#ends.extents(catalogue.places(topic)),
       },
+      ends: this.#ends,
       openReader: (start) => this.#openSealReader(start),
       catalogue,
       heads,
