@@ -177,11 +177,11 @@ export class KafkaEventLog implements EventLog {
   /** Then its seals are kept, by this process or another. */
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
-    const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    const all = [...others, SEALS_TOPIC];
+    const all = [...topics.filter(({ name }) => name !== SEALS_TOPIC.name), SEALS_TOPIC];
     this.#catalogue.declare(all);
     await this.#catalogue.requireInSync(all);
     await this.#watch.ensure(all);
+    await this.#catalogue.requireReadable(all);
     this.#watch.start();
     this.#sealer.start();
   }

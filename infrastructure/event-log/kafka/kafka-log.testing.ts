@@ -33,7 +33,7 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   removeTopic(topic: string): Promise<void>;
   /** As somebody with the broker's own tools. */
   addPartitions(topic: string, partitions: number): Promise<void>;
-  /** With one replica, which is enough to acknowledge, unless told. */
+  /** With one replica, which is enough to acknowledge, unless told, and without what a topic of ours is set to. */
   makeTopic(topic: string, partitions: number, replicas?: number): Promise<void>;
 }
 

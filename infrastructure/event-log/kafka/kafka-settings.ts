@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Settings } from './kafka-library.ts';
+import { CODEC } from './topic-compression.ts';
 
 /** Of a transaction as the broker sees it, and so of everything that is part of one. */
 export const TRANSACTION_TIMEOUT_MS = 10_000;
@@ -86,7 +87,7 @@ function producerSettings(lingerMs: number): Settings {
     'enable.idempotence': true,
     'message.timeout.ms': CALL_TIMEOUT_MS,
     'linger.ms': lingerMs,
-    'compression.codec': 'lz4',
+    'compression.codec': CODEC,
     'message.max.bytes': 2 * 1024 * 1024,
     'queue.buffering.max.messages': 200_000,
     'queue.buffering.max.kbytes': 256 * 1024,

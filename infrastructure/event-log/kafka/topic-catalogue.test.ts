@@ -110,7 +110,7 @@ test('one broker, named by itself, is for trying out: topics have one replica th
     assert.partialDeepStrictEqual(asked, {
       topic: 'p.orders',
       replication_factor: replicas,
-      config: { 'min.insync.replicas': inSync },
+      config: { 'min.insync.replicas': inSync, 'compression.type': 'lz4' },
     });
   }
 });

@@ -21,6 +21,7 @@ import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeMetadata, NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import { KEPT_COMPRESSION, requireKeptCompression } from './topic-compression.ts';
 
 const MAX_KEY_BYTES = 1_024;
 /** Of a batch as the broker sees it: a record of the largest size and what is around it. */
@@ -186,10 +187,19 @@ export class TopicCatalogue {
   /** Throws `LOG_NOT_REPLICATED` where a cluster acknowledges what fewer than two replicas in sync have. */
   async requireInSync(specs: readonly TopicSpec[]): Promise<void> {
     if (this.#size === 1) return;
-    const topics = specs.map(({ name }) => this.#prefix + name).filter((name) => this.#replicas.has(name));
-    await requireInSyncReplicas(this.#connection, topics, this.#brokerIds, (name) =>
+    await requireInSyncReplicas(this.#connection, this.#found(specs), this.#brokerIds, (name) =>
       this.#replicas.has(name),
     );
+  }
+
+  /** Throws `LOG_COMPRESSION` where a topic that was found may hold what cannot be read. */
+  async requireReadable(specs: readonly TopicSpec[]): Promise<void> {
+    await requireKeptCompression(this.#connection, this.#found(specs));
+  }
+
+  /** By name on the cluster, those that there were when it told. */
+  #found(specs: readonly TopicSpec[]): readonly string[] {
+    return specs.map(({ name }) => this.#prefix + name).filter((name) => this.#replicas.has(name));
   }
 
   /** Throws `LOG_NOT_REPLICATED` while brokers of a cluster are down, since a topic keeps the replicas it was made with. */
@@ -214,6 +224,7 @@ export class TopicCatalogue {
         'min.insync.replicas': String(replicas === REPLICAS ? MIN_IN_SYNC : 1),
         'max.message.bytes': String(MAX_BATCH_BYTES),
         'message.timestamp.type': 'CreateTime',
+        ...KEPT_COMPRESSION,
         ...cleanupConfig(spec),
       },
     };
