@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import type { Settings } from './kafka-library.ts';
-import { CODEC } from './topic-compression.ts';
 
 /** Of a transaction as the broker sees it, and so of everything that is part of one. */
 export const TRANSACTION_TIMEOUT_MS = 10_000;
@@ -13,6 +12,9 @@ export const TRANSACTION_TIMEOUT_MS = 10_000;
 export const CALL_TIMEOUT_MS = 9_000;
 /** How long a client waits for its first answer from a broker. */
 export const CONNECT_TIMEOUT_MS = 8_000;
+
+/** Of our producers, and of the topics that they write to. */
+export const CODEC = 'lz4';
 
 export type GroupProtocol = 'consumer' | 'classic';
 

@@ -5,10 +5,9 @@
  */
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ClusterAsked } from './in-sync-replicas.ts';
+import { CODEC } from './kafka-settings.ts';
 
 const SETTING = 'compression.type';
-/** Of our producers. */
-export const CODEC = 'lz4';
 export const KEPT_COMPRESSION = { [SETTING]: CODEC } as const;
 
 /**
