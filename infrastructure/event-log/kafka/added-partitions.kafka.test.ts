@@ -1,7 +1,13 @@
 /** Partitions that somebody adds to a topic: a key stays where it is, nothing is written any more, and it is told. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { COMPACTED, RETAINED, record, textOf } from '../event-log.testing.ts';
+import { openLogArchiveFromExport } from '../sqlite/import-log.ts';
+import { verifyLog } from '../verify-log.ts';
+import { exportKafkaLog } from './export-kafka-log.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
 
 const TOPICS = [RETAINED, COMPACTED];
@@ -66,5 +72,44 @@ describe('partitions added to a topic of a log on Kafka', () => {
     await under.addPartitions('orders', 16);
     const log = await under.reopen();
     await assert.rejects(log.ensureTopics(TOPICS), REFUSED);
+  });
+
+  test('an export leaves them out while they are empty, and what it holds has the number that was declared', async () => {
+    await under.log.append([record('orders', 1, 'written')]);
+    await under.addPartitions('orders', 16);
+    const folder = mkdtempSync(join(tmpdir(), 'added-partitions-'));
+    try {
+      const log = await under.reopen({ leavesOutAdded: true });
+      await log.ensureTopics(TOPICS);
+      const file = join(folder, 'log.ndjson');
+      await exportKafkaLog(log, file);
+      const archive = await openLogArchiveFromExport(file);
+      assert.deepEqual(verifyLog(archive).problems, []);
+      assert.equal(archive.topics().find(({ name }) => name === 'orders')?.partitions, RETAINED.partitions);
+      assert.deepEqual(
+        archive
+          .partitions()
+          .flatMap((place) =>
+            [...archive.records(place)].filter(({ topic }) => topic === 'orders').map(textOf),
+          ),
+        ['written'],
+      );
+      archive.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('one that somebody has written to is not left out', async () => {
+    await under.addPartitions('orders', 16);
+    const sixteen = { ...RETAINED, partitions: 16 };
+    const another = await under.reopen();
+    await another.ensureTopics([sixteen, COMPACTED]);
+    await another.append([record('orders', 9, 'astray')]);
+    const log = await under.reopen({ leavesOutAdded: true });
+    await assert.rejects(log.ensureTopics(TOPICS), {
+      code: 'LOG_TOPIC_MISMATCH',
+      message: /^Somebody added the partition orders.9 /,
+    });
   });
 });

@@ -63,6 +63,8 @@ export interface KafkaEventLogOptions {
   readonly maxRecordBytes?: number;
   /** How long a member may be without a poll. Default 60,000. */
   readonly handOverMs?: number;
+  /** For an export. Else partitions that somebody added are refused. */
+  readonly leavesOutAdded?: boolean;
 }
 
 const REST_MS = 1_000;
@@ -155,12 +157,12 @@ export class KafkaEventLog implements EventLog {
   }
 
   static async open(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
-    const { address, runtime, logger, metrics, maxRecordBytes = 1024 * 1024 } = options;
+    const { address, runtime, logger, metrics, maxRecordBytes = 1024 * 1024, leavesOutAdded } = options;
     const library = await loadKafkaLibrary();
     const connection = new KafkaConnection({ library, address, runtime, logger, metrics });
     try {
       const { client, metadata } = await connection.producerWithMetadata('append', appendingSettings());
-      const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes);
+      const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes, leavesOutAdded);
       catalogue.learn(metadata);
       const producer = new DeliveringProducer(client);
       return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
@@ -253,7 +255,6 @@ export class KafkaEventLog implements EventLog {
 
   async #openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     const { handOverMs = 60_000 } = this.#options;
-    const protocol = this.#protocol;
     let opened: KafkaConsumer | null = null;
     opened = await KafkaConsumer.open({
       connection: this.#connection,
@@ -264,7 +265,7 @@ export class KafkaEventLog implements EventLog {
       settings:
         spec.group === null
           ? followerSettings()
-          : memberSettings(this.#prefix + spec.group, protocol, handOverMs),
+          : memberSettings(this.#prefix + spec.group, this.#protocol, handOverMs),
       onClosed: () => {
         if (opened !== null) this.#consumers.delete(opened);
       },
@@ -386,8 +387,7 @@ export class KafkaEventLog implements EventLog {
     await this.#appender.close();
     await this.#readers.close();
     for (const name of this.#groupNames.values()) {
-      const client = await name.catch(() => null);
-      await client?.close();
+      await (await name.catch(() => null))?.close();
     }
     await this.#connection.close();
     this.#heads.close();

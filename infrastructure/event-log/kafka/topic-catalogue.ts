@@ -36,8 +36,11 @@ export class TopicCatalogue {
   readonly #connection: Asked;
   readonly #prefix: string;
   readonly #maxRecordBytes: number;
+  readonly #leavesOutAdded: boolean;
   readonly #partitions = new Map<string, number>();
   readonly #declared = new Map<string, TopicSpec>();
+  /** By topic, those that are left out. */
+  readonly #added = new Map<string, readonly TopicPartition[]>();
   /** At work when the cluster was asked. */
   #brokerIds: readonly number[] = [];
   /** With those that are down, as far as somebody names them: a topic as the place of a replica, or the address. */
@@ -45,7 +48,9 @@ export class TopicCatalogue {
   /** By name on the cluster, of the partition that has fewest. */
   #replicas: ReadonlyMap<string, number> = new Map();
 
-  constructor(connection: Asked, prefix: string, maxRecordBytes: number) {
+  /** Partitions that a topic has beyond those declared are refused, or left out. */
+  constructor(connection: Asked, prefix: string, maxRecordBytes: number, leavesOutAdded = false) {
+    this.#leavesOutAdded = leavesOutAdded;
     this.#connection = connection;
     this.#prefix = prefix;
     this.#maxRecordBytes = maxRecordBytes;
@@ -152,9 +157,7 @@ export class TopicCatalogue {
         if (codeOf(error) === CODE.unknownTopicOrPartition) continue;
         throw this.#connection.failed(error);
       }
-      const declared = this.#declared.get(name);
-      if (declared !== undefined) requireCount(declared, partitions.length);
-      this.#partitions.set(name, partitions.length);
+      this.#learnCount(name, partitions.length, this.#declared.get(name));
       ids.set(name, `${topicId.mostSignificantBits}/${topicId.leastSignificantBits}`);
     }
     return ids;
@@ -167,11 +170,29 @@ export class TopicCatalogue {
     }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
-      if (existing !== undefined) requireCount(spec, existing);
+      if (existing !== undefined) this.#learnCount(spec.name, existing, spec);
       const ofTopic = `min.insync.replicas=${MIN_IN_SYNC} (kafka-configs.sh)`;
       this.#requireReplicas(this.#prefix + spec.name, 'the topic', ofTopic);
       this.#declared.set(spec.name, spec);
     }
+  }
+
+  #learnCount(name: string, existing: number, declared: TopicSpec | undefined): void {
+    const count = declared?.partitions ?? existing;
+    if (existing !== count && !(this.#leavesOutAdded && existing > count))
+      throw mismatch(name, `${existing} partitions`, count);
+    this.#partitions.set(name, count);
+    const added = Array.from({ length: existing - count }, (_unused, at) => count + at);
+    if (added.length > 0)
+      this.#added.set(
+        name,
+        added.map((partition) => ({ topic: name, partition })),
+      );
+  }
+
+  /** Of topics that are declared, the partitions that are left out. */
+  added(): readonly TopicPartition[] {
+    return [...this.#added.values()].flat();
   }
 
   /** One that is not there yet has what it takes. */
@@ -259,10 +280,6 @@ function describeSettings(settings: Readonly<Record<string, number>>): string {
   return Object.entries(settings)
     .map(([setting, value]) => `${setting}=${value}`)
     .join(' and ');
-}
-
-function requireCount({ name, partitions }: TopicSpec, existing: number): void {
-  if (existing !== partitions) throw mismatch(name, `${existing} partitions`, partitions);
 }
 
 function mismatch(topic: string, has: string, declared: number): OperatingError {

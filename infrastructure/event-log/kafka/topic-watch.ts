@@ -88,6 +88,7 @@ export class TopicWatch {
   async #ensure(specs: readonly TopicSpec[]): Promise<void> {
     const { catalogue, ends } = this.#parts;
     const found = await catalogue.ids(specs);
+    await this.#requireUnused(catalogue.added());
     this.#forgetAnotherLog(found);
     const missing = specs.filter(({ name }) => !found.has(name));
     for (const spec of specs) await this.#requireKept(spec, found);
@@ -132,6 +133,19 @@ export class TopicWatch {
         `or put the topic back with its records by Kafka's own means and delete ${this.#file} of every instance.`,
       { retry: 'never' },
     );
+  }
+
+  /** Left out, what is in them would be lost. */
+  async #requireUnused(places: readonly TopicPartition[]): Promise<void> {
+    if (places.length === 0) return;
+    for (const [place, end] of await this.#parts.ends.stableEnds(places)) {
+      if (end === 0) continue;
+      throw new OperatingError(
+        'LOG_TOPIC_MISMATCH',
+        `Somebody added the partition ${place} to the event log on ${this.#parts.serverName}, and has written to it up to offset ${end}: it cannot be left out.`,
+        { retry: 'never' },
+      );
+    }
   }
 
   /** Seals tell it of sealed topics; the others are written along with those. */
