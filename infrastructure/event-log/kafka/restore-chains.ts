@@ -62,7 +62,7 @@ export async function restoreChains(
     changed.set(key, entry);
     offset = at + 1;
   }
-  heads.follow(chains, changed.values(), offset);
+  if (changed.size > 0) heads.follow(chains, changed.values(), offset);
   return { chains, expired: [...expired.values()] };
 }
 
