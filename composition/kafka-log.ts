@@ -51,20 +51,21 @@ async function withLogOnKafka<Result>(
   const log = await openKafkaEventLog({
     ...partsOf(address),
     directory: join(dataFolder, DATA_PATHS.kafka),
+    leavesOutAdded: true,
   });
   try {
-    // One of them may be what somebody removed.
-    const partitions = [TOPIC.tradeOrders, TOPIC.executionHeads, TOPIC.accountStates]
-      .map((topic) => log.partitionsOf(topic))
-      .find((count) => count !== null);
-    if (partitions === undefined) {
+    // One of them may be what somebody removed, or added partitions to.
+    const counts = [TOPIC.tradeOrders, TOPIC.executionHeads, TOPIC.accountStates].flatMap(
+      (topic) => log.partitionsOf(topic) ?? [],
+    );
+    if (counts.length === 0) {
       throw new OperatingError('LOG_NOT_FOUND', 'There is no log of Tradehall at this address on Kafka.', {
         retry: 'never',
       });
     }
     await log.ensureTopics(
       tradehallTopics({
-        partitions,
+        partitions: Math.min(...counts),
         // Nothing expires here.
         marketDataRetentionMs: 'forever',
         tradingRetentionMs: 'forever',

@@ -1,6 +1,6 @@
 /** What a store on a server has lost is told, to a later start too, and what it never had or may drop is not. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -98,6 +98,19 @@ test('a later start misses what an earlier one knew, also when that had not been
   losses.stop();
   await startWith(part('b'));
   assert.match(losses.lost() ?? '', /in a /, 'it ended before all was written');
+});
+
+test('a disk that takes no note ends nothing, and has it once it does, also when nothing has changed since', async () => {
+  await startWith(part('a'));
+  // In the way of the file that becomes the note.
+  mkdirSync(`${noteFile}.tmp`);
+  parts = [part('a'), part('b')];
+  await losses.look();
+  rmdirSync(`${noteFile}.tmp`);
+  await losses.look();
+  losses.stop();
+  await startWith(part('a'));
+  assert.match(losses.lost() ?? '', /in b /);
 });
 
 test('of another place the note says nothing', async () => {

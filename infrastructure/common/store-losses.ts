@@ -11,6 +11,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { replaceFile } from '#infrastructure/core/durable-files.ts';
+import { LaggingNote } from '#infrastructure/core/lagging-note.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -59,6 +60,7 @@ type Parts = ReadonlyMap<string, Omit<StorePart, 'name'>>;
 export class WatchedLosses implements StoreLosses {
   readonly #options: StoreLossesOptions;
   readonly #place: string;
+  readonly #noted: LaggingNote;
   /** `null` until the first look of all. */
   #known: Parts | null = null;
   #seen: Parts = new Map();
@@ -71,6 +73,7 @@ export class WatchedLosses implements StoreLosses {
 
   constructor(options: StoreLossesOptions) {
     this.#options = options;
+    this.#noted = new LaggingNote(`What ${options.store.replace(/^The/, 'the')} has`, options.logger);
     const { hosts, path, parameters } = options.address;
     const at = hosts.map(({ host, port }) => `${host}:${port}`).join(',');
     this.#place = `${at}/${path} ${parameters['endpoint'] ?? ''}`.trim();
@@ -156,12 +159,12 @@ export class WatchedLosses implements StoreLosses {
   #note(parts: Parts): void {
     const isSame = (before: Parts) =>
       before.size === parts.size && [...parts].every(([name, { id }]) => before.get(name)?.id === id);
-    if (this.#known !== null && isSame(this.#known)) return;
+    if (this.#known !== null && isSame(this.#known) && !this.#noted.isLate) return;
     this.#known = parts;
     const { noteFile } = this.#options;
     if (noteFile === undefined) return;
     const note = { place: this.#place, parts: Object.fromEntries(parts) };
-    replaceFile(noteFile, `${JSON.stringify(note, null, 1)}\n`);
+    this.#noted.write(() => replaceFile(noteFile, `${JSON.stringify(note, null, 1)}\n`));
   }
 
   /** Of another place nothing is known; of a note that cannot be read, that something was. */

@@ -1,6 +1,6 @@
 /**
  * What topics and brokers are set to. A client of its own asks, since the binding of librdkafka has no call for it
- * (decision 25); it is loaded when somebody asks, that is at a start on more brokers than one.
+ * (decision 25); it is loaded when somebody asks, that is at a start on topics that are there.
  */
 import type { ServerAddress } from '#infrastructure/common/server-address.ts';
 import { askByProtocol } from './protocol-client.ts';

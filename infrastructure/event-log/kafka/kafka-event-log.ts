@@ -64,6 +64,8 @@ export interface KafkaEventLogOptions {
   readonly maxRecordBytes?: number;
   /** How long a member may be without a poll. Default 60,000. */
   readonly handOverMs?: number;
+  /** For an export. Else partitions that somebody added are refused. */
+  readonly leavesOutAdded?: boolean;
 }
 
 const REST_MS = 1_000;
@@ -124,8 +126,8 @@ export class KafkaEventLog implements EventLog {
       log: {
         openConsumer: (spec) => this.#openConsumer(spec),
         read: (from, maxRecords) => this.#read(from, maxRecords),
-        extents: (topic) => this.#ends.extents(catalogue.places(topic)),
       },
+      ends: this.#ends,
       openReader: (start) => this.#openSealReader(start),
       catalogue,
       heads,
@@ -156,12 +158,12 @@ export class KafkaEventLog implements EventLog {
   }
 
   static async open(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
-    const { address, runtime, logger, metrics, maxRecordBytes = 1024 * 1024 } = options;
+    const { address, runtime, logger, metrics, maxRecordBytes = 1024 * 1024, leavesOutAdded } = options;
     const library = await loadKafkaLibrary();
     const connection = new KafkaConnection({ library, address, runtime, logger, metrics });
     try {
       const { client, metadata } = await connection.producerWithMetadata('append', appendingSettings());
-      const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes);
+      const catalogue = new TopicCatalogue(connection, prefixOf(address), maxRecordBytes, leavesOutAdded);
       catalogue.learn(metadata);
       const producer = new DeliveringProducer(client);
       return new KafkaEventLog(options, connection, catalogue, producer, openLogHeads(options.directory));
@@ -178,11 +180,11 @@ export class KafkaEventLog implements EventLog {
   /** Then its seals are kept, by this process or another. */
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen();
-    const others = topics.filter(({ name }) => name !== SEALS_TOPIC.name);
-    const all = [...others, SEALS_TOPIC];
+    const all = [...topics.filter(({ name }) => name !== SEALS_TOPIC.name), SEALS_TOPIC];
     this.#catalogue.declare(all);
     await this.#catalogue.requireInSync(all);
     await this.#watch.ensure(all);
+    await this.#catalogue.requireReadable(all);
     this.#watch.start();
     this.#sealer.start();
   }
@@ -254,7 +256,6 @@ export class KafkaEventLog implements EventLog {
 
   async #openConsumer(spec: ConsumerSpec): Promise<Consumer> {
     const { handOverMs = 60_000 } = this.#options;
-    const protocol = this.#protocol;
     let opened: KafkaConsumer | null = null;
     opened = await KafkaConsumer.open({
       connection: this.#connection,
@@ -265,7 +266,7 @@ export class KafkaEventLog implements EventLog {
       settings:
         spec.group === null
           ? followerSettings()
-          : memberSettings(this.#prefix + spec.group, protocol, handOverMs),
+          : memberSettings(this.#prefix + spec.group, this.#protocol, handOverMs),
       onClosed: () => {
         if (opened !== null) this.#consumers.delete(opened);
       },
@@ -379,8 +380,7 @@ export class KafkaEventLog implements EventLog {
     await this.#appender.close();
     await this.#readers.close();
     for (const name of this.#groupNames.values()) {
-      const client = await name.catch(() => null);
-      await client?.close();
+      await (await name.catch(() => null))?.close();
     }
     await this.#connection.close();
     this.#heads.close();

@@ -142,6 +142,7 @@ export interface NativeAdmin {
     timeoutMs: number,
     callback: Done,
   ): void;
+  createPartitions(topic: string, partitions: number, timeoutMs: number, callback: Done): void;
   deleteTopic(topic: string, timeoutMs: number, callback: Done): void;
   listGroups(
     options: { readonly timeout: number },

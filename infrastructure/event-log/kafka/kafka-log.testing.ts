@@ -40,7 +40,9 @@ export interface KafkaLogUnderTest extends LogUnderTest {
   removeTopic(topic: string): Promise<void>;
   /** As an owner that dies in the middle of one: the broker does not end it by itself within ten minutes. */
   leaveTransactionOpen(transactionalId: string, group: string, position: Position): Promise<void>;
-  /** With one replica, which is enough to acknowledge, unless told. */
+  /** As somebody with the broker's own tools. */
+  addPartitions(topic: string, partitions: number): Promise<void>;
+  /** With one replica, which is enough to acknowledge, unless told, and without what a topic of ours is set to. */
   makeTopic(topic: string, partitions: number, replicas?: number): Promise<void>;
 }
 
@@ -131,6 +133,14 @@ export async function openKafkaLogUnderTest(
         );
         await Promise.all([producer.close(), name.close()]);
       }),
+    addPartitions: (topic, partitions) =>
+      withConnection((connection) =>
+        connection.ask((admin, callback) =>
+          admin.createPartitions(`${address.path}.${topic}`, partitions, CALL_TIMEOUT_MS, (error) =>
+            callback(error, undefined),
+          ),
+        ),
+      ),
     makeTopic: (topic, partitions, replicas = 1) =>
       withConnection((connection) =>
         connection.ask((admin, callback) =>

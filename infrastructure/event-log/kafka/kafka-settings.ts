@@ -14,6 +14,9 @@ export const CALL_TIMEOUT_MS = 9_000;
 /** How long a client waits for its first answer from a broker. */
 export const CONNECT_TIMEOUT_MS = 8_000;
 
+/** Of our producers, and of the topics that they write to. */
+export const CODEC = 'lz4';
+
 export type GroupProtocol = 'consumer' | 'classic';
 
 const FETCH_QUEUE_KIB = 16 * 1024;
@@ -88,7 +91,7 @@ function producerSettings(lingerMs: number): Settings {
     'enable.idempotence': true,
     'message.timeout.ms': CALL_TIMEOUT_MS,
     'linger.ms': lingerMs,
-    'compression.codec': 'lz4',
+    'compression.codec': CODEC,
     'message.max.bytes': 2 * 1024 * 1024,
     'queue.buffering.max.messages': 200_000,
     'queue.buffering.max.kbytes': 256 * 1024,

@@ -16,29 +16,33 @@ import type { Metrics } from '#infrastructure/core/metrics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
 import type { EventLog, Position, TopicPartition } from '../event-log.ts';
-import type { LogHead } from '../log-archive.ts';
-import { type ChainEntry, chainKey, decodeChainEntry, encodeChainEntry } from '../seal.ts';
+import { type ChainEntry, chainKey, encodeChainEntry } from '../seal.ts';
 import type { LogHeads } from '../sqlite/log-heads.ts';
 import type { PlacedRecord } from './delivering-producer.ts';
-import { DueSeals, SEALS, SEALS_PER_READ } from './due-seals.ts';
-import { assertReached, damaged } from './heads-check.ts';
+import { DueSeals, SEALS } from './due-seals.ts';
 import type { KafkaTransactions } from './kafka-transactions.ts';
-import { SealChains } from './seal-chains.ts';
+import type { LogEnds } from './log-ends.ts';
+import { restoreChains } from './restore-chains.ts';
+import type { SealChains } from './seal-chains.ts';
+import { SealHeads } from './seal-heads.ts';
 import type { SealReader } from './seal-reader.ts';
 import type { TopicCatalogue } from './topic-catalogue.ts';
 
+type SealWriter = Pick<KafkaTransactions, 'commitPlaced' | 'close'>;
+
 export interface LogSealerParts {
-  readonly log: Pick<EventLog, 'openConsumer' | 'read' | 'extents'>;
+  readonly log: Pick<EventLog, 'openConsumer' | 'read'>;
+  readonly ends: Pick<LogEnds, 'extents' | 'firstSince'>;
   /** Of the sealed partitions, from each of `start` on. */
-  openReader(start: readonly Position[]): Promise<SealReader>;
-  readonly catalogue: TopicCatalogue;
+  openReader(start: readonly Position[]): Promise<Pick<SealReader, 'next' | 'close'>>;
+  readonly catalogue: Pick<TopicCatalogue, 'has' | 'places' | 'sealedTopics'>;
   readonly heads: LogHeads;
   /** Of the heads, for sentences. */
   readonly headsFolder: string;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  openTransactions(): Promise<KafkaTransactions>;
+  openTransactions(): Promise<SealWriter>;
   /** Removes what is below each position; answers when the broker has. */
   deleteBefore(positions: readonly Position[]): Promise<void>;
 }
@@ -52,7 +56,7 @@ const LINGER_MS = 1_000;
 /** What a sealer has while it is the one. */
 interface Office {
   readonly chains: SealChains;
-  readonly producer: KafkaTransactions;
+  readonly producer: SealWriter;
   /** Seals and expiries take turns. */
   turn: Promise<unknown>;
 }
@@ -69,10 +73,12 @@ export class LogSealer {
   #hurry = new AbortController();
   readonly #waiters = new Set<() => void>();
   readonly #due;
+  readonly #heads;
 
   constructor(parts: LogSealerParts) {
     this.#parts = parts;
-    this.#due = new DueSeals(parts.log);
+    this.#due = new DueSeals(parts.log, parts.ends);
+    this.#heads = new SealHeads(parts.heads, parts.logger);
     this.#sealed = parts.metrics.counter(
       'tradehall_log_sealed_records_total',
       'Records sealed by this process.',
@@ -189,7 +195,7 @@ export class LogSealer {
   /** Resolves when the signal is aborted or another sealer has taken over. */
   async #hold(signal: AbortSignal, onProgress: () => void): Promise<void> {
     const producer = await this.#parts.openTransactions();
-    let reader: SealReader | null = null;
+    let reader: Pick<SealReader, 'next' | 'close'> | null = null;
     try {
       const chains = await this.#restore();
       const topics = this.#parts.catalogue.sealedTopics().map(({ name }) => name);
@@ -211,52 +217,14 @@ export class LogSealer {
   }
 
   async #restore(): Promise<SealChains> {
-    const { heads, log } = this.#parts;
-    const noted = heads.all();
-    const chains = new SealChains(noted);
-    await assertReached(this.#parts, noted);
-    let offset = noted.find(({ topic }) => topic === SEALS.topic)?.nextOffset ?? 0;
-    const expired: Position[] = [];
-    for (;;) {
-      const records = await log.read({ ...SEALS, offset }, SEALS_PER_READ);
-      if (records.length === 0) break;
-      for (const { offset: at, value } of records) {
-        const entry = value === null ? null : decodeChainEntry(value);
-        if (entry === null || value === null || !chains.follows(entry)) {
-          throw damaged(`${SEALS.topic} offset ${at} is not a seal that follows from the one before it`);
-        }
-        chains.add(entry, value);
-        if (entry.kind === 'expiry') expired.push({ ...placeOf(entry), offset: entry.before });
-        offset = at + 1;
-      }
-      this.#note(
-        chains,
-        records.flatMap(({ value }) => (value === null ? [] : [value])),
-        offset,
-      );
-    }
-    // The one that wrote these may have ended before the broker was told.
-    if (expired.length > 0) await this.#parts.deleteBefore(lastOfEach(expired));
+    const { chains, expired } = await restoreChains({ ...this.#parts, heads: this.#heads });
+    if (expired.length > 0) await this.#parts.deleteBefore(expired);
     return chains;
-  }
-
-  #note(chains: SealChains, written: readonly Uint8Array[], sealsNext: number): void {
-    const places = new Map<string, TopicPartition>();
-    for (const bytes of written) {
-      const entry = decodeChainEntry(bytes);
-      if (entry !== null) places.set(chainKey(entry.topic, entry.partition), placeOf(entry));
-    }
-    const changed = [...places.values()].map((place): LogHead => {
-      const { next, hash } = chains.of(place);
-      return { ...place, nextOffset: next, chainHash: hash };
-    });
-    const { hash } = chains.of(SEALS);
-    this.#parts.heads.put([...changed, { ...SEALS, nextOffset: sealsNext, chainHash: hash }]);
   }
 
   async #seal(
     office: Office,
-    reader: SealReader,
+    reader: Pick<SealReader, 'next'>,
     signal: AbortSignal,
     onProgress: () => void,
   ): Promise<void> {
@@ -311,11 +279,7 @@ export class LogSealer {
     for (const { entry, bytes } of written) chains.add(entry, bytes);
     const last = outcome.positions.at(-1);
     assert(last !== undefined, 'a seal written has a place');
-    this.#note(
-      chains,
-      written.map(({ bytes }) => bytes),
-      last.offset + 1,
-    );
+    this.#heads.follow(chains, entries, last.offset + 1);
     return true;
   }
 
@@ -324,10 +288,10 @@ export class LogSealer {
    * `patienceMs`.
    */
   async caughtUp(patienceMs: number): Promise<boolean> {
-    const { catalogue, log, runtime } = this.#parts;
+    const { catalogue, runtime } = this.#parts;
     const endMs = runtime.clock.monotonicMs() + patienceMs;
-    const topics = catalogue.sealedTopics().map(({ name }) => name);
-    const ends = (await Promise.all(topics.map((topic) => log.extents(topic)))).flat();
+    const places = catalogue.sealedTopics().flatMap(({ name }) => catalogue.places(name));
+    const ends = await this.#parts.ends.extents(places);
     for (;;) {
       const office = this.#office;
       if (office !== null && ends.every((end) => office.chains.of(end).next >= end.nextOffset)) return true;
@@ -361,16 +325,4 @@ export class LogSealer {
     await this.#parts.deleteBefore([position]);
     return due.reduce((sum, { count }) => sum + count, 0);
   }
-}
-
-function placeOf({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
-}
-
-function lastOfEach(positions: readonly Position[]): readonly Position[] {
-  return [
-    ...new Map(
-      positions.map((position) => [chainKey(position.topic, position.partition), position]),
-    ).values(),
-  ];
 }

@@ -1,10 +1,11 @@
 /** A topic that somebody removed: its records are missed and named, and what never held any is made again. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import { COMPACTED, RETAINED, record, textOf } from '../event-log.testing.ts';
 import type { KafkaEventLog } from './kafka-event-log.ts';
 import { type KafkaLogUnderTest, openKafkaLogUnderTest } from './kafka-log.testing.ts';
@@ -104,6 +105,31 @@ describe('a topic of a log on Kafka that is removed', () => {
     });
     // An attempt that was not confirmed may have been written too.
     assert.deepEqual([...new Set(read.map(textOf))], ['written']);
+  });
+
+  test('one that is made again while the disk takes no note is not taken for another, and is noted once it does', async () => {
+    const { promise: told, resolve } = Promise.withResolvers<void>();
+    const log = await under.reopen({
+      logger: {
+        ...SILENT,
+        error: (_fields, message) => {
+          if (message.startsWith('Which topics the log has cannot be noted')) resolve();
+        },
+      },
+    });
+    await log.ensureTopics(TOPICS);
+    const file = join(under.directory, 'topics.json');
+    const noted = readFileSync(file, 'utf8');
+    // In the way of the file that becomes the note.
+    mkdirSync(`${file}.tmp`);
+    await under.removeTopic('spare');
+    await patiently(() => log.append([record('spare', 0, 'written')]));
+    await told;
+    rmdirSync(`${file}.tmp`);
+    await patiently(async () => {
+      assert.equal(log.trouble(), null);
+      return readFileSync(file, 'utf8') === noted ? null : true;
+    });
   });
 
   test('while it runs: it is told, nothing is written any more, and making it by hand mends nothing', async () => {

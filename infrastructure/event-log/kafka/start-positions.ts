@@ -30,11 +30,14 @@ export async function memberPositions(
   return await startPositions(parts, places, await committedPositions(parts, client, places));
 }
 
+/** Throws `LOG_TOPIC_MISMATCH` for a place that is not one of its topic as declared. */
 export async function startPositions(
-  { ends, spec, connection }: ReadingParts,
+  { catalogue, ends, spec, connection }: ReadingParts,
   places: readonly TopicPartition[],
   committed: readonly Position[],
 ): Promise<readonly Position[]> {
+  // A group shares out what the broker has, and so what somebody has just added.
+  catalogue.requireDeclared(places);
   const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
   const given = typeof spec.start === 'string' ? [] : spec.start;
   assert(given.length === 0 || spec.group === null, 'a list of positions is for readers without a group');

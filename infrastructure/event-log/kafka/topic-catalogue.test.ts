@@ -11,12 +11,13 @@ function catalogueOf(
   brokers: number,
   replicas: Readonly<Record<string, number>>,
   hostsNamed = 1,
+  describe: () => Promise<unknown> = unasked,
 ): TopicCatalogue {
   const connection = {
     name: 'Kafka at a:9092',
     hostsNamed,
-    read: unasked,
-    ask: unasked,
+    read: (_what: string, task: () => Promise<never>) => task(),
+    ask: async () => (await describe()) as never,
     failed: unasked,
     settings: unasked,
   };
@@ -109,9 +110,35 @@ test('one broker, named by itself, is for trying out: topics have one replica th
     assert.partialDeepStrictEqual(asked, {
       topic: 'p.orders',
       replication_factor: replicas,
-      config: { 'min.insync.replicas': inSync },
+      config: { 'min.insync.replicas': inSync, 'compression.type': 'lz4' },
     });
   }
+});
+
+test("partitions that somebody adds move no key and are nobody's: they are refused by their topic", async () => {
+  const described = (partitions: number) => [
+    {
+      name: 'p.orders',
+      topicId: { mostSignificantBits: 1n, leastSignificantBits: 2n },
+      partitions: Array.from({ length: partitions }),
+    },
+  ];
+  let partitions: number = RETAINED.partitions;
+  const catalogue = catalogueOf(1, {}, 1, async () => described(partitions));
+  catalogue.declare([RETAINED]);
+  assert.deepEqual(await catalogue.ids([RETAINED]), new Map([['orders', '1/2']]));
+  partitions = 16;
+  await assert.rejects(catalogue.ids([RETAINED]), {
+    code: 'LOG_TOPIC_MISMATCH',
+    retry: 'never',
+    message: /^The topic orders has 16 partitions, and is declared with 3; .* docs\/servers\.md/,
+  });
+  assert.equal(catalogue.count('orders'), RETAINED.partitions);
+  catalogue.requireDeclared([{ topic: 'orders', partition: 2 }]);
+  assert.throws(() => catalogue.requireDeclared([{ topic: 'orders', partition: 3 }]), {
+    code: 'LOG_TOPIC_MISMATCH',
+    message: /^The topic orders has a partition 3, /,
+  });
 });
 
 test('one broker is not asked how many replicas acknowledge', async () => {

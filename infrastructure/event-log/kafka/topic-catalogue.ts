@@ -21,6 +21,7 @@ import type { KafkaConnection } from './kafka-connection.ts';
 import { CODE, codeOf } from './kafka-failures.ts';
 import type { NativeMetadata, NativeTopic } from './kafka-library.ts';
 import { CALL_TIMEOUT_MS } from './kafka-settings.ts';
+import { KEPT_COMPRESSION, requireKeptCompression } from './topic-compression.ts';
 
 /** Of a batch as the broker sees it: a record of the largest size and what is around it. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
@@ -34,8 +35,11 @@ export class TopicCatalogue {
   readonly #connection: Asked;
   readonly #prefix: string;
   readonly #maxRecordBytes: number;
+  readonly #leavesOutAdded: boolean;
   readonly #partitions = new Map<string, number>();
   readonly #declared = new Map<string, TopicSpec>();
+  /** By topic, those that are left out. */
+  readonly #added = new Map<string, readonly TopicPartition[]>();
   /** At work when the cluster was asked. */
   #brokerIds: readonly number[] = [];
   /** With those that are down, as far as somebody names them: a topic as the place of a replica, or the address. */
@@ -43,7 +47,9 @@ export class TopicCatalogue {
   /** By name on the cluster, of the partition that has fewest. */
   #replicas: ReadonlyMap<string, number> = new Map();
 
-  constructor(connection: Asked, prefix: string, maxRecordBytes: number) {
+  /** Partitions that a topic has beyond those declared are refused, or left out. */
+  constructor(connection: Asked, prefix: string, maxRecordBytes: number, leavesOutAdded = false) {
+    this.#leavesOutAdded = leavesOutAdded;
     this.#connection = connection;
     this.#prefix = prefix;
     this.#maxRecordBytes = maxRecordBytes;
@@ -100,6 +106,14 @@ export class TopicCatalogue {
     if (partition < 0 || partition >= this.count(topic)) throw unknownTopic(`${topic}/${partition}`);
   }
 
+  /** Of places that the cluster named. Throws `LOG_TOPIC_MISMATCH` for one that was not there when the log was begun. */
+  requireDeclared(places: readonly TopicPartition[]): void {
+    for (const { topic, partition } of places) {
+      const count = this.count(topic);
+      if (partition >= count) throw mismatch(topic, `a partition ${partition}`, count);
+    }
+  }
+
   /** Where a record goes, and whether it may be written at all. */
   place(record: NewRecord): PlacedRecord {
     const { topic, key, value } = record;
@@ -123,7 +137,10 @@ export class TopicCatalogue {
     return { topic, partition, key, value };
   }
 
-  /** By name, the ids that the cluster gave those of `specs` that it has. */
+  /**
+   * By name, the ids that the cluster gave those of `specs` that it has. Throws `LOG_TOPIC_MISMATCH` where one has another
+   * number of partitions than declared: which of them a key belongs to follows from the number.
+   */
   async ids(specs: readonly TopicSpec[]): Promise<ReadonlyMap<string, string>> {
     const described = await this.#connection.read('describe_topics', () =>
       this.#connection.ask<readonly NativeTopic[]>((admin, callback) =>
@@ -141,7 +158,7 @@ export class TopicCatalogue {
         if (codeOf(error) === CODE.unknownTopicOrPartition) continue;
         throw this.#connection.failed(error);
       }
-      this.#partitions.set(name, partitions.length);
+      this.#learnCount(name, partitions.length, this.#declared.get(name));
       ids.set(name, `${topicId.mostSignificantBits}/${topicId.leastSignificantBits}`);
     }
     return ids;
@@ -154,17 +171,29 @@ export class TopicCatalogue {
     }
     for (const spec of specs) {
       const existing = this.#partitions.get(spec.name);
-      if (existing !== undefined && existing !== spec.partitions) {
-        throw new OperatingError(
-          'LOG_TOPIC_MISMATCH',
-          `The topic ${spec.name} has ${existing} partitions, not ${spec.partitions}; the number is fixed when the log is created.`,
-          { retry: 'never' },
-        );
-      }
+      if (existing !== undefined) this.#learnCount(spec.name, existing, spec);
       const ofTopic = `min.insync.replicas=${MIN_IN_SYNC} (kafka-configs.sh)`;
       this.#requireReplicas(this.#prefix + spec.name, 'the topic', ofTopic);
       this.#declared.set(spec.name, spec);
     }
+  }
+
+  #learnCount(name: string, existing: number, declared: TopicSpec | undefined): void {
+    const count = declared?.partitions ?? existing;
+    if (existing !== count && !(this.#leavesOutAdded && existing > count))
+      throw mismatch(name, `${existing} partitions`, count);
+    this.#partitions.set(name, count);
+    const added = Array.from({ length: existing - count }, (_unused, at) => count + at);
+    if (added.length > 0)
+      this.#added.set(
+        name,
+        added.map((partition) => ({ topic: name, partition })),
+      );
+  }
+
+  /** Of topics that are declared, the partitions that are left out. */
+  added(): readonly TopicPartition[] {
+    return [...this.#added.values()].flat();
   }
 
   /** One that is not there yet has what it takes. */
@@ -180,10 +209,19 @@ export class TopicCatalogue {
   /** Throws `LOG_NOT_REPLICATED` where a cluster acknowledges what fewer than two replicas in sync have. */
   async requireInSync(specs: readonly TopicSpec[]): Promise<void> {
     if (this.#size === 1) return;
-    const topics = specs.map(({ name }) => this.#prefix + name).filter((name) => this.#replicas.has(name));
-    await requireInSyncReplicas(this.#connection, topics, this.#brokerIds, (name) =>
+    await requireInSyncReplicas(this.#connection, this.#found(specs), this.#brokerIds, (name) =>
       this.#replicas.has(name),
     );
+  }
+
+  /** Throws `LOG_COMPRESSION` where a topic that was found may hold what cannot be read. */
+  async requireReadable(specs: readonly TopicSpec[]): Promise<void> {
+    await requireKeptCompression(this.#connection, this.#found(specs));
+  }
+
+  /** By name on the cluster, those that there were when it told. */
+  #found(specs: readonly TopicSpec[]): readonly string[] {
+    return specs.map(({ name }) => this.#prefix + name).filter((name) => this.#replicas.has(name));
   }
 
   /** Throws `LOG_NOT_REPLICATED` while brokers of a cluster are down, since a topic keeps the replicas it was made with. */
@@ -208,6 +246,7 @@ export class TopicCatalogue {
         'min.insync.replicas': String(replicas === REPLICAS ? MIN_IN_SYNC : 1),
         'max.message.bytes': String(MAX_BATCH_BYTES),
         'message.timestamp.type': 'CreateTime',
+        ...KEPT_COMPRESSION,
         ...cleanupConfig(spec),
       },
     };
@@ -242,6 +281,15 @@ function describeSettings(settings: Readonly<Record<string, number>>): string {
   return Object.entries(settings)
     .map(([setting, value]) => `${setting}=${value}`)
     .join(' and ');
+}
+
+function mismatch(topic: string, has: string, declared: number): OperatingError {
+  return new OperatingError(
+    'LOG_TOPIC_MISMATCH',
+    `The topic ${topic} has ${has}, and is declared with ${declared}; the number is fixed when the log is created. ` +
+      'Where somebody has added some: docs/servers.md, partitions that somebody added.',
+    { retry: 'never' },
+  );
 }
 
 function unknownTopic(name: string): OperatingError {

@@ -6,10 +6,12 @@
  *   a topic is there, with its id ─▶ well
  *   gone, or with another id ─▶ no record was ever in it ─▶ it is made (again)
  *                             └▶ records were            ─▶ the log is damaged: nothing is written until a person has looked
+ *   has another number of partitions ─────────────────────▶ nothing is written either: keys would be looked for elsewhere
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '#infrastructure/core/durable-files.ts';
+import { LaggingNote } from '#infrastructure/core/lagging-note.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Timers } from '#infrastructure/core/runtime.ts';
@@ -21,6 +23,8 @@ import type { TopicCatalogue } from './topic-catalogue.ts';
 
 const FILE = 'topics.json';
 const LOOK_MS = 2_000;
+/** What no waiting mends. */
+const LASTING = new Set(['LOG_DAMAGED', 'LOG_TOPIC_MISMATCH']);
 const SEALS: TopicPartition = { topic: SEALS_TOPIC.name, partition: 0 };
 const SEALS_PER_READ = 2_000;
 
@@ -40,6 +44,8 @@ export interface TopicWatchParts {
 export class TopicWatch {
   readonly #parts: TopicWatchParts;
   readonly #file: string;
+  readonly #noted: LaggingNote;
+  /** The file may lag behind it. */
   #known: Ids = new Map();
   #damage: OperatingError | null = null;
   #looking: Promise<void> | null = null;
@@ -48,6 +54,7 @@ export class TopicWatch {
   constructor(parts: TopicWatchParts) {
     this.#parts = parts;
     this.#file = join(parts.directory, FILE);
+    this.#noted = new LaggingNote('Which topics the log has', parts.logger);
   }
 
   /** Looks now and then, one look at a time: a broker may take longer. A bug in it ends the process. */
@@ -64,17 +71,24 @@ export class TopicWatch {
     await this.#looking;
   }
 
-  /** What was found to be lost; it stays found for as long as this process runs. */
+  /** What was found to be lost, or changed; it stays found for as long as this process runs. */
   get damage(): OperatingError | null {
     return this.#damage;
   }
 
-  /** Makes what is missing of `specs`, and notes all of them. Throws `LOG_DAMAGED` instead where records are gone. */
+  /**
+   * Makes what is missing of `specs`, which are declared, and notes all of them. Throws `LOG_DAMAGED` instead where records
+   * are gone, and `LOG_TOPIC_MISMATCH` where the number of partitions is another.
+   */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
-    const { catalogue, ends } = this.#parts;
     this.#known = readIds(this.#file);
+    await this.#ensure(specs);
+  }
+
+  async #ensure(specs: readonly TopicSpec[]): Promise<void> {
+    const { catalogue, ends } = this.#parts;
     const found = await catalogue.ids(specs);
-    catalogue.declare(specs);
+    await this.#requireUnused(catalogue.added());
     this.#forgetAnotherLog(found);
     const missing = specs.filter(({ name }) => !found.has(name));
     for (const spec of specs) await this.#requireKept(spec, found);
@@ -83,16 +97,16 @@ export class TopicWatch {
     this.#note(missing.length === 0 ? found : await catalogue.ids(specs));
   }
 
-  /** The same while it runs: what is lost is noted as damage, and told by others. */
+  /** The same while it runs: what is lost or changed is noted as damage, and told by others. */
   async #look(): Promise<void> {
     const { catalogue, logger } = this.#parts;
     if (this.#damage !== null) return;
     try {
-      await this.ensure(catalogue.specs());
+      await this.#ensure(catalogue.specs());
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       // A broker that is away is told by every call to it.
-      if (error.code !== 'LOG_DAMAGED') return;
+      if (!LASTING.has(error.code)) return;
       this.#damage = error;
       logger.error({ code: error.code, error: error.message }, 'nothing is written to the log any more');
     }
@@ -121,6 +135,19 @@ export class TopicWatch {
     );
   }
 
+  /** Left out, what is in them would be lost. */
+  async #requireUnused(places: readonly TopicPartition[]): Promise<void> {
+    if (places.length === 0) return;
+    for (const [place, end] of await this.#parts.ends.stableEnds(places)) {
+      if (end === 0) continue;
+      throw new OperatingError(
+        'LOG_TOPIC_MISMATCH',
+        `Somebody added the partition ${place} to the event log on ${this.#parts.serverName}, and has written to it up to offset ${end}: it cannot be left out.`,
+        { retry: 'never' },
+      );
+    }
+  }
+
   /** Seals tell it of sealed topics; the others are written along with those. */
   async #heldRecords({ name, sealed }: TopicSpec, wasKnown: boolean, found: Ids): Promise<boolean> {
     const { catalogue, ends } = this.#parts;
@@ -147,8 +174,9 @@ export class TopicWatch {
   #note(ids: Ids): void {
     const isSame = [...ids].every(([topic, id]) => this.#known.get(topic) === id);
     this.#known = new Map([...this.#known, ...ids]);
-    if (isSame) return;
-    replaceFile(this.#file, `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`);
+    if (isSame && !this.#noted.isLate) return;
+    const text = `${JSON.stringify(Object.fromEntries(this.#known), null, 2)}\n`;
+    this.#noted.write(() => replaceFile(this.#file, text));
   }
 }
 
