@@ -54,19 +54,21 @@ describe('partitions added to a topic of a log on Kafka', () => {
     await producer.close();
   });
 
-  test('a member of its group takes none of them', async () => {
-    const { log } = under;
-    const consumer = await log.openConsumer({ group: 'readers', topics: ['orders'], start: 'earliest' });
-    const signal = AbortSignal.timeout(120_000);
-    const poll = () => consumer.poll({ maxRecords: 10, signal });
-    const assigned = await poll();
-    assert(assigned.kind === 'assigned');
-    await under.addPartitions('orders', 16);
-    await assert.rejects(async () => {
-      for (;;) assert.notEqual((await poll()).kind, 'assigned');
-    }, REFUSED);
-    await consumer.close();
-  });
+  for (const start of ['earliest', 'sought'] as const) {
+    test(`a member of its group takes none of them, begun where it is ${start}`, async () => {
+      const { log } = under;
+      const consumer = await log.openConsumer({ group: 'readers', topics: ['orders'], start });
+      const signal = AbortSignal.timeout(120_000);
+      const poll = () => consumer.poll({ maxRecords: 10, signal });
+      const assigned = await poll();
+      assert(assigned.kind === 'assigned');
+      await under.addPartitions('orders', 16);
+      await assert.rejects(async () => {
+        for (;;) assert.notEqual((await poll()).kind, 'assigned');
+      }, REFUSED);
+      await consumer.close();
+    });
+  }
 
   test('before a start: it is refused', async () => {
     await under.addPartitions('orders', 16);

@@ -20,24 +20,26 @@ export interface ReadingParts {
   readonly spec: ConsumerSpec;
 }
 
-/** Of a member. Where its user seeks nothing is asked: the answer waits for a transaction that somebody left open. */
+/**
+ * Of a member. Where its user seeks nothing is asked: the answer waits for a transaction that somebody left open. Throws
+ * `LOG_TOPIC_MISMATCH` for a place that is not one of its topic as declared.
+ */
 export async function memberPositions(
   parts: ReadingParts,
   client: HeldClient<NativeConsumer>,
   places: readonly TopicPartition[],
 ): Promise<readonly Position[]> {
+  // A group shares out what the broker has, and so what somebody has just added.
+  parts.catalogue.requireDeclared(places);
   if (parts.spec.start === 'sought') return places.map((place) => ({ ...place, offset: 0 }));
   return await startPositions(parts, places, await committedPositions(parts, client, places));
 }
 
-/** Throws `LOG_TOPIC_MISMATCH` for a place that is not one of its topic as declared. */
 export async function startPositions(
-  { catalogue, ends, spec, connection }: ReadingParts,
+  { ends, spec, connection }: ReadingParts,
   places: readonly TopicPartition[],
   committed: readonly Position[],
 ): Promise<readonly Position[]> {
-  // A group shares out what the broker has, and so what somebody has just added.
-  catalogue.requireDeclared(places);
   const [firsts, lasts] = await Promise.all([ends.firstOffsets(places), ends.stableEnds(places)]);
   const given = typeof spec.start === 'string' ? [] : spec.start;
   assert(given.length === 0 || spec.group === null, 'a list of positions is for readers without a group');
