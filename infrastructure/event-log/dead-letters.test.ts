@@ -132,6 +132,25 @@ describe('dead letters', () => {
     });
   });
 
+  test('a key that the log does not take is cut in the letter, which it does take; such a record is not retried', async () => {
+    const record: LogRecord = {
+      topic: 'orders',
+      partition: 1,
+      offset: 0,
+      // As large as another producer may write it to a server's log.
+      key: '\u0001'.repeat(500_000),
+      value: new Uint8Array(ORIGINAL_BYTES_MAX).fill(7),
+      appendedAtMs: 0,
+    };
+    await under.log.append([deadLetterRecord(record, 'reader', FAILURE)]);
+    const [letter] = await openDeadLetters(under.log, { limit: 10 });
+    assert.equal(letter?.original?.length, ORIGINAL_BYTES_MAX);
+    assert.deepEqual(await resolveDeadLetter(under.log, letter.id, 'retry'), {
+      kind: 'not-retryable',
+      reason: 'its key is longer than the log takes',
+    });
+  });
+
   test('a long original is cut in the letter, and retried whole', async () => {
     const bad = await unreadable('orders', 'x'.repeat(ORIGINAL_BYTES_MAX + 1));
     await under.log.append([deadLetterRecord(bad, 'reader', FAILURE)]);

@@ -30,6 +30,7 @@ export type LetterOrigin =
       readonly topic: string;
       readonly partition: number;
       readonly offset: number;
+      /** Cut if it is longer than any that the log takes. */
       readonly key: string | null;
       /** Wall clock, ms. */
       readonly appendedAtMs: number;
@@ -54,6 +55,8 @@ export const ORIGINAL_BYTES_MAX = 512 * 1024;
 const ERRORS_MAX = 20;
 const TEXT_MAX = 500;
 const ID_MAX = 300;
+/** The log takes none of more bytes; another producer may have written one that is. */
+const KEY_MAX = 1_024;
 
 function clip(text: string, length = TEXT_MAX): string {
   const clean = text.toWellFormed().replaceAll('\0', '\ufffd');
@@ -77,7 +80,8 @@ function originOf(unreadable: LogRecord | UnreadableRow): LetterOrigin {
   if ('source' in unreadable)
     return { kind: 'row', topic, source: clip(unreadable.source), line: unreadable.line };
   const { partition, offset, key, appendedAtMs } = unreadable;
-  return { kind: 'record', topic, partition, offset, key, appendedAtMs };
+  const cut = key === null ? null : clip(key, KEY_MAX + 1);
+  return { kind: 'record', topic, partition, offset, key: cut, appendedAtMs };
 }
 
 /** The letter about something that `reader` could not read, as a record to append. */
@@ -325,6 +329,8 @@ async function originalAgain(
       reason: `${origin.topic} keeps only the last state of a key, and this one may be older`,
     };
   }
+  if (origin.key !== null && origin.key.length > KEY_MAX)
+    return { kind: 'not-retryable', reason: 'its key is longer than the log takes' };
   let { original } = letter;
   if (letter.originalBytes > ORIGINAL_BYTES_MAX) {
     const [record] = await log.read(origin, 1);
