@@ -106,9 +106,10 @@ export class FieldReader {
 
   /** Text of printable ASCII: where ids are keys, their length in bytes counts. */
   id(value: unknown, name: string): string {
-    const id = this.text(value, name, MAX_ID_LENGTH);
-    if (id !== '' && !PRINTABLE.test(id)) this.issue(name, 'printable', 'must be printable ASCII');
-    return id;
+    if (typeof value === 'string' && value.length <= MAX_ID_LENGTH && PRINTABLE.test(value)) return value;
+    const text = this.text(value, name, MAX_ID_LENGTH);
+    if (text !== '' && !PRINTABLE.test(text)) this.issue(name, 'printable', 'must be printable ASCII');
+    return text;
   }
 
   optionalId(value: unknown, name: string): string | null {

@@ -104,6 +104,7 @@ test('an id is printable ASCII, so that it is as long in bytes as in characters'
   const open = (eventId: string) =>
     refusals(decodeTradingInput(bytes('OpenAccount', { name: 'A' }, { eventId })));
   assert.deepEqual(open('a:b-1 ~'), []);
+  assert.deepEqual(open('x'.repeat(201)), ['eventId maxLength']);
   for (const id of ['漢'.repeat(200), 'a\nb', 'é']) assert.deepEqual(open(id), ['eventId printable']);
   const price = (eventId: string) =>
     refusals(
