@@ -1,5 +1,7 @@
 /** `tradehall account`: accounts, their money and their API keys, through the running instance of a data folder. */
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { assertAccountId } from './account-id.ts';
 import { addDataFlag, dataFolderOf } from './data-flag.ts';
 import { connectOperator, type OperatorClient } from './operator-client.ts';
@@ -16,6 +18,30 @@ interface OpenedKey {
 function accountPath(accountId: string): string {
   assertAccountId(accountId);
   return `/operator/accounts/${accountId}`;
+}
+
+/** Of a command that moves money: one that is given again under the same key is done once. */
+function addIdempotencyKey(command: Command): Command {
+  return command.option(
+    '--idempotency-key <key>',
+    'Of a try before, so that it is not done twice; a new one without it.',
+  );
+}
+
+/** What may have been done is told with the key to repeat it under. */
+async function once<Done>(flags: Flags, command: (key: string) => Promise<Done>): Promise<Done> {
+  const given = flags['idempotencyKey'];
+  const key = typeof given === 'string' ? given : randomUUID();
+  try {
+    return await command(key);
+  } catch (error) {
+    if (!(error instanceof OperatingError) || error.retry !== 'unknown') throw error;
+    throw new OperatingError(
+      error.code,
+      `${error.message} Give the command again with --idempotency-key ${key}, and it is done once.`,
+      { retry: 'unknown', cause: error },
+    );
+  }
 }
 
 function tellKey(terminal: Terminal, { keyId, secret }: OpenedKey): void {
@@ -46,20 +72,21 @@ Example:
 
 function addOpen(account: Command, terminal: Terminal): void {
   addDataFlag(
-    account
-      .command('open')
-      .description('Open a trading account with its first API key.')
-      .requiredOption('--name <name>', 'What it is called.')
-      .requiredOption('--cash <amount>', 'Its opening deposit; 0 for none.')
-      .option('--json', 'As JSON: {accountId, userId, keyId, secret}.'),
+    addIdempotencyKey(
+      account
+        .command('open')
+        .description('Open a trading account with its first API key.')
+        .requiredOption('--name <name>', 'What it is called.')
+        .requiredOption('--cash <amount>', 'Its opening deposit; 0 for none.')
+        .option('--json', 'As JSON: {accountId, userId, keyId, secret}.'),
+    ),
   ).action(async (flags: Flags) => {
     const client = connectOperator(dataFolderOf(flags));
-    const opened = (await client.call('POST', '/operator/accounts', {
-      name: flags['name'],
-      cash: flags['cash'],
-    })) as { readonly accountId: string };
-    const key = (await client.call('POST', `${accountPath(opened.accountId)}/keys`)) as OpenedKey;
-    const { accountId } = opened;
+    const body = { name: flags['name'], cash: flags['cash'] };
+    const { accountId } = (await once(flags, (key) =>
+      client.call('POST', '/operator/accounts', body, key),
+    )) as { readonly accountId: string };
+    const key = await firstKey(client, accountId);
     if (flags['json'] === true) {
       terminal.print(JSON.stringify({ accountId, userId: accountId, keyId: key.keyId, secret: key.secret }));
       return;
@@ -67,6 +94,19 @@ function addOpen(account: Command, terminal: Terminal): void {
     terminal.print(`accountId  ${accountId}`);
     tellKey(terminal, key);
   });
+}
+
+async function firstKey(client: OperatorClient, accountId: string): Promise<OpenedKey> {
+  try {
+    return (await client.call('POST', `${accountPath(accountId)}/keys`)) as OpenedKey;
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    throw new OperatingError(
+      error.code,
+      `Account ${accountId} is open, and has no API key yet: tradehall account key add ${accountId}. ${error.message}`,
+      { retry: error.retry, cause: error },
+    );
+  }
 }
 
 function addList(account: Command, terminal: Terminal): void {
@@ -102,15 +142,18 @@ function addTransfers(account: Command, terminal: Terminal): void {
   ] as const;
   for (const [name, resource, sentence] of kinds) {
     addDataFlag(
-      account
-        .command(name)
-        .description(sentence)
-        .argument('<accountId>', 'As `account list` shows it.')
-        .argument('<amount>', 'Above zero.')
-        .option('--json', "As JSON: the entry of the account's books."),
+      addIdempotencyKey(
+        account
+          .command(name)
+          .description(sentence)
+          .argument('<accountId>', 'As `account list` shows it.')
+          .argument('<amount>', 'Above zero.')
+          .option('--json', "As JSON: the entry of the account's books."),
+      ),
     ).action(async (accountId: string, amount: string, flags: Flags) => {
       const client = connectOperator(dataFolderOf(flags));
-      const answer = await client.call('POST', `${accountPath(accountId)}/${resource}`, { amount });
+      const path = `${accountPath(accountId)}/${resource}`;
+      const answer = await once(flags, (key) => client.call('POST', path, { amount }, key));
       terminal.print(flags['json'] === true ? JSON.stringify(answer) : `${name} of ${amount}: done.`);
     });
   }

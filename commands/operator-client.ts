@@ -20,9 +20,15 @@ export interface TextPage {
 export interface OperatorClient {
   /**
    * The answer's JSON, when the status is below 400. Otherwise throws an `OperatingError` whose code and message are
-   * the problem's. Throws `NOT_RUNNING` when no instance runs on the folder.
+   * the problem's; its `retry` is `unknown` when the command may have been carried out. Throws `NOT_RUNNING` when no
+   * instance runs on the folder.
    */
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+    idempotencyKey?: string,
+  ): Promise<unknown>;
   /** The answer's text, when the status is below 400; throws as `call` does. */
   page(path: string): Promise<TextPage>;
 }
@@ -73,7 +79,12 @@ function socketOf(dataFolder: string): string {
 export function connectOperator(dataFolder: string): OperatorClient {
   const socketPath = socketOf(dataFolder);
 
-  function send(method: string, path: string, body?: unknown): Promise<OperatorAnswer> {
+  function send(
+    method: string,
+    path: string,
+    body?: unknown,
+    idempotencyKey?: string,
+  ): Promise<OperatorAnswer> {
     const payload = body === undefined ? null : JSON.stringify(body);
     return new Promise((answer, fail) => {
       const request = httpRequest(
@@ -82,10 +93,12 @@ export function connectOperator(dataFolder: string): OperatorClient {
           method,
           path,
           timeout: ANSWER_TIMEOUT_MS,
-          headers:
-            payload === null
+          headers: {
+            ...(payload === null
               ? {}
-              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+            ...(idempotencyKey === undefined ? {} : { 'x-idempotency-key': idempotencyKey }),
+          },
         },
         (response) => {
           const chunks: Buffer[] = [];
@@ -109,8 +122,8 @@ export function connectOperator(dataFolder: string): OperatorClient {
   }
 
   return {
-    async call(method, path, body) {
-      const answer = await send(method, path, body);
+    async call(method, path, body, idempotencyKey) {
+      const answer = await send(method, path, body, idempotencyKey);
       if (answer.status >= 400) throw refusalOf(answer);
       return answer.text === '' ? null : JSON.parse(answer.text);
     },
@@ -123,10 +136,17 @@ export function connectOperator(dataFolder: string): OperatorClient {
 }
 
 function refusalOf({ status, text }: OperatorAnswer): OperatingError {
-  const given: { readonly code?: string; readonly title?: string; readonly detail?: string } =
-    JSON.parse(text);
+  const given: {
+    readonly code?: string;
+    readonly title?: string;
+    readonly detail?: string;
+    readonly accountId?: unknown;
+  } = JSON.parse(text);
   const sentence = given.detail ?? given.title ?? `Status ${status}.`;
-  return new OperatingError(given.code ?? 'OPERATOR_FAILED', sentence, {
-    retry: status === 503 ? 'retry' : 'never',
-  });
+  const code = given.code ?? 'OPERATOR_FAILED';
+  if (code !== 'OUTCOME_UNKNOWN')
+    return new OperatingError(code, sentence, { retry: status === 503 ? 'retry' : 'never' });
+  const { accountId } = given;
+  const whose = typeof accountId === 'string' ? ` It is about account ${accountId}.` : '';
+  return new OperatingError(code, `${sentence}${whose}`, { retry: 'unknown' });
 }

@@ -4,7 +4,7 @@
  */
 import type { OrderId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { OrderUpdate } from '#domain/data/trading-events.ts';
+import { isOrderStep, type OrderUpdate } from '#domain/data/trading-events.ts';
 import { decodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import type { LogArchive } from '#infrastructure/event-log/log-archive.ts';
 import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
@@ -39,8 +39,7 @@ export class ExpectedOrders {
   }
 
   update(event: OrderUpdate): void {
-    if (event.update === 'cancel_rejected' || event.update === 'duplicate_conflict' || event.symbol === null)
-      return;
+    if (!isOrderStep(event)) return;
     const order = this.#of(event.orderId);
     if (event.sequence <= order.sequence) return;
     order.sequence = event.sequence;

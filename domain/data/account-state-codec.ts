@@ -12,9 +12,9 @@ import type {
   OrderProgress,
 } from './account-state.ts';
 import type { Decoded } from './decoded.ts';
-import { MAX_ID_LENGTH, parseWireObject } from './event-envelope.ts';
+import { parseWireObject } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
-import type { CommandId, EventId } from './identifiers.ts';
+import { type CommandId, type EventId, MAX_ID_LENGTH } from './identifiers.ts';
 import { isTimestampMs } from './timestamp.ts';
 import type { BatchPrice, FeeSchedule, TradingLimits } from './trading-inputs.ts';
 

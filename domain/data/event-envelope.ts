@@ -27,8 +27,8 @@ import {
 
 export const SCHEMA_VERSION = '1.0';
 export const MAX_RECORD_BYTES = 1_048_576;
-export const MAX_ID_LENGTH = 200;
 const MAX_SERVICE_LENGTH = 100;
+const MAX_TYPE_LENGTH = 200;
 const KNOWN_VERSION = /^1\.[0-9]{1,4}$/;
 
 /** What an encoder is told besides the event itself. */
@@ -171,9 +171,9 @@ export function openEnvelopeText(text: string, reader: FieldReader): OpenedEnvel
   const sequence = record['sequence'];
   const cause = record['cause'];
   const opened: OpenedEnvelope = {
-    eventType: reader.text(record['eventType'], 'eventType', MAX_ID_LENGTH),
-    eventId: reader.text(record['eventId'], 'eventId', MAX_ID_LENGTH),
-    cause: cause === null || cause === undefined ? null : reader.text(cause, 'cause', MAX_ID_LENGTH),
+    eventType: reader.text(record['eventType'], 'eventType', MAX_TYPE_LENGTH),
+    eventId: reader.id(record['eventId'], 'eventId'),
+    cause: cause === null || cause === undefined ? null : reader.id(cause, 'cause'),
     timeMs: reader.timestampMs(eventTimestamp, 'eventTimestamp'),
     ingestTimeMs:
       ingestTimestamp === undefined || ingestTimestamp === null

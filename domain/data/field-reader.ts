@@ -20,13 +20,15 @@ import {
 } from './decimal.ts';
 import type { Decoded, FieldIssue } from './decoded.ts';
 import type { AccountId, OrderId, Symbol } from './identifiers.ts';
-import { parseAccountId, parseOrderId, parseSymbol } from './identifiers.ts';
+import { MAX_ID_LENGTH, parseAccountId, parseOrderId, parseSymbol } from './identifiers.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 export type WireObject = Readonly<Record<string, unknown>>;
 
 /** A record with more issues than this is garbage; the rest would tell nobody anything. */
 const MAX_ISSUES = 20;
+
+const PRINTABLE = /^[ -~]+$/;
 
 const EMPTY: WireObject = {};
 
@@ -89,7 +91,7 @@ export class FieldReader {
     return [];
   }
 
-  /** Text of 1 to `maximum` characters. */
+  /** Text of 1 to `maximum` characters, as the keys of the log and every database take it. */
   text(value: unknown, name: string, maximum: number): string {
     if (typeof value !== 'string') {
       this.#wrongType(value, name, 'text');
@@ -97,7 +99,21 @@ export class FieldReader {
     }
     if (value.length > maximum) this.issue(name, 'maxLength', `must have at most ${maximum} characters`);
     else if (value.length === 0) this.issue(name, 'minLength', 'must not be empty');
+    else if (!value.isWellFormed() || value.includes('\0'))
+      this.issue(name, 'unicode', 'must be well-formed Unicode without zero characters');
     return value;
+  }
+
+  /** Text of printable ASCII: where ids are keys, their length in bytes counts. */
+  id(value: unknown, name: string): string {
+    if (typeof value === 'string' && value.length <= MAX_ID_LENGTH && PRINTABLE.test(value)) return value;
+    const text = this.text(value, name, MAX_ID_LENGTH);
+    if (text !== '' && !PRINTABLE.test(text)) this.issue(name, 'printable', 'must be printable ASCII');
+    return text;
+  }
+
+  optionalId(value: unknown, name: string): string | null {
+    return value === undefined || value === null ? null : this.id(value, name);
   }
 
   optionalText(value: unknown, name: string, maximum: number): string | null {

@@ -1,7 +1,7 @@
 /**
  * Identifiers, branded so that one kind can never be passed for another.
  *
- * Account, order and command ids are UUIDs in lower case. Symbols are the feed's tickers.
+ * Account and order ids are UUIDs in lower case, and so are the command ids that we make. Symbols are the feed's tickers.
  */
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -15,6 +15,9 @@ export type CommandId = Branded<string, 'CommandId'>;
 export type ExecutionId = Branded<string, 'ExecutionId'>;
 export type EventId = Branded<string, 'EventId'>;
 export type Symbol = Branded<string, 'Symbol'>;
+
+/** Of ids that are no UUIDs: printable ASCII. */
+export const MAX_ID_LENGTH = 200;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SYMBOL = /^[A-Z][A-Z0-9.-]{0,15}$/;

@@ -5,14 +5,13 @@ import {
   beginEnvelope,
   type EventContext,
   endEnvelope,
-  MAX_ID_LENGTH,
   openEnvelopeText,
   requirePresent,
   requireSameTime,
   toText,
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
-import type { EventId } from './identifiers.ts';
+import { type EventId, MAX_ID_LENGTH } from './identifiers.ts';
 import type { MarketEvent } from './market-event.ts';
 import {
   beginRecord,
@@ -140,7 +139,7 @@ export function readMarketEventFields(fields: WireObject, reader: FieldReader): 
   return readPayload(
     fields,
     reader,
-    reader.text(fields['eventId'], 'eventId', MAX_ID_LENGTH),
+    reader.id(fields['eventId'], 'eventId'),
     reader.integer(fields['sequence'], 'sequence', 1),
     reader.timestampMs(fields['feedTimestamp'], 'feedTimestamp'),
   );
@@ -173,6 +172,7 @@ export function decodeMarketEvent(bytes: Uint8Array): Decoded<MarketEvent> {
   if (envelope === null) return reader.unreadable();
   const { payload } = envelope;
   const sequence = requirePresent(envelope.sequence, 'sequence', 1, reader);
+  if (sequence < 1) reader.envelopeIssue('sequence', 'minimum', 'must be at least 1');
   if (envelope.eventType !== EVENT_TYPE) reader.envelopeIssue('eventType', 'enum', `must be ${EVENT_TYPE}`);
   requireSameTime(payload['feedTimestamp'], 'feedTimestamp', envelope, reader);
   const value = readPayload(payload, reader, envelope.eventId, sequence, envelope.timeMs);

@@ -79,6 +79,26 @@ export interface OrderUpdate extends OutputBase {
   readonly reason: string | null;
 }
 
+/** Updates that are a step of the order's life; the others say nothing new about the order itself. */
+export const ORDER_STEPS: ReadonlySet<OrderUpdate['update']> = new Set([
+  'new',
+  'partial_fill',
+  'fill',
+  'canceled',
+  'expired',
+  'rejected',
+  'denied',
+]);
+
+/** A step says what the order is. */
+export type OrderStep = OrderUpdate & {
+  readonly [Fact in 'symbol' | 'side' | 'orderType' | 'timeInForce']: NonNullable<OrderUpdate[Fact]>;
+};
+
+export function isOrderStep(update: OrderUpdate): update is OrderStep {
+  return ORDER_STEPS.has(update.update);
+}
+
 /** What cash is called in the books. */
 export const CASH_ASSET = 'USD';
 

@@ -6,7 +6,6 @@ import {
   beginEnvelope,
   type EventContext,
   endEnvelope,
-  MAX_ID_LENGTH,
   openEnvelope,
   quote,
   requirePresent,
@@ -205,7 +204,7 @@ function readBatchPrice(value: unknown, reader: FieldReader): BatchPrice {
   return {
     symbol: reader.symbol(item['symbol'], 'symbol'),
     sequence: reader.integer(item['sequence'], 'sequence', 1),
-    eventId: reader.text(item['eventId'], 'eventId', MAX_ID_LENGTH) as EventId,
+    eventId: reader.id(item['eventId'], 'eventId') as EventId,
     feedTimestampMs: reader.timestampMs(item['feedTimestamp'], 'feedTimestamp'),
     price,
     bid: reader.optionalPrice(item['bid'], 'bid'),
@@ -302,7 +301,7 @@ function readDecision(payload: WireObject, reader: FieldReader): VenueDecision {
     case 'Filled':
       return {
         kind,
-        executionId: reader.text(decision['executionId'], 'executionId', MAX_ID_LENGTH) as ExecutionId,
+        executionId: reader.id(decision['executionId'], 'executionId') as ExecutionId,
         quantity: reader.positiveQuantity(decision['quantity'], 'quantity'),
         price: reader.price(decision['price'], 'price'),
       };

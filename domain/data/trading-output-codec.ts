@@ -1,22 +1,30 @@
 /** The outputs of execution on the wire: `trade_executed`, `order_updates`, `ledger_entries`, `venue_commands`. */
 
+import { fits } from './decimal.ts';
 import type { Decoded } from './decoded.ts';
 import {
   beginEnvelope,
   type EventContext,
   endEnvelope,
-  MAX_ID_LENGTH,
   type OpenedEnvelope,
   openEnvelope,
   requirePresent,
   requireSameTime,
 } from './event-envelope.ts';
 import { FieldReader, type WireObject } from './field-reader.ts';
-import { type CommandId, type EventId, type ExecutionId, parseAccountId } from './identifiers.ts';
+import {
+  type AccountId,
+  type CommandId,
+  type EventId,
+  type ExecutionId,
+  parseAccountId,
+} from './identifiers.ts';
 import { TOPIC, type TopicName } from './topics.ts';
 import {
+  CASH_ASSET,
   eventIdOf,
   type LedgerEntry,
+  ORDER_STEPS,
   type OrderUpdate,
   type Posting,
   type Recorded,
@@ -140,14 +148,10 @@ function readOutcome(payload: WireObject, reader: FieldReader): TradeOutcome {
   const priceTimestamp = payload['priceTimestamp'];
   return {
     status,
-    executionId: reader.text(payload['executionId'], 'executionId', MAX_ID_LENGTH) as ExecutionId,
+    executionId: reader.id(payload['executionId'], 'executionId') as ExecutionId,
     executionPrice: reader.price(payload['executionPrice'], 'executionPrice'),
     fee: reader.nonNegativeMoney(payload['fee'], 'fee'),
-    priceEventId: reader.optionalText(
-      payload['priceEventId'],
-      'priceEventId',
-      MAX_ID_LENGTH,
-    ) as EventId | null,
+    priceEventId: reader.optionalId(payload['priceEventId'], 'priceEventId') as EventId | null,
     priceTimestampMs:
       priceTimestamp === undefined || priceTimestamp === null
         ? null
@@ -158,34 +162,64 @@ function readOutcome(payload: WireObject, reader: FieldReader): TradeOutcome {
 export function decodeTradeExecuted(bytes: Uint8Array): Decoded<Recorded<TradeExecuted>> {
   return decodeOutput<Recorded<TradeExecuted>>(bytes, 'TradeExecuted', (base, payload, reader, envelope) => {
     requireSameTime(payload['executionTimestamp'], 'executionTimestamp', envelope, reader);
+    const outcome = readOutcome(payload, reader);
+    const { quantity } = payload;
     return {
       ...base,
       orderId: reader.orderId(payload['orderId'], 'orderId'),
       symbol: reader.symbol(payload['symbol'], 'symbol'),
       side: reader.oneOf(payload['side'], 'side', SIDES),
-      quantity: reader.quantity(payload['quantity'], 'quantity'),
-      outcome: readOutcome(payload, reader),
+      quantity:
+        outcome.status === 'EXECUTED'
+          ? reader.positiveQuantity(quantity, 'quantity')
+          : reader.quantity(quantity, 'quantity'),
+      outcome,
     };
   });
 }
 
+type OrderFacts = Pick<OrderUpdate, 'symbol' | 'side' | 'orderType' | 'timeInForce'>;
+
+const FACTS = ['symbol', 'side', 'type', 'timeInForce'] as const;
+const NO_FACTS: OrderFacts = { symbol: null, side: null, orderType: null, timeInForce: null };
+
+/** What the order is: a step of its life says it, and what is no step says all of it or nothing. */
+function readFacts(payload: WireObject, update: OrderUpdate['update'], reader: FieldReader): OrderFacts {
+  const isSaid = (name: string) => payload[name] !== undefined && payload[name] !== null;
+  if (!ORDER_STEPS.has(update) && !FACTS.some(isSaid)) return NO_FACTS;
+  return {
+    symbol: reader.symbol(payload['symbol'], 'symbol'),
+    side: reader.oneOf(payload['side'], 'side', SIDES),
+    orderType: reader.oneOf(payload['type'], 'type', ORDER_TYPES),
+    timeInForce: reader.oneOf(payload['timeInForce'], 'timeInForce', TIMES_IN_FORCE),
+  };
+}
+
 export function decodeOrderUpdate(bytes: Uint8Array): Decoded<Recorded<OrderUpdate>> {
-  return decodeOutput<Recorded<OrderUpdate>>(bytes, 'OrderUpdate', (base, payload, reader) => ({
-    ...base,
-    update: reader.oneOf(payload['update'], 'update', UPDATES),
-    orderId: reader.orderId(payload['orderId'], 'orderId'),
-    status: reader.oneOf(payload['status'], 'status', ORDER_STATUSES),
-    symbol: reader.optionalSymbol(payload['symbol'], 'symbol'),
-    side: reader.optionalOneOf(payload['side'], 'side', SIDES),
-    orderType: reader.optionalOneOf(payload['type'], 'type', ORDER_TYPES),
-    timeInForce: reader.optionalOneOf(payload['timeInForce'], 'timeInForce', TIMES_IN_FORCE),
-    quantity: reader.optionalQuantity(payload['quantity'], 'quantity'),
-    limitPrice: reader.optionalPrice(payload['limitPrice'], 'limitPrice'),
-    clientOrderId: reader.optionalText(payload['clientOrderId'], 'clientOrderId', MAX_CLIENT_ORDER_ID_LENGTH),
-    filledQuantity: reader.quantity(payload['filledQuantity'], 'filledQuantity'),
-    averageFillPrice: reader.optionalPrice(payload['averageFillPrice'], 'averageFillPrice'),
-    reason: reader.optionalText(payload['reason'], 'reason', MAX_REASON_LENGTH),
-  }));
+  return decodeOutput<Recorded<OrderUpdate>>(bytes, 'OrderUpdate', (base, payload, reader) => {
+    const update = reader.oneOf(payload['update'], 'update', UPDATES);
+    const { symbol, side, orderType, timeInForce } = readFacts(payload, update, reader);
+    return {
+      ...base,
+      update,
+      orderId: reader.orderId(payload['orderId'], 'orderId'),
+      status: reader.oneOf(payload['status'], 'status', ORDER_STATUSES),
+      symbol,
+      side,
+      orderType,
+      timeInForce,
+      quantity: reader.optionalQuantity(payload['quantity'], 'quantity'),
+      limitPrice: reader.optionalPrice(payload['limitPrice'], 'limitPrice'),
+      clientOrderId: reader.optionalText(
+        payload['clientOrderId'],
+        'clientOrderId',
+        MAX_CLIENT_ORDER_ID_LENGTH,
+      ),
+      filledQuantity: reader.quantity(payload['filledQuantity'], 'filledQuantity'),
+      averageFillPrice: reader.optionalPrice(payload['averageFillPrice'], 'averageFillPrice'),
+      reason: reader.optionalText(payload['reason'], 'reason', MAX_REASON_LENGTH),
+    };
+  });
 }
 
 function readPosting(value: unknown, index: number, reader: FieldReader): Posting {
@@ -203,6 +237,23 @@ function readPosting(value: unknown, index: number, reader: FieldReader): Postin
   };
 }
 
+/** What an entry does to its account's cash and to its shares is one number each, wherever entries are summed up. */
+function checkOwnSums(postings: readonly Posting[], own: AccountId, reader: FieldReader): void {
+  let cash = 0n;
+  let shares = 0n;
+  for (const { account, asset, amount } of postings) {
+    if (account !== own) continue;
+    if (asset === CASH_ASSET) cash += amount;
+    else shares += amount;
+  }
+  if (!fits(cash) || !fits(shares))
+    reader.issue(
+      'postings',
+      'decimal_range',
+      "must not add up to more than a decimal holds, for the entry's account",
+    );
+}
+
 export function decodeLedgerEntry(bytes: Uint8Array): Decoded<Recorded<LedgerEntry>> {
   return decodeOutput<Recorded<LedgerEntry>>(bytes, 'LedgerEntry', (base, payload, reader) => {
     const items = reader.list(payload['postings'], 'postings', MAX_POSTINGS);
@@ -210,10 +261,11 @@ export function decodeLedgerEntry(bytes: Uint8Array): Decoded<Recorded<LedgerEnt
     const postings = items.map((item, index) => readPosting(item, index, reader));
     reader.base = 'payload.';
     reader.index = null;
+    checkOwnSums(postings, base.accountId, reader);
     return {
       ...base,
       kind: reader.oneOf(payload['kind'], 'kind', ENTRY_KINDS),
-      reference: reader.text(payload['reference'], 'reference', MAX_ID_LENGTH),
+      reference: reader.id(payload['reference'], 'reference'),
       postings,
       symbol: reader.optionalSymbol(payload['symbol'], 'symbol'),
       price: reader.optionalPrice(payload['price'], 'price'),

@@ -1,8 +1,11 @@
 /** The core's rules by example, and the named scenarios that concern it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeAccountStateEntity } from '#domain/data/account-state-codec.ts';
 import { entityKey } from '#domain/data/account-state-key.ts';
+import { encodeAccountStateEntity } from '#domain/data/account-state-writer.ts';
 import { formatScaled } from '#domain/data/decimal.ts';
+import { MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import { eventIdOf } from '#domain/data/trading-events.ts';
 import { DEFAULT_LIMITS } from './default-controls.ts';
 import { applyInput, restorePartition, stateHash, takeChangedEntities } from './engine.ts';
@@ -21,6 +24,19 @@ test('DAY orders expire at midnight UTC, by whatever input comes first; GTC orde
   inputs.at(NINE_AM + 15 * 3_600_000);
   assert.deepEqual(told(apply(inputs.deposit(1, '1'))), ['expired 0 (the trading day has ended)', 'DEPOSIT']);
   assert.equal(head().reserved, '9');
+});
+
+test('a DAY order does not end beyond the years that there are: its record could not be read again', () => {
+  const { inputs, apply, state } = createWorld();
+  inputs.at(MAX_TIMESTAMP_MS - 1);
+  apply(inputs.batch(inputs.price('10')));
+  assert.deepEqual(told(apply(inputs.submit(1, 1, 'BUY', limit('1', '9')))), ['new 0']);
+  for (const change of takeChangedEntities(state)) {
+    if (change.kind === 'removed_order') continue;
+    assert.equal(decodeAccountStateEntity(encodeAccountStateEntity(change)).kind, 'decoded', change.kind);
+  }
+  inputs.at(MAX_TIMESTAMP_MS);
+  assert.deepEqual(told(apply(inputs.deposit(1, '1'))), ['expired 0 (the trading day has ended)', 'DEPOSIT']);
 });
 
 test('fees: per share and of the notional, a minimum per order once over its fills, covered by the reservation', () => {

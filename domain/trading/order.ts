@@ -19,6 +19,7 @@ import {
   ZERO_QUANTITY,
 } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId } from '#domain/data/identifiers.ts';
+import { MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder, TimeInForce } from '#domain/data/trading-inputs.ts';
 import { invariant } from './invariant.ts';
@@ -32,7 +33,8 @@ import { NEVER, ORDER_CELLS, type WorkingOrder } from './working-order.ts';
 const DAY_MS = 86_400_000;
 
 function expiryOf(timeInForce: TimeInForce, clockMs: number): number {
-  return timeInForce === 'GTC' ? NEVER : (Math.floor(clockMs / DAY_MS) + 1) * DAY_MS;
+  if (timeInForce === 'GTC') return NEVER;
+  return Math.min((Math.floor(clockMs / DAY_MS) + 1) * DAY_MS, MAX_TIMESTAMP_MS);
 }
 
 /** The open order of an id; `null` when there is none. */

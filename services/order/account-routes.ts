@@ -18,6 +18,7 @@ import type { IndexLag } from './index-lag.ts';
 import {
   appendCommands,
   guarded,
+  noSuchAccount,
   type OperatorCommandParts,
   pending,
   stampOf,
@@ -36,10 +37,10 @@ import {
 } from './schemas.ts';
 
 export interface AccountRouteParts extends OperatorCommandParts {
-  readonly portfolios: PortfolioStore;
-  readonly statements: StatementStore;
+  readonly portfolios: Pick<PortfolioStore, 'get'>;
+  readonly statements: Pick<StatementStore, 'findTransfer'>;
   readonly accounts: AccountDirectory;
-  /** Of the statements, which say whether a transfer's key was used. */
+  /** Of the statements, which say whether a key was used. */
   readonly statementLag: Pick<IndexLag, 'trouble'>;
 }
 
@@ -67,8 +68,8 @@ export const ACCOUNT_ROUTES = {
     method: 'POST',
     path: '/operator/accounts',
     summary: 'Open a trading account, with cash to begin with',
-    schema: { body: OpenAccountBody, response: { 201: OpenedResponse } },
-    problems: [400, 500, 503],
+    schema: { headers: IdempotencyHeaders, body: OpenAccountBody, response: { 201: OpenedResponse } },
+    problems: [400, 409, 500, 503],
   },
   list: {
     ...shared,
@@ -105,32 +106,48 @@ export function accountRoutes(parts: AccountRouteParts): readonly Route[] {
   ];
 }
 
+/** Under a key the ids follow from it, so a repeat is about the same account, and the core answers each of its commands once. */
 async function openAccount(parts: AccountRouteParts, request: Request): Promise<HttpResult> {
   const reader = new RequestReader();
+  const key = readIdempotencyKey(request.headers, reader);
   const body = fieldsOf(request.body) ?? {};
   reader.onlyKnown(body, new Set(['name', 'cash']));
   const name = reader.shownText(body, 'name', MAX_NAME_LENGTH);
   const cash = body['cash'] === '0' ? null : reader.optionalPositive<Money>(body, 'cash', parseMoney);
   if (reader.failed || name === null) return reader.problem();
-  const { runtime } = parts;
-  const accountId = runtime.ids.uuid() as AccountId;
-  const stamp = await stampOf(parts);
-  const depositId = runtime.ids.uuid() as CommandId;
-  const openId = runtime.ids.uuid() as CommandId;
-  const commands: TradingInput[] = [{ type: 'OpenAccount', commandId: openId, ...stamp, accountId, name }];
-  if (cash !== null)
-    commands.push({ type: 'Deposit', commandId: depositId, ...stamp, accountId, amount: cash });
-  // In the directory first: an account that is listed and was not opened is a line too many, the other way round
-  // an account with money would be on no list.
-  await parts.accounts.put([{ accountId, name, createdAtMs: stamp.ingestTimeMs }]);
-  const refused = await appendFor(parts, accountId, commands);
-  if (refused !== null) return refused;
-  const last = await outcomeOf(parts, accountId, cash === null ? openId : depositId);
-  if (last === null || !(await isVisible(parts, accountId, last.sequence))) return pending({ accountId });
+  const { runtime, statements } = parts;
+  const idOf = (what: string) => (key === null ? runtime.ids.uuid() : derivedUuid(what, key));
+  const accountId = idOf('account') as AccountId;
+  const openId = idOf('open') as CommandId;
+  const depositId = idOf('opening-deposit') as CommandId;
+  const untold = key === null ? null : keyUntold(parts);
+  if (untold !== null) return untold;
+  if (key === null || (await statements.findTransfer(accountId, openId)) === null) {
+    const stamp = await stampOf(parts);
+    const commands: TradingInput[] = [{ type: 'OpenAccount', commandId: openId, ...stamp, accountId, name }];
+    if (cash !== null)
+      commands.push({ type: 'Deposit', commandId: depositId, ...stamp, accountId, amount: cash });
+    // In the directory first: an account that is listed and was not opened is a line too many, the other way round
+    // an account with money would be on no list.
+    await parts.accounts.put([{ accountId, name, createdAtMs: stamp.ingestTimeMs }]);
+    const refused = await appendFor(parts, accountId, commands);
+    if (refused !== null) return refused;
+  }
+  const opened = await until(parts, async () => {
+    const opening = await statements.findTransfer(accountId, openId);
+    const deposit = await statements.findTransfer(accountId, depositId);
+    const last = cash === null ? opening : deposit;
+    if (opening === null || last === null) return null;
+    const portfolio = await parts.portfolios.get(accountId);
+    if (portfolio === null || portfolio.version < last.sequence) return null;
+    return { name: opening.note, deposited: deposit?.cashChange ?? null, cash: last.cashAfter };
+  });
+  if (opened === null) return pending({ accountId });
+  if (opened.name !== name || opened.deposited !== cash) return keyReused('account');
   return {
     kind: 'json',
     status: 201,
-    body: { accountId, userId: accountId, name, cash: formatDecimal(last.cashAfter) },
+    body: { accountId, userId: accountId, name, cash: formatDecimal(opened.cash) },
   };
 }
 
@@ -165,9 +182,7 @@ async function transfer(
 ): Promise<HttpResult> {
   const text = fieldsOf(request.params)?.['accountId'];
   const accountId = typeof text === 'string' ? parseAccountId(text) : null;
-  if (accountId === null || (await parts.portfolios.get(accountId)) === null) {
-    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
-  }
+  if (accountId === null || (await parts.portfolios.get(accountId)) === null) return noSuchAccount();
   const reader = new RequestReader();
   const key = readIdempotencyKey(request.headers, reader);
   const body = fieldsOf(request.body) ?? {};
@@ -178,18 +193,15 @@ async function transfer(
   const commandId = (
     key === null ? parts.runtime.ids.uuid() : derivedUuid('transfer', accountId, key)
   ) as CommandId;
-  const trouble = key === null ? null : parts.statementLag.trouble();
-  if (trouble !== null) {
-    const detail = `Whether the idempotency key was used before cannot be told: ${trouble}.`;
-    return problemResult('DEPENDENCY_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
-  }
+  const untold = key === null ? null : keyUntold(parts);
+  if (untold !== null) return untold;
   const former = key === null ? null : await parts.statements.findTransfer(accountId, commandId);
   if (former === null) {
     const command: TradingInput = { type, commandId, ...(await stampOf(parts)), accountId, amount };
     const refused = await appendFor(parts, accountId, [command]);
     if (refused !== null) return refused;
   }
-  const line = former ?? (await outcomeOf(parts, accountId, commandId));
+  const line = former ?? (await until(parts, () => parts.statements.findTransfer(accountId, commandId)));
   if (line === null) return pending({ accountId });
   return transferAnswer(line, type, amount);
 }
@@ -204,7 +216,7 @@ function transferAnswer(line: StatementLine, type: 'Deposit' | 'Withdraw', amoun
   }
   const moved = type === 'Deposit' ? line.cashChange : ((0n - line.cashChange) as Money);
   if (line.kind !== done || moved !== amount) {
-    return problemResult('IDEMPOTENCY_KEY_REUSED', 'The idempotency key came before with another transfer.');
+    return keyReused('transfer');
   }
   return {
     kind: 'json',
@@ -219,21 +231,16 @@ function transferAnswer(line: StatementLine, type: 'Deposit' | 'Withdraw', amoun
   };
 }
 
-/** The statement's line of a command, once execution has answered it; `null` when that takes too long. */
-async function outcomeOf(
-  parts: AccountRouteParts,
-  accountId: AccountId,
-  commandId: CommandId,
-): Promise<StatementLine | null> {
-  return until(parts, () => parts.statements.findTransfer(accountId, commandId));
+/** `null` while the statements can tell which keys were used. */
+function keyUntold({ statementLag }: AccountRouteParts): HttpResult | null {
+  const trouble = statementLag.trouble();
+  if (trouble === null) return null;
+  const detail = `Whether the idempotency key was used before cannot be told: ${trouble}.`;
+  return problemResult('DEPENDENCY_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
 }
 
-async function isVisible(parts: AccountRouteParts, accountId: AccountId, version: number): Promise<boolean> {
-  const found = await until(parts, async () => {
-    const portfolio = await parts.portfolios.get(accountId);
-    return portfolio !== null && portfolio.version >= version ? portfolio : null;
-  });
-  return found !== null;
+function keyReused(what: string): HttpResult {
+  return problemResult('IDEMPOTENCY_KEY_REUSED', `The idempotency key came before with another ${what}.`);
 }
 
 /** `null` when they are appended, in the account's partition. */

@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import type { AccountHalt } from '#domain/data/account-state.ts';
 import type { AccountId } from '#domain/data/identifiers.ts';
 import { TOPIC } from '#domain/data/topics.ts';
-import type { PartitionHalts } from '#infrastructure/cache/cache.ts';
+import type { Cache, PartitionHalts } from '#infrastructure/cache/cache.ts';
 import { openMemoryCache } from '#infrastructure/cache/memory/memory-cache.ts';
 import type { HttpResult } from '#infrastructure/core/http.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio } from '#infrastructure/portfolios/portfolios.ts';
 import { bodyOf, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
@@ -27,14 +28,29 @@ interface Subject {
   appended(): Promise<number>;
 }
 
-async function withRoutes(work: (subject: Subject) => Promise<void>): Promise<void> {
+async function withRoutes(
+  work: (subject: Subject) => Promise<void>,
+  away: { readonly cache?: boolean; readonly portfolios?: boolean } = {},
+): Promise<void> {
   const directory = temporaryDirectory();
   const log = await openTestLog(directory.path);
   try {
     const { runtime, logger } = testContext();
     const cache = openMemoryCache({ runtime });
-    const portfolios = { get: async () => ({}) as Portfolio };
-    const routes = breakerRoutes({ log, cache, runtime, logger, waitMs: 0, portfolios });
+    const fail = async () => {
+      throw new OperatingError('STORE_UNAVAILABLE', 'away', { retry: 'retry' });
+    };
+    const portfolios = { get: away.portfolios ? fail : async () => ({}) as Portfolio };
+    const reached: Cache = {
+      ...cache,
+      ...(away.cache
+        ? {
+            prices: { ...cache.prices, latestFeedTimestampMs: fail },
+            halts: { ...cache.halts, get: fail, of: fail },
+          }
+        : {}),
+    };
+    const routes = breakerRoutes({ log, cache: reached, runtime, logger, waitMs: 0, portfolios });
     const partition = log.partitionFor(TOPIC.tradeOrders, ACCOUNT);
     await work({
       log,
@@ -116,4 +132,29 @@ test('shown are the breakers that are not open, with the end of a quiet period, 
       unlisted: 4,
     });
   });
+});
+
+test('a breaker is tripped and reset while neither the cache nor the accounts can be read; what came of it is not known', async () => {
+  await withRoutes(
+    async ({ call, appended }) => {
+      assert.equal(codeOf(await call('POST', trip)), 'OUTCOME_UNKNOWN');
+      assert.equal(codeOf(await call('POST', reset)), 'OUTCOME_UNKNOWN');
+      assert.equal(await appended(), 2);
+      assert.equal(codeOf(await call('GET')), 'DEPENDENCY_UNAVAILABLE');
+    },
+    { cache: true, portfolios: true },
+  );
+});
+
+test('of an account that could not be looked up the mirror says whether it is there, when it was to trip', async () => {
+  await withRoutes(
+    async ({ call, say }) => {
+      await say({ nextInputOffset: 10 });
+      assert.equal(codeOf(await call('POST', trip)), 'ACCOUNT_NOT_FOUND');
+      assert.equal(bodyOf(await call('POST', reset))['state'], 'OPEN');
+      await say({ nextInputOffset: 10, accounts: [TRIPPED] });
+      assert.equal(bodyOf(await call('POST', trip))['state'], 'TRIPPED');
+    },
+    { portfolios: true },
+  );
 });

@@ -5,12 +5,16 @@
 import type { Breaker } from '#domain/data/account-state.ts';
 import { parseAccountId } from '#domain/data/identifiers.ts';
 import { formatTimestamp } from '#domain/data/timestamp.ts';
-import { TOPIC } from '#domain/data/topics.ts';
 import { MAX_BREAKER_REASON_LENGTH } from '#domain/data/trading-input-codec.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
-import { problemResult } from '#infrastructure/core/problem.ts';
-import { type ControlParts, executeControl, guarded, partitionsOf } from './operator-commands.ts';
+import {
+  type ControlParts,
+  executeAccountControl,
+  guarded,
+  noSuchAccount,
+  partitionsOf,
+} from './operator-commands.ts';
 import { BreakerBody, BreakerResponse, BreakersView } from './schemas.ts';
 
 type Request = HttpRequest<never, never, never>;
@@ -66,16 +70,11 @@ async function set(parts: ControlParts, request: Request): Promise<HttpResult> {
   const reason = reader.shownText(body, 'reason', MAX_BREAKER_REASON_LENGTH);
   if (reader.failed || text === null || action === undefined || reason === null) return reader.problem();
   const accountId = parseAccountId(text);
-  if (accountId === null || (await parts.portfolios.get(accountId)) === null) {
-    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
-  }
-  const partition = parts.log.partitionFor(TOPIC.tradeOrders, accountId);
-  const change = { kind: 'SetBreaker', accountId, action, reason } as const;
-  const notDone = await executeControl(parts, change, [partition], { accountId });
-  if (notDone !== null) return notDone;
-  const halts = await parts.cache.halts.of(partition, accountId);
-  const isKnown = halts !== null && (halts.account !== null || halts.unlisted === 0);
-  const breaker = isKnown ? (halts.account?.breaker ?? OPEN) : null;
+  if (accountId === null) return noSuchAccount();
+  const done = await executeAccountControl(parts, { kind: 'SetBreaker', accountId, action, reason });
+  if (done.kind === 'refused') return done.result;
+  const { account, unlisted } = done.halts;
+  const breaker = account?.breaker ?? (unlisted === 0 ? OPEN : null);
   return { kind: 'json', status: 200, body: { accountId, ...viewOf(breaker) } };
 }
 

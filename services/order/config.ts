@@ -50,7 +50,8 @@ export const orderOptions = {
     name: 'account_command_wait_ms',
     default: '5000',
     unit: 'ms',
-    sentence: 'How long opening an account, a deposit or a withdrawal waits for its outcome.',
+    sentence:
+      'How long opening an account, a transfer, a kill switch or a breaker waits for what comes of it.',
     minimum: 1,
     maximum: 60_000,
   }),

@@ -2,12 +2,17 @@
  * The kill switch, on the operator's socket: engage, release, show. A command to execution, which cancels and denies; the
  * answer waits until execution's word is in the cache's mirror.
  */
-import { parseAccountId } from '#domain/data/identifiers.ts';
-import { TOPIC } from '#domain/data/topics.ts';
+import { type AccountId, parseAccountId } from '#domain/data/identifiers.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
-import { problemResult } from '#infrastructure/core/problem.ts';
-import { type ControlParts, executeControl, guarded, partitionsOf } from './operator-commands.ts';
+import {
+  type ControlParts,
+  executeAccountControl,
+  executeControl,
+  guarded,
+  noSuchAccount,
+  partitionsOf,
+} from './operator-commands.ts';
 import { KillSwitchBody, KillSwitchResponse, KillSwitchView } from './schemas.ts';
 
 type Request = HttpRequest<never, never, never>;
@@ -64,14 +69,19 @@ async function set(parts: ControlParts, request: Request): Promise<HttpResult> {
   const text = reader.optionalText(body, 'accountId', 36);
   if (reader.failed || typeof engaged !== 'boolean') return reader.problem();
   const accountId = text === null ? null : parseAccountId(text);
-  if (text !== null && (accountId === null || (await parts.portfolios.get(accountId)) === null)) {
-    return problemResult('ACCOUNT_NOT_FOUND', 'There is no such account.');
-  }
-  const partitions =
-    accountId === null ? await partitionsOf(parts) : [parts.log.partitionFor(TOPIC.tradeOrders, accountId)];
-  const notDone = await executeControl(parts, { kind: 'SetKillSwitch', engaged, accountId }, partitions, {
-    accountId,
-  });
-  if (notDone !== null) return notDone;
-  return { kind: 'json', status: 200, body: { engaged, accountId } };
+  if (text !== null && accountId === null) return noSuchAccount();
+  const notDone =
+    accountId === null
+      ? await executeControl(parts, { kind: 'SetKillSwitch', engaged, accountId })
+      : await setOfAccount(parts, engaged, accountId);
+  return notDone ?? { kind: 'json', status: 200, body: { engaged, accountId } };
+}
+
+async function setOfAccount(
+  parts: ControlParts,
+  engaged: boolean,
+  accountId: AccountId,
+): Promise<HttpResult | null> {
+  const done = await executeAccountControl(parts, { kind: 'SetKillSwitch', engaged, accountId });
+  return done.kind === 'refused' ? done.result : null;
 }

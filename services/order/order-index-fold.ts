@@ -3,7 +3,7 @@
  * however many steps the order took in it. Pure.
  */
 import type { OrderId } from '#domain/data/identifiers.ts';
-import type { OrderUpdate } from '#domain/data/trading-events.ts';
+import { isOrderStep, type OrderStep, type OrderUpdate } from '#domain/data/trading-events.ts';
 import type { SubmitOrder } from '#domain/data/trading-inputs.ts';
 import type { IndexedOrder } from '#infrastructure/relational/stores.ts';
 import { acceptedOrder } from './place-order.ts';
@@ -19,9 +19,9 @@ export function indexRows({ submitted, updates }: IndexBatch): readonly IndexedO
     // The first one is the order; a later one under its id is a repeat, or a conflict that the core answers.
     if (!acceptances.has(command.orderId)) acceptances.set(command.orderId, acceptedOrder(command));
   }
-  const latest = new Map<OrderId, OrderUpdate>();
+  const latest = new Map<OrderId, OrderStep>();
   for (const update of updates) {
-    if (!changesTheOrder(update)) continue;
+    if (!isOrderStep(update)) continue;
     const former = latest.get(update.orderId);
     if (former === undefined || update.sequence > former.sequence) latest.set(update.orderId, update);
   }
@@ -37,22 +37,14 @@ export function indexRows({ submitted, updates }: IndexBatch): readonly IndexedO
   return rows;
 }
 
-/** A cancel that came to nothing, or a conflicting repeat, says nothing new about the order itself. */
-function changesTheOrder(update: OrderUpdate): boolean {
-  return (
-    update.update !== 'cancel_rejected' && update.update !== 'duplicate_conflict' && update.symbol !== null
-  );
-}
-
-function updatedOrder(update: OrderUpdate, acceptance: IndexedOrder | null): IndexedOrder {
-  const { symbol, side, orderType, timeInForce } = update;
+function updatedOrder(update: OrderStep, acceptance: IndexedOrder | null): IndexedOrder {
   return {
     orderId: update.orderId,
     userId: update.accountId,
-    symbol: symbol ?? requireFact(acceptance?.symbol),
-    side: side ?? requireFact(acceptance?.side),
-    type: orderType ?? requireFact(acceptance?.type),
-    timeInForce: timeInForce ?? requireFact(acceptance?.timeInForce),
+    symbol: update.symbol,
+    side: update.side,
+    type: update.orderType,
+    timeInForce: update.timeInForce,
     quantity: update.quantity,
     notional: acceptance?.notional ?? null,
     limitPrice: update.limitPrice,
@@ -66,9 +58,4 @@ function updatedOrder(update: OrderUpdate, acceptance: IndexedOrder | null): Ind
     updatedAtMs: update.timeMs,
     accountSequence: update.sequence,
   };
-}
-
-function requireFact<Fact>(fact: Fact | undefined): Fact {
-  if (fact === undefined) throw new TypeError('an update that changes an order names what it is');
-  return fact;
 }

@@ -40,7 +40,8 @@ export const IdempotencyHeaders = Type.Object({
       minLength: 1,
       maxLength: 128,
       pattern: '^[\\x20-\\x7e]+$',
-      description: 'The same key with the same body is the same order, and gets the first answer again.',
+      description:
+        'The same key with the same body is the same order or command, and gets the first answer again.',
     }),
   ),
 });

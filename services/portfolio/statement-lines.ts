@@ -1,16 +1,14 @@
 /** What a ledger entry is on the statement of its account. Pure. */
 import type { Money, Quantity } from '#domain/data/decimal.ts';
-import type { LedgerEntry, Recorded } from '#domain/data/trading-events.ts';
+import { CASH_ASSET, type LedgerEntry, type Recorded } from '#domain/data/trading-events.ts';
 import type { StatementLine } from '#infrastructure/relational/stores.ts';
-
-const CASH = 'USD';
 
 export function statementLine(entry: Recorded<LedgerEntry>): StatementLine {
   let cashChange = 0n;
   let quantityChange: bigint | null = null;
   for (const { account, asset, amount } of entry.postings) {
     if (account !== entry.accountId) continue;
-    if (asset === CASH) cashChange += amount;
+    if (asset === CASH_ASSET) cashChange += amount;
     else quantityChange = (quantityChange ?? 0n) + amount;
   }
   return {

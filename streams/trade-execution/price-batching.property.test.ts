@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MAX_SCALED, maximum, minimum, type Price, type Quantity } from '#domain/data/decimal.ts';
+import { MAX_RECORD_BYTES } from '#domain/data/event-envelope.ts';
+import { type EventId, MAX_ID_LENGTH } from '#domain/data/identifiers.ts';
 import type { MarketEvent } from '#domain/data/market-event.ts';
+import { MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import { decodeTradingInput, encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { marketEvent, price, quantity } from '#tests/in-process/platform.ts';
 import { batchPrices } from './price-batching.ts';
@@ -88,6 +91,26 @@ test('the same events give the same batches, ids included; a repeated event chan
   const [batch] = batchPrices([first, first], WINDOW_MS, 0);
   assert.equal(batch?.prices[0]?.tradedSize, quantity('5'));
   assert.equal(batch?.prices[0]?.low, price('10'));
+});
+
+test('a batch of the longest prices there are is no larger than a record may be', () => {
+  const most = MAX_SCALED as Price & Quantity;
+  const sizes = { bidSize: most, askSize: most, size: most, volume: most };
+  const events = Array.from({ length: 5_000 }, (_, at) => ({
+    ...marketEvent(`A${String(at).padStart(15, '0')}`, Number.MAX_SAFE_INTEGER, '1', MAX_TIMESTAMP_MS),
+    // A quotation mark takes two bytes.
+    eventId: '"'.repeat(MAX_ID_LENGTH) as EventId,
+    price: most,
+    bid: most,
+    ask: most,
+    ...sizes,
+  }));
+  const batches = batchPrices(events, WINDOW_MS, 0);
+  assert.equal(batches.flatMap(({ prices }) => prices).length, 5_000);
+  for (const batch of batches) {
+    const bytes = encodeTradingInput(batch, { sourceService: 'trade-execution' });
+    assert.ok(bytes.length <= MAX_RECORD_BYTES, `${bytes.length} bytes`);
+  }
 });
 
 test('a batch is read back from its record as it was made, however much was traded in it', () => {

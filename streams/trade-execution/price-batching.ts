@@ -11,7 +11,7 @@ import type { BatchPrice, PriceBatch } from '#domain/data/trading-inputs.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 
 /** A batch of more symbols is split, since a record has at most a mebibyte. */
-export const MAX_SYMBOLS_PER_BATCH = 2_000;
+const MAX_SYMBOLS_PER_BATCH = 1_000;
 
 /** A price of the batch that is open. */
 type OpenPrice = { -readonly [Field in keyof BatchPrice]: BatchPrice[Field] };

@@ -45,16 +45,20 @@ const rate = scaled(0n).map((value) => value as Rate);
 export const text = (maxLength: number) =>
   fc.oneof(
     fc.string({ minLength: 1, maxLength: Math.min(maxLength, 20) }),
-    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 10 }).map((value) => value.slice(0, maxLength)),
+    fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 10 })
+      .map((value) => value.slice(0, maxLength).toWellFormed()),
   );
 export const nullable = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
 export const symbol = fc.stringMatching(/^[A-Z][A-Z0-9.-]{0,15}$/).map((value) => value as Ticker);
 const uuid = fc.uuid();
 export const accountId = uuid.map((value) => value as AccountId);
 export const orderId = uuid.map((value) => value as OrderId);
-export const commandId = text(200).map((value) => value as CommandId);
-export const eventId = text(200).map((value) => value as EventId);
-export const executionId = text(200).map((value) => value as ExecutionId);
+/** Of printable ASCII. */
+export const id = fc.string({ minLength: 1, maxLength: 20 });
+export const commandId = id.map((value) => value as CommandId);
+export const eventId = id.map((value) => value as EventId);
+export const executionId = id.map((value) => value as ExecutionId);
 export const timeMs = fc.oneof(
   fc.integer({ min: MIN_TIMESTAMP_MS, max: MAX_TIMESTAMP_MS }),
   fc.integer({ min: 1_549_895_400_000, max: 1_549_895_500_000 }),

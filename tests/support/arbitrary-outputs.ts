@@ -1,12 +1,13 @@
 /** Arbitrary outputs of execution and entities of its state, for property tests. */
 import fc from 'fast-check';
 import type { AccountStateEntity } from '#domain/data/account-state.ts';
-import type {
-  LedgerEntry,
-  OrderUpdate,
-  TradeExecuted,
-  TradeOutcome,
-  VenueCommand,
+import {
+  type LedgerEntry,
+  ORDER_STEPS,
+  type OrderUpdate,
+  type TradeExecuted,
+  type TradeOutcome,
+  type VenueCommand,
 } from '#domain/data/trading-events.ts';
 import {
   accountId,
@@ -19,6 +20,7 @@ import {
   eventId,
   executionId,
   fees,
+  id,
   limits,
   money,
   nonNegativeMoney,
@@ -61,36 +63,43 @@ export const anyTradeExecuted: fc.Arbitrary<TradeExecuted> = record({
   orderId,
   symbol,
   side,
-  quantity: anyQuantity,
+  quantity: positiveQuantity,
   outcome,
 });
-export const anyOrderUpdate: fc.Arbitrary<OrderUpdate> = record({
+const facts = {
+  symbol,
+  side,
+  orderType: fc.constantFrom('MARKET' as const, 'LIMIT' as const),
+  timeInForce,
+};
+const noFacts = {
+  symbol: fc.constant(null),
+  side: fc.constant(null),
+  orderType: fc.constant(null),
+  timeInForce: fc.constant(null),
+};
+const orderUpdate = {
   ...output,
   type: fc.constant('OrderUpdate' as const),
-  update: fc.constantFrom(
-    'new',
-    'partial_fill',
-    'fill',
-    'canceled',
-    'expired',
-    'rejected',
-    'denied',
-    'cancel_rejected',
-    'duplicate_conflict',
-  ),
   orderId,
   status: fc.constantFrom('NEW', 'PARTIALLY_FILLED', 'FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'DENIED'),
-  symbol: nullable(symbol),
-  side: nullable(side),
-  orderType: nullable(fc.constantFrom('MARKET' as const, 'LIMIT' as const)),
-  timeInForce: nullable(timeInForce),
   quantity: nullable(anyQuantity),
   limitPrice: nullable(anyPrice),
   clientOrderId: nullable(text(128)),
   filledQuantity: anyQuantity,
   averageFillPrice: nullable(anyPrice),
   reason: nullable(text(500)),
-});
+};
+const noStep = fc.constantFrom(
+  'cancel_rejected' as const,
+  'duplicate_conflict' as const,
+  'venue_event_ignored' as const,
+);
+export const anyOrderUpdate: fc.Arbitrary<OrderUpdate> = fc.oneof(
+  record<OrderUpdate>({ ...orderUpdate, ...facts, update: fc.constantFrom(...ORDER_STEPS) }),
+  record<OrderUpdate>({ ...orderUpdate, ...facts, update: noStep }),
+  record<OrderUpdate>({ ...orderUpdate, ...noFacts, update: noStep }),
+);
 export const anyLedgerEntry: fc.Arbitrary<LedgerEntry> = record({
   ...output,
   type: fc.constant('LedgerEntry' as const),
@@ -108,7 +117,7 @@ export const anyLedgerEntry: fc.Arbitrary<LedgerEntry> = record({
     'FILL',
     'FEE',
   ),
-  reference: text(200),
+  reference: id,
   postings: fc.array(
     record({
       account: fc.oneof(

@@ -67,12 +67,17 @@ async function passOn(
       return problemResult('OVERLOADED', `Too many requests wait for the ${upstream.name} service.`, {
         retryAfterSeconds: 1,
       });
-    case 'unknown':
+    case 'unknown': {
+      const next =
+        request.headers[IDEMPOTENCY_HEADER] === undefined
+          ? 'Look what came of it before you do it again.'
+          : 'Retry with the same idempotency key.';
       return problemResult(
         'OUTCOME_UNKNOWN',
-        `The ${upstream.name} service did not answer: it may have happened. Retry with the same idempotency key.`,
+        `The ${upstream.name} service did not answer: it may have happened. ${next}`,
         { retryAfterSeconds: 1 },
       );
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type EventId,
   type OrderId,
   parseSymbol,
+  type Symbol as Ticker,
 } from '#domain/data/identifiers.ts';
 import type { OrderUpdate } from '#domain/data/trading-events.ts';
 import { encodeTradingOutput } from '#domain/data/trading-output-codec.ts';
@@ -213,10 +214,10 @@ export function update(sequence: number, reason: string | null = null): Uint8Arr
     update: 'new',
     orderId: '0b8f3a1c-9999-4222-8333-444455556666' as OrderId,
     status: 'NEW',
-    symbol: null,
-    side: null,
-    orderType: null,
-    timeInForce: null,
+    symbol: 'AAPL' as Ticker,
+    side: 'BUY',
+    orderType: 'MARKET',
+    timeInForce: 'DAY',
     quantity: null,
     limitPrice: null,
     clientOrderId: null,
