@@ -11,7 +11,6 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
-import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import { readMarketEvent, rememberTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type {
@@ -21,6 +20,7 @@ import type {
   NewRecord,
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
+import { positionsAfter } from '#infrastructure/event-log/read-positions.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
 import { SOURCE } from './commit-records.ts';
 import { batchPrices } from './price-batching.ts';
