@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TOPIC } from '#domain/data/topics.ts';
 import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { NO_METRICS, testContext } from '#tests/in-process/platform.ts';
+import { NO_METRICS, openTestLog, temporaryDirectory, testContext } from '#tests/in-process/platform.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import { type ConsumerLoopOptions, createConsumerLoop } from './consumer-loop.ts';
 import type { Consumer, LogRecord, Polled, Position, TransactionalProducer } from './event-log.ts';
@@ -70,7 +71,7 @@ type Records = readonly LogRecord[];
 
 /** Its batches are the records as they are. */
 function loopOn(
-  log: ReturnType<typeof smallLog>['log'],
+  log: ConsumerLoopOptions<Records>['log'],
   store: ConsumerLoopOptions<Records>['store'],
   more: Partial<ConsumerLoopOptions<Records>> = {},
 ) {
@@ -287,5 +288,45 @@ test('a store that asks for a person is waited for in its group, and each batch 
   assert.equal(state.opened, 1);
   assert.deepEqual(read, [0, 1, 2]);
   await loop.stop();
+  assert.deepEqual(crashes, []);
+});
+
+test('of a batch whose store lacks one partition, the other partition is committed too, though nothing more comes', async () => {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path, 2);
+  const topic = TOPIC.ledgerEntries;
+  const append = () =>
+    log.append([0, 1].map((partition) => ({ topic, partition, key: null, value: Buffer.from('{}') })));
+  const committed = async () => (await log.committedPositions('g')).map(({ offset }) => offset).sort();
+  const held = new Map<number, number>();
+  const { loop, crashes } = loopOn(
+    log,
+    async (_records, stretches) => {
+      const fitting = stretches.filter(({ partition, from }) => from <= (held.get(partition) ?? 0));
+      for (const { partition, offset } of fitting) held.set(partition, offset);
+      return fitting.length === stretches.length ? stretches : null;
+    },
+    {
+      topics: [topic],
+      storePositions: async () => [...held].map(([partition, offset]) => ({ topic, partition, offset })),
+    },
+  );
+  const until = async (offset: number) => {
+    while ((await committed()).join() !== `${offset},${offset}`)
+      await testContext().runtime.timers.yieldTurn();
+  };
+  await append();
+  loop.start();
+  await until(1);
+  held.delete(1);
+  await append();
+  await until(2);
+  assert.deepEqual([...held].sort(), [
+    [0, 2],
+    [1, 2],
+  ]);
+  await loop.stop();
+  await log.close();
+  directory.dispose();
   assert.deepEqual(crashes, []);
 });

@@ -111,6 +111,7 @@ describe('the relational database on PostgreSQL', () => {
     const stores = await openOn(url);
     const read = [{ topic: 'a', partition: 0, from: 0, offset: 5 }];
     await stores.orders.put([acceptedOrder(1)], read);
+    await stores.orders.put([], [{ topic: 'a', partition: 0, from: 5, offset: 6 }]);
     await stores.statements.append([statementLine(1)], read);
     await directly(url, async (client) => {
       await assert.rejects(client.query('TRUNCATE orders'), /referenced in a foreign key constraint/);
@@ -119,7 +120,7 @@ describe('the relational database on PostgreSQL', () => {
     });
     assert.deepEqual(await stores.orders.positions(), []);
     assert.deepEqual(await stores.statements.positions(), []);
-    assert.equal(await stores.orders.put([], [{ topic: 'a', partition: 0, from: 5, offset: 6 }]), false);
+    assert.equal(await stores.orders.put([], [{ topic: 'a', partition: 0, from: 6, offset: 7 }]), false);
     await stores.close();
     await dropDatabase(url);
   });

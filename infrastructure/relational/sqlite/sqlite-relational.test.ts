@@ -60,6 +60,7 @@ describe('the relational file', () => {
     const stores = await openSqliteRelational({ path });
     const read = [{ topic: 'a', partition: 0, from: 0, offset: 5 }];
     await stores.orders.put([acceptedOrder(1)], read);
+    await stores.orders.put([], [{ topic: 'a', partition: 0, from: 5, offset: 6 }]);
     await stores.statements.append([statementLine(1)], read);
     const file = new DatabaseSync(path);
     file.exec('DELETE FROM orders');
