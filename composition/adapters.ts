@@ -268,7 +268,10 @@ async function emptyOnServers(
 ): Promise<readonly ProjectionStore[]> {
   const empty: ProjectionStore[] = [];
   for (const store of PROJECTION_STORES) {
-    if (isOnServer(config, store) && (await open[store]?.isEmpty()) === true) empty.push(store);
+    const port = open[store];
+    // The relational database notes by itself how far it is.
+    if (port === undefined || !('isEmpty' in port) || !isOnServer(config, store)) continue;
+    if (await port.isEmpty()) empty.push(store);
   }
   return empty;
 }

@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
 import type { OpenStoreUnderTest, StoreUnderTest } from '#infrastructure/common/store-under-test.ts';
-import { apiKey, registerApiKeysContract } from './api-keys.contract.ts';
+import { registerApiKeysContract } from './api-keys.contract.ts';
 import { registerKeyClaimsContract } from './key-claims.contract.ts';
+import { registerPositionsContract } from './positions.contract.ts';
 import type { AccountRecord, IndexedOrder, RelationalStores, StatementLine } from './stores.ts';
 
 const LARGEST = 9_223_372_036_854_775_807n;
@@ -320,17 +321,40 @@ export function registerRelationalContract(
       });
     });
 
-    test('is empty until it holds something of the log; keys and names of accounts are not of the log', async () => {
-      await subject.store.apiKeys.add(apiKey('k1'));
-      await subject.store.accounts.put([{ accountId: ADA, name: 'Ada', createdAtMs: START_MS }]);
-      assert.equal(await subject.store.isEmpty(), true);
-      await subject.store.orders.put([acceptedOrder(1)]);
-      assert.equal(await subject.store.isEmpty(), false);
-    });
+    registerPositionsContract(
+      'the order index',
+      () => ({
+        put: (row, read) => subject.store.orders.put(row === null ? [] : [acceptedOrder(row)], read),
+        positions: () => subject.store.orders.positions(),
+        has: async (row) => (await subject.store.orders.get(acceptedOrder(row).orderId)) !== null,
+      }),
+      () => subject.reopen(),
+    );
+    registerPositionsContract(
+      'the statements',
+      () => ({
+        put: (row, read) => subject.store.statements.append(row === null ? [] : [statementLine(row)], read),
+        positions: () => subject.store.statements.positions(),
+        has: async (row) =>
+          (await subject.store.statements.list({ accountId: ADA, limit: 10 })).some(
+            ({ sequence }) => sequence === row,
+          ),
+      }),
+      () => subject.reopen(),
+    );
 
-    test('is not empty with a statement line alone', async () => {
-      await subject.store.statements.append([statementLine(1)]);
-      assert.equal(await subject.store.isEmpty(), false);
+    test('a batch that is refused moves no position, and one of orders that are known moves it', async () => {
+      const read = (from: number, offset: number) => [{ topic: 'a', partition: 0, from, offset }];
+      const both = [acceptedOrder(1), updatedOrder(1, 1)];
+      const position = async () => (await subject.store.orders.positions())[0]?.offset;
+      assert.equal(await subject.store.orders.put(both, read(0, 2)), true);
+      assert.equal(await subject.store.orders.put(both, read(2, 4)), true);
+      await assert.rejects(
+        subject.store.orders.put([{ ...acceptedOrder(2), symbol: null as never }], read(4, 5)),
+      );
+      assert.equal(await position(), 4);
+      assert.equal(await subject.store.orders.put([...both, acceptedOrder(3)], read(5, 6)), false);
+      assert.equal(await position(), 4);
     });
 
     test('calls at the same time do not mix their transactions', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, OrderId, Symbol } from '#domain/data/identifiers.ts';
+import type { StorePosition, Stretch } from '#infrastructure/common/store-progress.ts';
 
 export interface ApiKey {
   readonly keyId: string;
@@ -66,8 +67,13 @@ export interface OrderIndex {
    *   notional, client order id, quantity or creation time that the stored row has;
    * - an acceptance of an order that is already there only adds its digest, notional, client order id, quantity
    *   and creation time, and only while the stored digest is empty.
+   *
+   * `read` is what the rows come from, noted with them. Answers `false` if something that came before it is not here:
+   * then reading has to begin again at `positions`.
    */
-  put(orders: readonly IndexedOrder[]): Promise<void>;
+  put(orders: readonly IndexedOrder[], read?: readonly Stretch[]): Promise<boolean>;
+  /** How far the index has come; of a partition without one it has nothing. */
+  positions(): Promise<readonly StorePosition[]>;
   get(orderId: OrderId): Promise<IndexedOrder | null>;
   /** Those that are there, in no particular order. */
   getMany(orderIds: readonly OrderId[]): Promise<readonly IndexedOrder[]>;
@@ -138,8 +144,9 @@ export interface StatementLine {
 }
 
 export interface StatementStore {
-  /** A repeat by `entryId` changes nothing. */
-  append(lines: readonly StatementLine[]): Promise<void>;
+  /** A repeat by `entryId` changes nothing. `read` and the answer are those of the order index. */
+  append(lines: readonly StatementLine[], read?: readonly Stretch[]): Promise<boolean>;
+  positions(): Promise<readonly StorePosition[]>;
   /** The first line, by sequence, that names this command; never that of a fill or a fee. */
   findTransfer(accountId: AccountId, commandId: string): Promise<StatementLine | null>;
   /** In sequence order; `from` inclusive, `to` exclusive, ms; `afterSequence` pages. */
@@ -176,7 +183,5 @@ export interface RelationalStores {
   readonly keyClaims: KeyClaims;
   readonly statements: StatementStore;
   readonly accounts: AccountDirectory;
-  /** Whether it holds nothing of the log, no order and no statement line: a start then fills it from the log. */
-  isEmpty(): Promise<boolean>;
   close(): Promise<void>;
 }

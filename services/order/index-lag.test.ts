@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOPIC } from '#domain/data/topics.ts';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import {
   bodyOf,
   callerOf,
@@ -18,24 +19,26 @@ import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
 const GROUP = 'portfolio-statements';
 const ACCOUNT = '00000000-0000-4000-8000-000000000001';
 
-test('an index that is being built again says so until it has what was there at the start', async () => {
+test('an index that is being built again, or has lost something, says so until it has what was there', async () => {
   const directory = temporaryDirectory();
   const log = await openTestLog(directory.path, 1);
   try {
     const entry = { topic: TOPIC.ledgerEntries, partition: 0, key: ACCOUNT, value: Buffer.from('{}') };
     await log.append([entry, entry]);
     const { runtime } = testContext();
+    let held = [{ topic: TOPIC.ledgerEntries, partition: 0, offset: 2 }];
     const lag = new IndexLag({
       name: 'the index',
       group: GROUP,
       topic: TOPIC.ledgerEntries,
       log,
+      positions: async () => held,
       runtime,
       logger: SILENT,
       maxLag: 10,
       onIndexed() {},
     });
-    assert.match(lag.trouble() ?? '', /not known: the event log does not answer/);
+    assert.match(lag.trouble() ?? '', /not known: the event log or the database does not answer/);
     await lag.look();
     assert.match(lag.trouble() ?? '', /the index is catching up after the start/);
     const consumer = await log.openConsumer({
@@ -46,6 +49,15 @@ test('an index that is being built again says so until it has what was there at 
     await consumer.poll({ maxRecords: 10, signal: new AbortController().signal });
     await consumer.commit([{ topic: TOPIC.ledgerEntries, partition: 0, offset: 2 }]);
     await consumer.close();
+    await lag.look();
+    assert.equal(lag.trouble(), null);
+    held = [{ topic: TOPIC.ledgerEntries, partition: 0, offset: 1 }];
+    await lag.look();
+    assert.match(lag.trouble() ?? '', /the index is catching up .*, or after a loss/, 'at the first look');
+    held = [];
+    await lag.look();
+    assert.equal(lag.worstLag, 2);
+    held = [{ topic: TOPIC.ledgerEntries, partition: 0, offset: 2 }];
     await lag.look();
     assert.equal(lag.trouble(), null);
   } finally {
@@ -119,6 +131,7 @@ test('an order that another instance accepted is waited for until the index has 
       group: ORDER_INDEX_GROUP,
       topic: TOPIC.tradeOrders,
       log,
+      positions: () => log.committedPositions(ORDER_INDEX_GROUP),
       runtime: {
         ...runtime,
         timers: {
@@ -142,6 +155,7 @@ test('an order that another instance accepted is waited for until the index has 
       group: ORDER_INDEX_GROUP,
       topic: TOPIC.tradeOrders,
       log,
+      positions: () => log.committedPositions(ORDER_INDEX_GROUP),
       runtime: {
         ...runtime,
         clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
@@ -158,6 +172,55 @@ test('an order that another instance accepted is waited for until the index has 
     });
     assert.equal(await impatient.reached(ACCOUNT), false, 'nobody indexes, so the wait ends');
     await index.close();
+  } finally {
+    await log.close();
+    directory.dispose();
+  }
+});
+
+test('while the database does not say how far it is, an order is not taken for one that is in none', async () => {
+  const directory = temporaryDirectory();
+  const log = await openTestLog(directory.path, 1);
+  try {
+    const entry = { topic: TOPIC.tradeOrders, partition: 0, key: ACCOUNT, value: Buffer.from('{}') };
+    await log.append([entry]);
+    const index = await log.openConsumer({
+      group: ORDER_INDEX_GROUP,
+      topics: [TOPIC.tradeOrders],
+      start: 'earliest',
+    });
+    await index.poll({ maxRecords: 10, signal: new AbortController().signal });
+    await index.commit([{ topic: TOPIC.tradeOrders, partition: 0, offset: 1 }]);
+    await index.close();
+    const { runtime } = testContext();
+    let nowMs = 0;
+    let isDown = false;
+    const lag = new IndexLag({
+      name: 'the order index',
+      group: ORDER_INDEX_GROUP,
+      topic: TOPIC.tradeOrders,
+      log,
+      async positions() {
+        if (isDown) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
+        return [{ topic: TOPIC.tradeOrders, partition: 0, offset: 1 }];
+      },
+      runtime: {
+        ...runtime,
+        clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+        timers: {
+          ...runtime.timers,
+          sleep: async (durationMs) => {
+            nowMs += durationMs;
+          },
+        },
+      },
+      logger: SILENT,
+      maxLag: 10,
+      onIndexed() {},
+    });
+    assert.equal(await lag.reached(ACCOUNT), true);
+    isDown = true;
+    assert.equal(await lag.reached(ACCOUNT), false);
   } finally {
     await log.close();
     directory.dispose();

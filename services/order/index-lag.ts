@@ -1,10 +1,13 @@
 /**
  * How far an index is behind its topic, for the checks that must fail closed: a former order (or transfer) that the
- * index has not read cannot be told from none.
+ * index has not read cannot be told from none. The index has what both its group and the database say that it has: a
+ * database that lost something says so before the group knows of it.
  *
  * Everything that this process accepted since its start is in memory, or in the core's. What came before it must be
- * indexed once before a key counts as unused; after that the lag must stay within what the core itself remembers.
+ * indexed once before a key counts as unused, and again when the index is found to have lost something; after that the lag
+ * must stay within what the core itself remembers.
  */
+import type { StorePosition } from '#infrastructure/common/store-progress.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -23,6 +26,8 @@ export interface IndexLagOptions {
   readonly group: string;
   readonly topic: string;
   readonly log: EventLog;
+  /** How far the index is, as the database that has it says. */
+  positions(): Promise<readonly StorePosition[]>;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly maxLag: number;
@@ -31,13 +36,16 @@ export interface IndexLagOptions {
 
 export class IndexLag {
   readonly #options: IndexLagOptions;
-  /** Ends of the partitions at the first look. */
+  /** Ends of the partitions at the first look, or as the index was found to have lost something. */
   #toCatchUp: ReadonlyMap<number, number> | null = null;
   #caughtUp = false;
   #worstLag = 0;
   /** By partition: the index has everything below. */
   #indexed: ReadonlyMap<number, number> = new Map();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** The look that is under way, shared: one that overtook another would make the index seem to go back. */
+  #looking: Promise<boolean> | null = null;
+  #isUntold = false;
   #stopLooking: (() => void) | null = null;
 
   constructor(options: IndexLagOptions) {
@@ -46,28 +54,45 @@ export class IndexLag {
 
   async start(): Promise<void> {
     await this.look();
-    this.#stopLooking = this.#options.runtime.timers.every(LOOK_EVERY_MS, () => this.look());
+    this.#stopLooking = this.#options.runtime.timers.every(LOOK_EVERY_MS, async () => {
+      await this.look();
+    });
   }
 
   stop(): void {
     this.#stopLooking?.();
   }
 
-  async look(): Promise<void> {
-    const { log, runtime, logger, group, topic: followed } = this.#options;
+  /** `false` if nobody can tell. */
+  look(): Promise<boolean> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<boolean> {
+    const { log, runtime, logger, group, topic } = this.#options;
     try {
-      const committed = new Map<number, number>();
-      for (const { topic, partition, offset } of await log.committedPositions(group)) {
-        if (topic === followed) committed.set(partition, offset);
+      const committed = offsetsOf(await log.committedPositions(group), topic);
+      const held = offsetsOf(await this.#options.positions(), topic);
+      const extents = await log.extents(topic);
+      const indexedNow = new Map<number, number>();
+      for (const { partition, firstOffset } of extents) {
+        const indexed = Math.min(committed.get(partition) ?? 0, held.get(partition) ?? 0);
+        indexedNow.set(partition, Math.max(indexed, firstOffset));
       }
-      const extents = await log.extents(followed);
-      this.#toCatchUp ??= new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
+      const hasLost = extents.some(
+        ({ partition }) => (indexedNow.get(partition) ?? 0) < (this.#indexed.get(partition) ?? 0),
+      );
+      if (hasLost) this.#caughtUp = false;
+      if (hasLost || this.#toCatchUp === null) {
+        this.#toCatchUp = new Map(extents.map(({ partition, nextOffset }) => [partition, nextOffset]));
+      }
       this.#worstLag = 0;
       let behind = false;
-      const indexedNow = new Map<number, number>();
-      for (const { partition, firstOffset, nextOffset } of extents) {
-        const indexed = Math.max(committed.get(partition) ?? 0, firstOffset);
-        indexedNow.set(partition, indexed);
+      for (const { partition, nextOffset } of extents) {
+        const indexed = indexedNow.get(partition) ?? 0;
         this.#worstLag = Math.max(this.#worstLag, nextOffset - indexed);
         if (indexed < (this.#toCatchUp.get(partition) ?? 0)) behind = true;
         this.#options.onIndexed(partition, indexed);
@@ -75,12 +100,14 @@ export class IndexLag {
       if (!behind) this.#caughtUp = true;
       this.#indexed = indexedNow;
       this.#lookedAtMs = runtime.clock.monotonicMs();
+      this.#isUntold = false;
+      return true;
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
-      logger.warn(
-        { code: error.code, error: error.message },
-        `how far ${this.#options.name} is cannot be told`,
-      );
+      const told = `how far ${this.#options.name} is cannot be told`;
+      if (!this.#isUntold) logger.warn({ code: error.code, error: error.message }, told);
+      this.#isUntold = true;
+      return false;
     }
   }
 
@@ -95,8 +122,7 @@ export class IndexLag {
     const end = extents.find((extent) => extent.partition === partition)?.nextOffset ?? 0;
     const untilMs = runtime.clock.monotonicMs() + WAIT_MS;
     for (;;) {
-      await this.look();
-      if ((this.#indexed.get(partition) ?? 0) >= end) return true;
+      if ((await this.look()) && (this.#indexed.get(partition) ?? 0) >= end) return true;
       if (runtime.clock.monotonicMs() >= untilMs) return false;
       await runtime.timers.sleep(LOOK_AGAIN_MS);
     }
@@ -107,8 +133,8 @@ export class IndexLag {
     const sinceMs = this.#options.runtime.clock.monotonicMs() - this.#lookedAtMs;
     const { name, maxLag } = this.#options;
     if (sinceMs > STALE_AFTER_MS)
-      return `how far ${name} is behind is not known: the event log does not answer`;
-    if (!this.#caughtUp) return `${name} is catching up after the start`;
+      return `how far ${name} is behind is not known: the event log or the database does not answer`;
+    if (!this.#caughtUp) return `${name} is catching up after the start, or after a loss`;
     if (this.#worstLag > maxLag) return `${name} is ${this.#worstLag} records behind`;
     return null;
   }
@@ -116,4 +142,12 @@ export class IndexLag {
   get worstLag(): number {
     return this.#worstLag;
   }
+}
+
+function offsetsOf(positions: readonly StorePosition[], topic: string): ReadonlyMap<number, number> {
+  return new Map(
+    positions
+      .filter((position) => position.topic === topic)
+      .map(({ partition, offset }) => [partition, offset]),
+  );
 }

@@ -40,8 +40,8 @@ function instance(reached: () => Promise<boolean> = async () => true) {
   return (body: string): Promise<KeyUse> => useOf('a' as AccountId, orderId, body);
 }
 
-function index(body: string): Promise<void> {
-  return stores.orders.put([acceptedOrder(number, { bodyDigest: body })]);
+async function index(body: string): Promise<void> {
+  await stores.orders.put([acceptedOrder(number, { bodyDigest: body })]);
 }
 
 async function free(use: Promise<KeyUse>): Promise<Extract<KeyUse, { kind: 'free' }>> {

@@ -12,9 +12,9 @@ import type { Cache } from '#infrastructure/cache/cache.ts';
 import { feesOf, limitsOf } from '#infrastructure/common/trading-options.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
-import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
+import { createConsumerLoop } from '#infrastructure/event-log/consumer-loop.ts';
 import { readOrderUpdate, readTradingInput } from '#infrastructure/event-log/decode-once.ts';
-import type { EventLog, LogRecord, Position } from '#infrastructure/event-log/event-log.ts';
+import type { EventLog, LogRecord } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
 import type { PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import type {
@@ -61,6 +61,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     group: ORDER_INDEX_GROUP,
     topic: TOPIC.tradeOrders,
     log,
+    positions: () => ports.orders.positions(),
     runtime,
     logger,
     maxLag: config.maxIndexLag,
@@ -71,6 +72,7 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     group: STATEMENTS_GROUP,
     topic: TOPIC.ledgerEntries,
     log,
+    positions: () => ports.statements.positions(),
     runtime,
     logger,
     maxLag: config.maxIndexLag,
@@ -91,24 +93,20 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     'outcome',
   ]);
 
-  async function index(records: readonly LogRecord[]): Promise<readonly Position[]> {
+  async function read(records: readonly LogRecord[]) {
     // Prices and controls have no key and are most of `trade_orders`: they are not even decoded.
     const commands = records.filter(({ topic, key }) => topic === TOPIC.tradeOrders && key !== null);
     const inputs = await readRecords(log, ORDER_INDEX_GROUP, commands, readTradingInput);
     const steps = records.filter(({ topic }) => topic === TOPIC.orderUpdates);
     const updates = await readRecords(log, ORDER_INDEX_GROUP, steps, readOrderUpdate);
     const commandsRead = inputs.map(({ value }) => value);
-    const opened = commandsRead.filter((input) => input.type === 'OpenAccount');
-    // The directory can be rebuilt too: a log that was imported has its accounts.
-    if (opened.length > 0) await ports.accounts.put(opened.map(accountRecord));
     const submitted = commandsRead.filter((input) => input.type === 'SubmitOrder');
-    const rows = indexRows({
-      submitted,
-      updates: updates.map(({ value }) => value),
-    });
-    if (rows.length > 0) await ports.orders.put(rows);
-    await ports.keyClaims?.settle(submitted.map(({ orderId }) => orderId));
-    return positionsAfter(records);
+    return {
+      // The directory can be rebuilt too: a log that was imported has its accounts.
+      opened: commandsRead.filter((input) => input.type === 'OpenAccount').map(accountRecord),
+      orders: indexRows({ submitted, updates: updates.map(({ value }) => value) }),
+      submitted: submitted.map(({ orderId }) => orderId),
+    };
   }
 
   const indexLoop = createConsumerLoop({
@@ -121,7 +119,14 @@ export function createOrderService(context: ServiceContext, ports: OrderPorts, c
     topics: [TOPIC.tradeOrders, TOPIC.orderUpdates],
     maxRecords: config.indexBatchSize,
     lingerMs: config.indexLingerMs,
-    handle: index,
+    storePositions: () => ports.orders.positions(),
+    read,
+    async store({ opened, orders, submitted }, stretches) {
+      await ports.accounts.put(opened);
+      const isWhole = await ports.orders.put(orders, stretches);
+      await ports.keyClaims?.settle(submitted);
+      return isWhole ? stretches : null;
+    },
   });
 
   async function dropOldClaims(): Promise<void> {

@@ -9,6 +9,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { LogRecord } from '#infrastructure/event-log/event-log.ts';
+import { positionsAfter } from '#infrastructure/event-log/read-positions.ts';
 import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
 import { AccountStatesReader, type PortfolioConflict } from './account-states-reader.ts';
 
@@ -119,6 +120,10 @@ function checkedStore(truth: ReadonlyMap<string, string>, fail: () => boolean) {
   return { store, stored };
 }
 
+async function take(reader: AccountStatesReader, one: LogRecord): Promise<void> {
+  await reader.store(await reader.read([one]), positionsAfter([one]));
+}
+
 const noise = { onWritten() {}, onUnreadable: async () => assert.fail('everything is readable') };
 
 test('whatever the batches, failures and restarts, every portfolio written is one whole commit, and the last one stays', async () => {
@@ -161,10 +166,13 @@ test('whatever the batches, failures and restarts, every portfolio written is on
           const batch = records.slice(read, read + size);
           failing = what === 'fail';
           // A retry with the same records, as the consumer loop does it.
+          const [changes, after] = [await reader.read(batch), positionsAfter(batch)];
           if (failing)
-            await reader.handle(batch).catch((error: unknown) => assert(error instanceof OperatingError));
+            await reader
+              .store(changes, after)
+              .catch((error: unknown) => assert(error instanceof OperatingError));
           failing = false;
-          const [position] = await reader.handle(batch);
+          const [position] = await reader.store(changes, after);
           assert.ok(position !== undefined && position.offset >= committed, 'a position never goes back');
           committed = position.offset;
           read += batch.length;
@@ -191,7 +199,7 @@ test('a compacted topic gives the same portfolios', async () => {
     ...noise,
     onConflict: () => assert.fail('no conflict'),
   });
-  for (const each of compacted) await reader.handle([each]);
+  for (const each of compacted) await take(reader, each);
   for (const [accountId, version] of versions) assert.equal(stored.get(accountId)?.version, version);
 });
 
@@ -205,8 +213,8 @@ test('one version with two states is an alarm', async () => {
     ...noise,
     onConflict: (conflict) => conflicts.push(conflict),
   });
-  await reader.handle([record(0, `account/${accountId}`, headOf(accountId, 1))]);
-  await reader.handle([record(1, `account/${accountId}`, headOf(accountId, 1, 'other'))]);
+  await take(reader, record(0, `account/${accountId}`, headOf(accountId, 1)));
+  await take(reader, record(1, `account/${accountId}`, headOf(accountId, 1, 'other')));
   assert.equal(conflicts.length, 1);
   assert.equal(conflicts[0]?.receivedHash, 'other');
 });

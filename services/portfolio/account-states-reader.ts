@@ -8,7 +8,6 @@
  */
 import type { AccountHeadEntity, PositionEntity } from '#domain/data/account-state.ts';
 import { type AccountId, parseAccountId, parseSymbol, type Symbol } from '#domain/data/identifiers.ts';
-import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { readAccountState } from '#infrastructure/event-log/decode-once.ts';
 import type { LogRecord, Position, TopicPartition } from '#infrastructure/event-log/event-log.ts';
 import type { Portfolio, PortfolioStore } from '#infrastructure/portfolios/portfolios.ts';
@@ -29,7 +28,12 @@ export interface AccountStatesReaderOptions {
   /** The same version with another state: an alarm. */
   onConflict(conflict: PortfolioConflict): void;
   /** To the dead letters. */
-  onUnreadable(record: LogRecord, reason: string): Promise<void>;
+  onUnreadable(unreadable: readonly UnreadableState[]): Promise<void>;
+}
+
+export interface UnreadableState {
+  readonly record: LogRecord;
+  readonly reason: string;
 }
 
 interface Waiting {
@@ -60,6 +64,11 @@ type Change =
   | { readonly kind: 'other' }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
+export interface ReadChange {
+  readonly record: TopicPartition & Pick<LogRecord, 'offset'>;
+  readonly change: Extract<Change, { accountId: AccountId }>;
+}
+
 export class AccountStatesReader {
   readonly #options: AccountStatesReaderOptions;
   readonly #waiting = new Map<number, WaitingAccounts>();
@@ -75,22 +84,27 @@ export class AccountStatesReader {
     this.#cache.clear();
   }
 
-  async handle(records: readonly LogRecord[]): Promise<readonly Position[]> {
-    const batches = new Map<number, Map<AccountId, AccountBatch>>();
+  async read(records: readonly LogRecord[]): Promise<readonly ReadChange[]> {
+    const changes: ReadChange[] = [];
+    const unreadable: UnreadableState[] = [];
     for (const record of records) {
       const change = changeOf(record);
-      if (change.kind === 'unreadable') await this.#options.onUnreadable(record, change.reason);
-      else if (change.kind !== 'other') this.#take(batches, record, change);
+      if (change.kind === 'unreadable') unreadable.push({ record, reason: change.reason });
+      else if (change.kind !== 'other') changes.push({ record, change });
     }
-    await this.#write(batches);
-    return positionsAfter(records).map((position) => this.#settle(position, batches.get(position.partition)));
+    if (unreadable.length > 0) await this.#options.onUnreadable(unreadable);
+    return changes;
   }
 
-  #take(
-    batches: Map<number, Map<AccountId, AccountBatch>>,
-    record: LogRecord,
-    change: Extract<Change, { accountId: AccountId }>,
-  ): void {
+  /** `after`: the positions behind the records that `changes` come from. Answers those that may be committed. */
+  async store(changes: readonly ReadChange[], after: readonly Position[]): Promise<readonly Position[]> {
+    const batches = new Map<number, Map<AccountId, AccountBatch>>();
+    for (const change of changes) this.#take(batches, change);
+    await this.#write(batches);
+    return after.map((position) => this.#settle(position, batches.get(position.partition)));
+  }
+
+  #take(batches: Map<number, Map<AccountId, AccountBatch>>, { record, change }: ReadChange): void {
     let accounts = batches.get(record.partition);
     if (accounts === undefined) {
       accounts = new Map();

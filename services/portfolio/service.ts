@@ -8,7 +8,7 @@
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
-import { createConsumerLoop, positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
+import { createConsumerLoop } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import { readLedgerEntry } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
@@ -57,8 +57,12 @@ export function createPortfolioService(
       logger.error({ ...conflict }, 'an account has one version with two states; run `tradehall verify`');
       if (conflicts.length < CONFLICTS_SHOWN) conflicts.push(conflict);
     },
-    async onUnreadable(record, reason) {
-      await log.append([deadLetterRecord(record, PORTFOLIO_GROUP, { reason, errors: [] })]);
+    async onUnreadable(unreadable) {
+      await log.append(
+        unreadable.map(({ record, reason }) =>
+          deadLetterRecord(record, PORTFOLIO_GROUP, { reason, errors: [] }),
+        ),
+      );
     },
   });
 
@@ -77,7 +81,8 @@ export function createPortfolioService(
       lingerMs: config.lingerMs,
       topics: [TOPIC.accountStates],
       losses: ports.portfolios.losses,
-      handle: (records) => states.handle(records),
+      read: (records) => states.read(records),
+      store: (changes, stretches) => states.store(changes, stretches),
       onAssigned: (partitions) => states.forget(partitions),
       onRevoked: (partitions) => states.forget(partitions),
     }),
@@ -86,12 +91,13 @@ export function createPortfolioService(
       group: STATEMENTS_GROUP,
       lingerMs: config.statementLingerMs,
       topics: [TOPIC.ledgerEntries],
-      async handle(records) {
+      storePositions: () => ports.statements.positions(),
+      async read(records) {
         const entries = await readRecords(log, STATEMENTS_GROUP, records, readLedgerEntry);
-        if (entries.length > 0)
-          await ports.statements.append(entries.map(({ value }) => statementLine(value)));
-        return positionsAfter(records);
+        return entries.map(({ value }) => statementLine(value));
       },
+      store: async (lines, stretches) =>
+        (await ports.statements.append(lines, stretches)) ? stretches : null,
     }),
   ];
 

@@ -12,7 +12,6 @@ import { encodeTradingInput } from '#domain/data/trading-input-codec.ts';
 import { backoffMs } from '#infrastructure/common/retry.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
-import { positionsAfter } from '#infrastructure/event-log/consumer-loop.ts';
 import { deadLetterRecord } from '#infrastructure/event-log/dead-letters.ts';
 import { readMarketEvent, rememberTradingInput } from '#infrastructure/event-log/decode-once.ts';
 import type {
@@ -23,6 +22,7 @@ import type {
   TopicPartition,
   TransactionalProducer,
 } from '#infrastructure/event-log/event-log.ts';
+import { positionsAfter } from '#infrastructure/event-log/read-positions.ts';
 import { readValue } from '#infrastructure/event-log/read-records.ts';
 import { closeQuietly } from './close-quietly.ts';
 import { SOURCE } from './commit-records.ts';

@@ -8,11 +8,7 @@ import { TOPIC } from '#domain/data/topics.ts';
 import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import type { StoreLosses } from '#infrastructure/common/store-losses.ts';
 import type { Service, ServiceContext } from '#infrastructure/core/service.ts';
-import {
-  type ConsumerLoop,
-  createConsumerLoop,
-  positionsAfter,
-} from '#infrastructure/event-log/consumer-loop.ts';
+import { type ConsumerLoop, createConsumerLoop } from '#infrastructure/event-log/consumer-loop.ts';
 import { readTradeExecuted } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog } from '#infrastructure/event-log/event-log.ts';
 import { readRecords } from '#infrastructure/event-log/read-records.ts';
@@ -50,10 +46,10 @@ export function createTradePersistenceStream(
       maxRecords: config.batchSize,
       lingerMs,
       losses,
-      async handle(records) {
-        const events = await readRecords(ports.log, group, records, readTradeExecuted);
+      read: (records) => readRecords(ports.log, group, records, readTradeExecuted),
+      async store(events, stretches) {
         if (events.length > 0) await store(events.map(({ value }) => value));
-        return positionsAfter(records);
+        return stretches;
       },
       crash: context.crash,
     });

@@ -9,7 +9,7 @@ import type {
   OrderId,
   Symbol as Ticker,
 } from '#domain/data/identifiers.ts';
-import { TOPIC } from '#domain/data/topics.ts';
+import { deadLetterTopic, TOPIC } from '#domain/data/topics.ts';
 import type { Recorded, TradeExecuted } from '#domain/data/trading-events.ts';
 import { encodeTradingOutput } from '#domain/data/trading-output-codec.ts';
 import { derivedUuid } from '#infrastructure/common/derived-id.ts';
@@ -171,6 +171,37 @@ test('while a sink is down its position is kept, the other goes on, and nothing 
     await until(() => documents.size === 2, context);
     await again.stop();
     assert.equal(await committedCount(log, 'trade-history'), 2);
+  });
+});
+
+test('what cannot be read is one dead letter, however often a sink that is down is asked', async () => {
+  await withLog(async (log) => {
+    const system = testContext().runtime;
+    const runtime = { ...system, timers: { ...system.timers, sleep: () => system.timers.yieldTurn() } };
+    const context = testContext({ runtime });
+    const { history, analytics, documents } = sinks({ history: false, analytics: false });
+    await appendTrades(log, [trade(0, 'EXECUTED')]);
+    await log.append([{ topic: TOPIC.tradeExecuted, key: ACCOUNT, value: Buffer.from('garbage') }]);
+    let failures = 0;
+    const failing = {
+      ...history,
+      async index(trades: readonly TradeDocument[]) {
+        failures += 1;
+        if (failures < 20) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
+        await history.index(trades);
+      },
+    };
+    const stream = createTradePersistenceStream(
+      context,
+      { log, history: failing, analytics },
+      configured(tradePersistenceOptions),
+    );
+    await stream.start();
+    await until(() => documents.size === 1, context);
+    await stream.stop();
+    const topic = deadLetterTopic(TOPIC.tradeExecuted);
+    const letters = await log.read({ topic, partition: 0, offset: 0 }, 100);
+    assert.equal(letters.filter(({ key }) => key?.startsWith('trade-history@')).length, 1);
   });
 });
 

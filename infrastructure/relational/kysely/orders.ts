@@ -12,6 +12,7 @@ import { gatherReads } from '#infrastructure/common/gathered-reads.ts';
 import type { IndexedOrder, OrderIndex, OrderStatus } from '../stores.ts';
 import { inStatements } from './batches.ts';
 import { listStatement } from './list-statement.ts';
+import { createPositions } from './positions.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
 import { rowStatement } from './row-statement.ts';
@@ -40,10 +41,12 @@ const COLUMNS = [
 
 const OPEN: readonly OrderStatus[] = ['ACCEPTED', 'NEW', 'PARTIALLY_FILLED'];
 
-export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIndex {
+export function createOrderIndex(database: RelationalDatabase): OrderIndex {
+  const { tables, write } = database;
   const acceptance = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putAcceptance(tables, row));
   const update = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putUpdate(tables, row));
   const whole = rowStatement(COLUMNS, (row: Insertable<OrdersTable>) => putWhole(tables, row));
+  const positions = createPositions(database, 'order_positions');
   const readByIds = listStatement((ids: readonly OrderId[]) =>
     tables.selectFrom('orders').selectAll().where('order_id', 'in', ids),
   );
@@ -64,8 +67,7 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
   });
 
   return {
-    async put(orders) {
-      if (orders.length === 0) return;
+    async put(orders, read = []) {
       const { acceptances, updates, both } = sortOut(orders);
       // By id, so that two writers of the same orders lock them in the same sequence.
       const writes = [
@@ -81,11 +83,15 @@ export function createOrderIndex({ tables, write }: RelationalDatabase): OrderIn
           pair,
         })),
       ].sort(byOrderId);
-      const changes = await write(writes.map(({ statement }) => statement));
+      const statements = writes.map(({ statement }) => statement);
+      const lastRow = writes.at(-1)?.orderId ?? null;
+      if (both.length === 0) return positions.writeWith(statements, read, lastRow);
+      const changes = await write(statements);
       const known = writes.flatMap(({ pair }, at) => (pair !== null && changes[at] === 0 ? [pair] : []));
-      if (known.length === 0) return;
-      await write(known.flatMap((pair) => [acceptance(toRow(pair.acceptance)), update(toRow(pair.update))]));
+      const rest = known.flatMap((pair) => [acceptance(toRow(pair.acceptance)), update(toRow(pair.update))]);
+      return positions.writeWith(rest, read, lastRow);
     },
+    positions: positions.read,
 
     get,
     getMany,

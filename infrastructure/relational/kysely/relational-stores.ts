@@ -8,18 +8,12 @@ import type { RelationalDatabase } from './relational-database.ts';
 import { createStatementStore } from './statements.ts';
 
 export function createRelationalStores(database: RelationalDatabase): RelationalStores {
-  const orders = createOrderIndex(database);
-  const statements = createStatementStore(database);
   return {
     apiKeys: createApiKeyStore(database),
-    orders,
+    orders: createOrderIndex(database),
     keyClaims: createKeyClaims(database),
-    statements,
+    statements: createStatementStore(database),
     accounts: createAccountDirectory(database),
-    async isEmpty() {
-      const [someOrders, someLines] = await Promise.all([orders.scan(null, 1), statements.scan(null, 1)]);
-      return someOrders.length === 0 && someLines.length === 0;
-    },
     close: () => database.close(),
   };
 }

@@ -3,6 +3,7 @@ import { type Insertable, type Selectable, sql } from 'kysely';
 import type { Money, Price, Quantity } from '#domain/data/decimal.ts';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import type { StatementLine, StatementStore } from '../stores.ts';
+import { createPositions } from './positions.ts';
 import { readInteger, readScaled, readScaledOrNull } from './readers.ts';
 import type { RelationalDatabase } from './relational-database.ts';
 import { rowStatement } from './row-statement.ts';
@@ -26,19 +27,22 @@ const COLUMNS = [
 /** Word for word the condition of the index over references (migration 0003): else it is not used. */
 const OF_TRANSFERS = sql<boolean>`kind not in ('FILL', 'FEE')`;
 
-export function createStatementStore({ tables, write }: RelationalDatabase): StatementStore {
+export function createStatementStore(database: RelationalDatabase): StatementStore {
+  const { tables } = database;
   const insertion = rowStatement(COLUMNS, (row: Insertable<StatementLinesTable>) =>
     tables
       .insertInto('statement_lines')
       .values(row)
       .onConflict((conflict) => conflict.column('entry_id').doNothing()),
   );
+  const positions = createPositions(database, 'statement_positions');
 
   return {
-    async append(lines) {
-      if (lines.length === 0) return;
-      await write(lines.map((line) => insertion(toRow(line))));
+    async append(lines, read = []) {
+      const insertions = lines.map((line) => insertion(toRow(line)));
+      return positions.writeWith(insertions, read, lines.at(-1)?.entryId ?? null);
     },
+    positions: positions.read,
 
     async findTransfer(accountId, commandId) {
       const row = await tables

@@ -71,10 +71,20 @@ export interface KeyClaimsTable {
   claimed_at_ms: Integer64;
 }
 
+/** Of a projection, how far it has come. */
+export interface PositionsTable {
+  topic: string;
+  partition: Integer64;
+  next_offset: Integer64;
+  last_row: string | null;
+}
+
 export interface Tables {
   api_keys: ApiKeysTable;
   orders: OrdersTable;
   statement_lines: StatementLinesTable;
   accounts: AccountsTable;
   key_claims: KeyClaimsTable;
+  order_positions: PositionsTable;
+  statement_positions: PositionsTable;
 }

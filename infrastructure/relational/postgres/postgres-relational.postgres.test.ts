@@ -106,6 +106,25 @@ describe('the relational database on PostgreSQL', () => {
     await dropDatabase(url);
   });
 
+  test('a table that somebody empties takes its positions along, and is not emptied without them', async () => {
+    const url = await freshDatabase(sharedUrl);
+    const stores = await openOn(url);
+    const read = [{ topic: 'a', partition: 0, from: 0, offset: 5 }];
+    await stores.orders.put([acceptedOrder(1)], read);
+    await stores.orders.put([], [{ topic: 'a', partition: 0, from: 5, offset: 6 }]);
+    await stores.statements.append([statementLine(1)], read);
+    await directly(url, async (client) => {
+      await assert.rejects(client.query('TRUNCATE orders'), /referenced in a foreign key constraint/);
+      await client.query('TRUNCATE orders CASCADE');
+      await client.query('DELETE FROM statement_lines');
+    });
+    assert.deepEqual(await stores.orders.positions(), []);
+    assert.deepEqual(await stores.statements.positions(), []);
+    assert.equal(await stores.orders.put([], [{ topic: 'a', partition: 0, from: 6, offset: 7 }]), false);
+    await stores.close();
+    await dropDatabase(url);
+  });
+
   test('a failed batch leaves its connection fit for nothing, and the next batch works', async () => {
     const url = await freshDatabase(sharedUrl);
     const store = await openOn(url, { maxConnections: 1 });

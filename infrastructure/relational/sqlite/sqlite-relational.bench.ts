@@ -20,7 +20,7 @@ const ACCOUNTS = 1_000;
 export async function run(rows = 200_000): Promise<RelationalBenchResult> {
   const folder = await mkdtemp(join(tmpdir(), 'tradehall-bench-'));
   const stores = await openSqliteRelational({ path: join(folder, 'database.sqlite') });
-  const perSecond = async (write: (numbers: readonly number[]) => Promise<void>): Promise<number> => {
+  const perSecond = async (write: (numbers: readonly number[]) => Promise<unknown>): Promise<number> => {
     const startedAtMs = performance.now();
     for (let first = 0; first < rows; first += BATCH) {
       await write(Array.from({ length: Math.min(BATCH, rows - first) }, (_, index) => first + index));

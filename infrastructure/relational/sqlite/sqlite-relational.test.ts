@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { inTemporaryFolder } from '#infrastructure/common/store-under-test.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
-import { acceptedOrder, registerRelationalContract } from '../relational.contract.ts';
+import { acceptedOrder, registerRelationalContract, statementLine } from '../relational.contract.ts';
 import { openSqliteRelational } from './sqlite-relational.ts';
 
 registerRelationalContract(
@@ -54,6 +54,20 @@ describe('the relational file', () => {
       await stores.close();
     }
     assert.ok(cutOff > 3);
+  });
+
+  test('a table that somebody empties takes its positions along, and the other table keeps its own', async () => {
+    const stores = await openSqliteRelational({ path });
+    const read = [{ topic: 'a', partition: 0, from: 0, offset: 5 }];
+    await stores.orders.put([acceptedOrder(1)], read);
+    await stores.orders.put([], [{ topic: 'a', partition: 0, from: 5, offset: 6 }]);
+    await stores.statements.append([statementLine(1)], read);
+    const file = new DatabaseSync(path);
+    file.exec('DELETE FROM orders');
+    file.close();
+    assert.deepEqual(await stores.orders.positions(), []);
+    assert.equal((await stores.statements.positions()).length, 1);
+    await stores.close();
   });
 
   test('a full disk is an operating failure, and the batch leaves nothing', async () => {
