@@ -10,13 +10,10 @@ export const TOO_MANY_SYMBOLS = 'TRADEHALL_TOO_MANY_SYMBOLS';
 /** By the first word of an error reply. */
 const REPLIES: Readonly<Record<string, ServerFailure>> = {
   [TOO_MANY_SYMBOLS]: { code: 'CACHE_FULL', reason: 'has as many symbols as it may hold', retry: 'never' },
-  OOM: { code: 'CACHE_FULL', reason: 'has no memory left (its maxmemory is reached)', retry: 'retry' },
-  MISCONF: {
-    code: 'CACHE_FULL',
-    reason:
-      'cannot save to its disk and takes no writes until it can (MISCONF): look at its disk and its log',
-    retry: 'retry',
-  },
+  OOM: full('has no memory left (its maxmemory is reached)'),
+  MISCONF: full(
+    'cannot save to its disk and takes no writes until it can (MISCONF): look at its disk and its log',
+  ),
   WRONGPASS: credentials('does not accept the user or password'),
   NOAUTH: credentials('asks for a password'),
   NOPERM: credentials('does not permit this user what the cache needs'),
@@ -24,8 +21,11 @@ const REPLIES: Readonly<Record<string, ServerFailure>> = {
   MASTERDOWN: down('has lost its primary'),
   READONLY: down('is a replica, which cannot be written to'),
   BUSY: down('is busy with a script'),
-  NOREPLICAS: down('has too few replicas to take writes'),
-  WRONGTYPE: down('has something else under a key of the cache, which somebody has to delete'),
+  NOREPLICAS: { ...down('has too few replicas to take writes'), answered: true },
+  WRONGTYPE: {
+    ...down('has something else under a key of the cache, which somebody has to delete'),
+    answered: true,
+  },
 };
 
 /** Replies that begin with nothing but ERR. */
@@ -43,6 +43,10 @@ function credentials(reason: string): ServerFailure {
     reason: `${reason}: correct the URL, or the file that cache_password_file names`,
     retry: 'never',
   };
+}
+
+function full(reason: string): ServerFailure {
+  return { code: 'CACHE_FULL', reason, retry: 'retry', answered: true };
 }
 
 function down(reason: string): ServerFailure {
