@@ -6,7 +6,7 @@
  * this is not a library's retry policy: those reach for the global timers, and a simulation could not run them.
  *
  * Only an operating error whose `retry` says `retry` is repeated (and `unknown`, where the caller says that a
- * repeat is harmless). Everything else is a bug or would fail again: it is thrown on.
+ * repeat is harmless, and `never`, where it waits for a person). Everything else is a bug or would fail again: it is thrown on.
  */
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
@@ -26,6 +26,11 @@ export interface RetryOptions {
   readonly maxDelayMs?: number;
   /** Whether an error of unknown outcome may be repeated: only when the task is idempotent. Default false. */
   readonly retryUnknown?: boolean;
+  /**
+   * Whether what would fail again is tried again all the same, for a task whose process has other things to do until a
+   * person has put right what was refused. Default false.
+   */
+  readonly retryRefused?: boolean;
   /** Told of each failure before the wait, so that readiness can show it. */
   readonly onFailure?: (error: OperatingError, attempt: number) => void;
 }
@@ -49,7 +54,7 @@ export async function retryForever<Value>(
     try {
       return { kind: 'done', value: await task(attempt) };
     } catch (error) {
-      if (!isRetryable(error, options.retryUnknown ?? false)) throw error;
+      if (!isRetryable(error, options)) throw error;
       if (options.signal.aborted) return { kind: 'aborted' };
       const delayMs = backoffMs(attempt, options);
       options.logger.warn(
@@ -72,7 +77,17 @@ export function backoffMs(
   return Math.ceil(options.randomness.fraction() * ceiling);
 }
 
-function isRetryable(error: unknown, retryUnknown: boolean): error is OperatingError {
+function isRetryable(
+  error: unknown,
+  { retryUnknown = false, retryRefused = false }: RetryOptions,
+): error is OperatingError {
   if (!(error instanceof OperatingError)) return false;
-  return error.retry === 'retry' || (error.retry === 'unknown' && retryUnknown);
+  switch (error.retry) {
+    case 'retry':
+      return true;
+    case 'unknown':
+      return retryUnknown;
+    case 'never':
+      return retryRefused;
+  }
 }

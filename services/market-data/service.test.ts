@@ -32,9 +32,9 @@ async function get(service: Service, path: string, params: object, query: object
   });
 }
 
-function down(cache: Cache, isDown: () => boolean): Cache {
+function down(cache: Cache, isDown: () => boolean, retry: 'retry' | 'never' = 'retry'): Cache {
   const guard = async <Value>(call: () => Promise<Value>): Promise<Value> => {
-    if (isDown()) throw new OperatingError('CACHE_UNAVAILABLE', 'the cache is down', { retry: 'retry' });
+    if (isDown()) throw new OperatingError('CACHE_UNAVAILABLE', 'the cache is down', { retry });
     return call();
   };
   const { prices } = cache;
@@ -112,6 +112,21 @@ test('while the cache is down the log position is kept, readiness says so, and a
   isDown = false;
   await priceReaches(opened.cache, 'AAPL', 3);
   assert.deepEqual(heard, [1, 2, 3]);
+  assert.deepEqual(opened.crashes, []);
+});
+
+test('a cache that lets this service in no more is asked again until somebody has put that right', async () => {
+  let asked = 0;
+  const everyOther = () => {
+    asked += 1;
+    return asked % 2 === 1;
+  };
+  const service = opened.service({ cache: down(opened.cache, everyOther, 'never') });
+  await opened.log.append(ingested([price('AAPL', 1)]));
+  await service.start();
+  await untilReady(service);
+  await opened.log.append(ingested([price('AAPL', 2)]));
+  await priceReaches(opened.cache, 'AAPL', 2);
   assert.deepEqual(opened.crashes, []);
 });
 

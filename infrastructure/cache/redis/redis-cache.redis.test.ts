@@ -10,18 +10,10 @@ import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
 import type { Cache, CachedPrice } from '../cache.ts';
-import { directly, openOn, sharedUrl } from './redis.testing.ts';
-
-const runtime = createSystemRuntime();
-
+import { directly, eventually, openOn, removeKeys, sharedUrl } from './redis.testing.ts';
 import type { RedisCacheOptions } from './redis-cache.ts';
 
-function removeKeys(prefix: string): Promise<void> {
-  return directly(async (redis) => {
-    const keys = await redis.keys(`${prefix}*`);
-    if (keys.length > 0) await redis.del(...keys);
-  });
-}
+const runtime = createSystemRuntime();
 
 registerCacheContract('Redis', async () => {
   const prefix = `contract-${randomUUID()}:`;
@@ -37,18 +29,6 @@ registerCacheContract('Redis', async () => {
     },
   };
 });
-
-/** Tries until it works; the runner's time limit ends it otherwise. */
-async function eventually<Value>(attempt: () => Promise<Value>): Promise<Value> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof OperatingError || error instanceof assert.AssertionError)) throw error;
-      await runtime.timers.sleep(20);
-    }
-  }
-}
 
 describe('a shared Redis', () => {
   let prefix: string;

@@ -70,11 +70,20 @@ export function classifyRedisError(error: unknown): ServerFailure | null {
   return null;
 }
 
-function classifyReply(message: string): ServerFailure {
+/** Whether it is the answer of a replica to a write. */
+export function isFromReplica({ message }: Error): boolean {
+  return wordOf(message) === 'READONLY';
+}
+
+function wordOf(message: string): string {
   const [first = ''] = message.split(' ', 1);
   // Before version 7 what a script meets stands within its own error.
-  const word = first === 'ERR' ? (/ -([A-Z_]+)\b/.exec(message)?.[1] ?? first) : first;
+  return first === 'ERR' ? (/ -([A-Z_]+)\b/.exec(message)?.[1] ?? first) : first;
+}
+
+function classifyReply(message: string): ServerFailure {
+  const word = wordOf(message);
   const known = REPLIES[word] ?? ERRORS.find(([pattern]) => pattern.test(message))?.[1];
   // It decides nothing, so that what it says is no reason to end the process.
-  return known ?? down(`answers with an error (${/^[A-Z]{1,20}$/.test(first) ? first : 'unknown'})`);
+  return known ?? down(`answers with an error (${/^[A-Z]{1,20}$/.test(word) ? word : 'unknown'})`);
 }
