@@ -209,6 +209,13 @@ test('a quote has the age of its price against market time; an unknown symbol is
   assert.deepEqual([malformed.problem.status, malformed.problem.errors?.[0]?.field], [400, 'symbol']);
 });
 
+test('while no market time says that the cache is whole, a quote is 503 and nothing about the symbol', async () => {
+  const service = opened.service();
+  const quote = await get(service, '/v1/symbols/:symbol/quote', { symbol: 'AAPL' });
+  assert.ok(quote.kind === 'problem');
+  assert.deepEqual([quote.problem.code, quote.problem.retryAfterSeconds], ['NOT_READY', 1]);
+});
+
 test('with the cache down both routes answer 503 and when to come back', async () => {
   const service = opened.service({ cache: down(opened.cache, () => true) });
   for (const path of ['/v1/symbols', '/v1/symbols/:symbol/quote']) {

@@ -70,17 +70,18 @@ export function createPortfolioService(
     crash,
     maxRecords: config.batchSize,
   };
+  const portfolioLoop = createConsumerLoop({
+    ...shared,
+    group: PORTFOLIO_GROUP,
+    lingerMs: config.lingerMs,
+    topics: [TOPIC.accountStates],
+    losses: ports.portfolios.losses,
+    handle: (records) => states.handle(records),
+    onAssigned: (partitions) => states.forget(partitions),
+    onRevoked: (partitions) => states.forget(partitions),
+  });
   const loops = [
-    createConsumerLoop({
-      ...shared,
-      group: PORTFOLIO_GROUP,
-      lingerMs: config.lingerMs,
-      topics: [TOPIC.accountStates],
-      losses: ports.portfolios.losses,
-      handle: (records) => states.handle(records),
-      onAssigned: (partitions) => states.forget(partitions),
-      onRevoked: (partitions) => states.forget(partitions),
-    }),
+    portfolioLoop,
     createConsumerLoop({
       ...shared,
       group: STATEMENTS_GROUP,
@@ -111,6 +112,7 @@ export function createPortfolioService(
         logger,
         waitMs: config.versionWaitMs,
         maxWaiters: config.maxVersionWaiters,
+        trouble: () => portfolioLoop.trouble(),
       }),
       ...statementRoutes(ports.statements, logger),
     ],
