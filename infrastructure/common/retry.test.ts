@@ -53,6 +53,18 @@ test('the delay stays at the cap after thousands of failures', async () => {
   assert.equal(slept.at(-1), 1_000);
 });
 
+test('what waits for a person goes on after a refusal, but not after a bug', async () => {
+  const { slept, options } = fixture(1);
+  const refused = new OperatingError('CACHE_REFUSED', 'not permitted', { retry: 'never' });
+  const bug = new TypeError('undefined is not a function');
+  const failures: Error[] = [refused, refused, bug];
+  const task = async () => {
+    throw failures.shift();
+  };
+  await assert.rejects(retryForever(task, { ...options, retryNever: true }), (error) => error === bug);
+  assert.deepEqual(slept, [100, 200]);
+});
+
 test('a bug and an error that would come again are thrown on at once', async () => {
   const { slept, options } = fixture(1);
   const bug = new TypeError('undefined is not a function');

@@ -7,9 +7,14 @@ import { createServerCalls, type ServerFailure } from './server-calls.ts';
 
 class ClientError extends Error {
   readonly failure: ServerFailure;
-  constructor(retry: ServerFailure['retry']) {
+  constructor(retry: ServerFailure['retry'], answered = false) {
     super('what the client said');
-    this.failure = { code: 'STORE_UNAVAILABLE', reason: 'refuses connections (ECONNREFUSED)', retry };
+    this.failure = {
+      code: 'STORE_UNAVAILABLE',
+      reason: 'refuses connections (ECONNREFUSED)',
+      retry,
+      ...(answered ? { answered } : {}),
+    };
   }
 }
 
@@ -48,9 +53,9 @@ function fixture() {
   return { calls, slept, metrics, expire: () => limits.at(-1)?.() };
 }
 
-const failing = (retry: ServerFailure['retry']) => {
+const failing = (retry: ServerFailure['retry'], answered = false) => {
   const task = mock.fn(async () => {
-    throw new ClientError(retry);
+    throw new ClientError(retry, answered);
   });
   return task;
 };
@@ -160,5 +165,31 @@ describe('the breaker', () => {
     const { calls } = fixture();
     for (let count = 0; count < 20; count += 1) await assert.rejects(calls.call('put', failing('never')));
     assert.equal(await calls.call('put', async () => 1), 1);
+  });
+
+  test('stays closed for a server that says it has no room for this one call: it is repeated, and others are made', async () => {
+    const { calls } = fixture();
+    const busy = failing('retry', true);
+    for (let count = 0; count < 20; count += 1) await assert.rejects(calls.call('put', busy));
+    assert.equal(busy.mock.callCount(), 60);
+    assert.equal(await calls.call('get', async () => 1), 1);
+  });
+
+  test('lets nobody wait for the one call that it lets through: the others are not made', async () => {
+    const { calls, metrics } = fixture();
+    for (let count = 0; count < 5; count += 1) await assert.rejects(calls.call('put', failing('unknown')));
+    mock.timers.tick(10_000);
+    const answer = Promise.withResolvers<number>();
+    const probe = calls.call('put', () => answer.promise);
+    const task = mock.fn(async () => 2);
+    await assert.rejects(calls.call('get', task), {
+      message: 'The store at 10.0.0.7:1 keeps failing and is not asked for a moment.',
+      retry: 'retry',
+    });
+    assert.equal(task.mock.callCount(), 0);
+    assert.match((await metrics.expose()).text, /call="get",outcome="not_asked"\} 1/);
+    answer.resolve(1);
+    assert.equal(await probe, 1);
+    assert.equal(await calls.call('get', task), 2);
   });
 });

@@ -6,7 +6,7 @@
  *     └──── back-off with jitter ─┘ while another attempt is harmless
  *
  * The breaker is cockatiel's: it opens after failures in a row, and lets one call through now and then to see whether
- * the server is back. An answer that says no (retry: never) is an answer: it opens nothing.
+ * the server is back. An answer that says no, for good or for now, is an answer: it opens nothing.
  */
 import {
   BrokenCircuitError,
@@ -29,6 +29,8 @@ export interface ServerFailure {
   readonly reason: string;
   /** `retry`: nothing happened. `unknown`: it may have happened. `never`: it would fail again. */
   readonly retry: OperatingError['retry'];
+  /** The server works and has no room for this call at the moment, or another's is in its way: no outage. */
+  readonly answered?: boolean;
 }
 
 export interface ServerCallsOptions {
@@ -86,6 +88,8 @@ const BREAKER_FIGURE = {
 } as const;
 
 class TimedOut extends Error {}
+/** Of a server that works. */
+class Answer extends OperatingError {}
 /** An abort without a reason makes an error with a stack, for every single call. */
 const DONE = 'done';
 
@@ -110,7 +114,9 @@ export function createServerCalls(options: ServerCallsOptions): ServerCalls {
   );
 
   const breaker = circuitBreaker(
-    handleWhen((error) => !(error instanceof OperatingError) || error.retry !== 'never'),
+    handleWhen(
+      (error) => !(error instanceof OperatingError && (error instanceof Answer || error.retry === 'never')),
+    ),
     {
       breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
       halfOpenAfter: new ExponentialBackoff({ initialDelay: PROBE_AFTER_MS, maxDelay: PROBE_AFTER_MAX_MS }),
@@ -147,8 +153,9 @@ export function createServerCalls(options: ServerCallsOptions): ServerCalls {
     if (error instanceof OperatingError) return error;
     const failure = error instanceof TimedOut ? timedOut(timeoutMs) : options.classify(error);
     if (failure === null) return error;
-    const { code, reason, retry } = failure;
-    return new OperatingError(code, `${name} ${reason}.`, {
+    const { code, reason, retry, answered = false } = failure;
+    const Failure = answered ? Answer : OperatingError;
+    return new Failure(code, `${name} ${reason}.`, {
       retry: retry === 'unknown' && repeatable ? 'retry' : retry,
       cause: error,
     });
@@ -179,19 +186,23 @@ export function createServerCalls(options: ServerCallsOptions): ServerCalls {
     }
   }
 
+  function notAsked(what: string): OperatingError {
+    calls.increment({ server, call: what, outcome: 'not_asked' });
+    return new OperatingError(unavailable, `${name} keeps failing and is not asked for a moment.`, {
+      retry: 'retry',
+      cause: breaker.lastFailure,
+    });
+  }
+
   return {
     async call(what, task, given = {}) {
       for (let count = 1; ; count += 1) {
+        // Cockatiel would have this call wait for the one that is let through, beyond any limit of its own.
+        if (breaker.state === CircuitState.HalfOpen) throw notAsked(what);
         try {
           return await breaker.execute(() => attempt(what, task, given));
         } catch (error) {
-          if (error instanceof BrokenCircuitError) {
-            calls.increment({ server, call: what, outcome: 'not_asked' });
-            throw new OperatingError(unavailable, `${name} keeps failing and is not asked for a moment.`, {
-              retry: 'retry',
-              cause: breaker.lastFailure,
-            });
-          }
+          if (error instanceof BrokenCircuitError) throw notAsked(what);
           if (!(error instanceof OperatingError) || error.retry !== 'retry') throw error;
           // Who has waited to the limit is told, rather than made to wait as long again.
           if (error.cause instanceof TimedOut || count >= (given.attempts ?? attempts)) throw error;

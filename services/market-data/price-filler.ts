@@ -15,7 +15,6 @@ import type { MarketEvent } from '#domain/data/market-event.ts';
 import { TOPIC } from '#domain/data/topics.ts';
 import type { Cache, CachedPrice } from '#infrastructure/cache/cache.ts';
 import { type RetryOptions, retryForever } from '#infrastructure/common/retry.ts';
-import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { ServiceContext } from '#infrastructure/core/service.ts';
 import { readMarketEvent } from '#infrastructure/event-log/decode-once.ts';
 import type { EventLog, LogRecord, PartitionExtent, Position } from '#infrastructure/event-log/event-log.ts';
@@ -115,7 +114,7 @@ export class PriceFiller {
    */
   async prepare(): Promise<void> {
     // The cache first: what this log has put there by now is in the log by then.
-    const cached = await this.#retry('read the price cache', () => this.#cache.prices.all());
+    const cached = await this.#retryCache('read the price cache', () => this.#cache.prices.all());
     if (cached.kind === 'aborted') return;
     const start = await this.#retry('read feed_positions', () => this.#lastEvents());
     if (start.kind === 'aborted') return;
@@ -123,7 +122,7 @@ export class PriceFiller {
     const { lastEvents } = start.value;
     if (!cached.value.some((price) => isOfAnotherLog(price, lastEvents.get(price.symbol)))) return;
     this.#context.logger.warn({}, 'the price cache holds prices of another log: cleared');
-    await this.#retry('clear the price cache', () => this.#cache.prices.clear());
+    await this.#retryCache('clear the price cache', () => this.#cache.prices.clear());
   }
 
   /** After `prepare`. Resolves when the signal is aborted. */
@@ -186,15 +185,13 @@ export class PriceFiller {
   async #put(events: readonly MarketEvent[]): Promise<void> {
     if (events.length === 0) return;
     // A repeat is harmless: the cache ignores what is not newer.
-    const outcome = await this.#retry('write the price cache', async () => {
+    const outcome = await this.#retryCache('write the price cache', async () => {
       try {
         await this.#cache.prices.put(events);
         this.#cacheReachable = true;
       } catch (error) {
         this.#cacheReachable = false;
-        // Another writer has filled it: said loudly, and it may have room again later.
-        if (!(error instanceof OperatingError && error.code === 'CACHE_FULL')) throw error;
-        throw new OperatingError('CACHE_FULL', error.message, { retry: 'retry', cause: error });
+        throw error;
       }
     });
     if (outcome.kind === 'aborted') return;
@@ -232,7 +229,16 @@ export class PriceFiller {
     this.#context.logger.warn({ topic, partition, offset, reason }, `a record of ${topic} cannot be read`);
   }
 
-  #retry<Value>(what: string, task: () => Promise<Value>) {
+  /** A cache that another writer has filled, or that lets this one in no more: said loudly, and put right some day. */
+  #retryCache<Value>(what: string, task: () => Promise<Value>) {
+    return this.#retry(what, task, { retryNever: true });
+  }
+
+  #retry<Value>(
+    what: string,
+    task: () => Promise<Value>,
+    { retryNever = false }: Pick<RetryOptions, 'retryNever'> = {},
+  ) {
     const { runtime, logger } = this.#context;
     const { timers, randomness } = runtime;
     const options: RetryOptions = {
@@ -242,6 +248,7 @@ export class PriceFiller {
       logger,
       what,
       retryUnknown: true,
+      retryNever,
     };
     return retryForever(task, options);
   }

@@ -32,9 +32,9 @@ async function get(service: Service, path: string, params: object, query: object
   });
 }
 
-function down(cache: Cache, isDown: () => boolean): Cache {
+function down(cache: Cache, isDown: () => boolean, retry: 'retry' | 'never' = 'retry'): Cache {
   const guard = async <Value>(call: () => Promise<Value>): Promise<Value> => {
-    if (isDown()) throw new OperatingError('CACHE_UNAVAILABLE', 'the cache is down', { retry: 'retry' });
+    if (isDown()) throw new OperatingError('CACHE_UNAVAILABLE', 'the cache is down', { retry });
     return call();
   };
   const { prices } = cache;
@@ -115,6 +115,21 @@ test('while the cache is down the log position is kept, readiness says so, and a
   assert.deepEqual(opened.crashes, []);
 });
 
+test('a cache that lets this service in no more is asked again until somebody has put that right', async () => {
+  let asked = 0;
+  const everyOther = () => {
+    asked += 1;
+    return asked % 2 === 1;
+  };
+  const service = opened.service({ cache: down(opened.cache, everyOther, 'never') });
+  await opened.log.append(ingested([price('AAPL', 1)]));
+  await service.start();
+  await untilReady(service);
+  await opened.log.append(ingested([price('AAPL', 2)]));
+  await priceReaches(opened.cache, 'AAPL', 2);
+  assert.deepEqual(opened.crashes, []);
+});
+
 test('a record that cannot be read is counted and the rest goes on', async () => {
   const service = opened.service();
   await service.start();
@@ -192,6 +207,13 @@ test('a quote has the age of its price against market time; an unknown symbol is
   const malformed = await get(service, '/v1/symbols/:symbol/quote', { symbol: 'a/b' });
   assert.ok(malformed.kind === 'problem');
   assert.deepEqual([malformed.problem.status, malformed.problem.errors?.[0]?.field], [400, 'symbol']);
+});
+
+test('while no market time says that the cache is whole, a quote is 503 and nothing about the symbol', async () => {
+  const service = opened.service();
+  const quote = await get(service, '/v1/symbols/:symbol/quote', { symbol: 'AAPL' });
+  assert.ok(quote.kind === 'problem');
+  assert.deepEqual([quote.problem.code, quote.problem.retryAfterSeconds], ['NOT_READY', 1]);
 });
 
 test('with the cache down both routes answer 503 and when to come back', async () => {

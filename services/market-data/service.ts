@@ -106,7 +106,15 @@ export function createMarketDataService(
         prices.publish(await cache.prices.all());
         subscribed = true;
       },
-      { timers, randomness, signal: abort.signal, logger, what: 'subscribe to prices', retryUnknown: true },
+      {
+        timers,
+        randomness,
+        signal: abort.signal,
+        logger,
+        what: 'subscribe to prices',
+        retryUnknown: true,
+        retryNever: true,
+      },
     );
   }
 

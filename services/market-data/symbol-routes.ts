@@ -113,8 +113,12 @@ export function symbolRoutes(cache: Cache, logger: Logger): readonly Route[] {
     }
     const price = await cache.prices.get(symbol);
     const marketTimeMs = await cache.prices.latestFeedTimestampMs();
+    if (marketTimeMs === null) {
+      const detail = 'No price has come from the feed yet, or the prices are being filled in again.';
+      return problemResult('NOT_READY', detail, { retryAfterSeconds: 1 });
+    }
     if (price === null) return problemResult('SYMBOL_NOT_FOUND', `There is no price of ${symbol}.`);
-    const ageMs = Math.max(0, (marketTimeMs ?? price.feedTimestampMs) - price.feedTimestampMs);
+    const ageMs = Math.max(0, marketTimeMs - price.feedTimestampMs);
     return { kind: 'json', status: 200, body: quoteBody(price, ageMs) };
   }
 

@@ -37,9 +37,8 @@ export function earlyRefusal(inputs: EarlyCheckInputs): HttpResult | null {
     );
   }
   if (marketTimeMs === null) {
-    return problemResult('PRICE_UNAVAILABLE', 'No price has come from the feed yet.', {
-      retryAfterSeconds: 1,
-    });
+    const detail = 'No price has come from the feed yet, or the prices are being filled in again.';
+    return problemResult('PRICE_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
   }
   if (price === null) {
     return problemResult('SYMBOL_NOT_FOUND', `The feed has never named ${order.symbol}.`, {

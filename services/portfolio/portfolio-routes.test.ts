@@ -34,7 +34,7 @@ async function settled(): Promise<void> {
 }
 
 /** Routes on a store that answers when it is told to, and time that passes when it is told to. */
-function openRoutes({ maxWaiters = 10 } = {}) {
+function openRoutes({ maxWaiters = 10, trouble = null as string | null } = {}) {
   const looks = questions<Portfolio | null>();
   const prices = questions<null>();
   const sleeps = questions<void>();
@@ -62,6 +62,7 @@ function openRoutes({ maxWaiters = 10 } = {}) {
     logger: SILENT,
     waitMs: 2_000,
     maxWaiters,
+    trouble: () => trouble,
   }).find(({ access }) => access === 'operator');
   const handle = route?.handle as (request: unknown) => Promise<HttpResult>;
   const read = (minVersion: number) =>
@@ -145,6 +146,18 @@ test('when as many reads wait as may, only what is there already is answered', a
   assert.equal(await there, 2);
   waiters.notify(portfolio(1, 3));
   assert.equal(await first, 3);
+});
+
+test('an account that is not there is unknown, unless accounts may be missing', async () => {
+  for (const [trouble, code] of [
+    [null, 'ACCOUNT_NOT_FOUND'],
+    ['portfolio: the table is filled again from the log.', 'PORTFOLIO_UNAVAILABLE'],
+  ] as const) {
+    const { read, looks } = openRoutes({ trouble });
+    const reading = outcomeOf(read(0));
+    looks.answer(null);
+    assert.equal(await reading, code);
+  }
 });
 
 test('the prices of all positions are asked for together', async () => {

@@ -20,6 +20,8 @@ export interface PortfolioRouteParts {
   readonly logger: Logger;
   readonly waitMs: number;
   readonly maxWaiters: number;
+  /** Why accounts may be missing in the store, `null` while none are. */
+  readonly trouble: () => string | null;
 }
 
 /** Another process may write the portfolio: then nobody here is woken, and the store is looked at this often. */
@@ -135,7 +137,13 @@ async function answer(
       retryAfterSeconds: 1,
     });
   }
-  if (portfolio === null) return problemResult('ACCOUNT_NOT_FOUND', 'There is no portfolio of this account.');
+  if (portfolio === null) {
+    if (parts.trouble() === null)
+      return problemResult('ACCOUNT_NOT_FOUND', 'There is no portfolio of this account.');
+    const detail =
+      'There is no portfolio of this account, but portfolios are behind, or being filled in again.';
+    return problemResult('PORTFOLIO_UNAVAILABLE', detail, { retryAfterSeconds: 1 });
+  }
   if (portfolio.version < minVersion) {
     return problemResult(
       'NOT_READY',

@@ -74,18 +74,19 @@ export function createPortfolioService(
     crash,
     maxRecords: config.batchSize,
   };
+  const portfolioLoop = createConsumerLoop({
+    ...shared,
+    group: PORTFOLIO_GROUP,
+    lingerMs: config.lingerMs,
+    topics: [TOPIC.accountStates],
+    losses: ports.portfolios.losses,
+    read: (records) => states.read(records),
+    store: (changes, stretches) => states.store(changes, stretches),
+    onAssigned: (partitions) => states.forget(partitions),
+    onRevoked: (partitions) => states.forget(partitions),
+  });
   const loops = [
-    createConsumerLoop({
-      ...shared,
-      group: PORTFOLIO_GROUP,
-      lingerMs: config.lingerMs,
-      topics: [TOPIC.accountStates],
-      losses: ports.portfolios.losses,
-      read: (records) => states.read(records),
-      store: (changes, stretches) => states.store(changes, stretches),
-      onAssigned: (partitions) => states.forget(partitions),
-      onRevoked: (partitions) => states.forget(partitions),
-    }),
+    portfolioLoop,
     createConsumerLoop({
       ...shared,
       group: STATEMENTS_GROUP,
@@ -117,6 +118,7 @@ export function createPortfolioService(
         logger,
         waitMs: config.versionWaitMs,
         maxWaiters: config.maxVersionWaiters,
+        trouble: () => portfolioLoop.trouble(),
       }),
       ...statementRoutes(ports.statements, logger),
     ],

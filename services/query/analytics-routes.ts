@@ -1,12 +1,13 @@
 /**
  * Volume, VWAP and bars over the trades executed here. Windows end at market time: the latest feed event, itself
- * included.
+ * included. Without one, as while a cache is filled again, there is no window to answer for.
  */
 import { formatDecimal } from '#domain/data/decimal.ts';
 import { formatTimestamp, MAX_TIMESTAMP_MS } from '#domain/data/timestamp.ts';
 import type { Cache } from '#infrastructure/cache/cache.ts';
 import { fieldsOf, RequestReader } from '#infrastructure/common/request-reader.ts';
 import type { HttpRequest, HttpResult, Route, RouteTable } from '#infrastructure/core/http.ts';
+import { problemResult } from '#infrastructure/core/problem.ts';
 import type { TimeRange, TradeAnalytics } from '#infrastructure/trade-analytics/trade-analytics.ts';
 import type { Guard } from './guard.ts';
 import {
@@ -94,6 +95,7 @@ async function volume({ analytics, cache }: AnalyticsRouteParts, request: Reques
   const timeWindow = reader.optionalWord(query, 'timeWindow', WINDOW_WORDS) ?? '24h';
   if (reader.failed) return reader.problem();
   const range = await windowRange(cache, WINDOWS[timeWindow]);
+  if (range === null) return noMarketTime();
   const rows = await (symbol === null ? analytics.volume(range) : analytics.volume(range, symbol));
   return {
     kind: 'json',
@@ -114,7 +116,9 @@ async function vwap({ analytics, cache }: AnalyticsRouteParts, request: Request)
   const symbol = reader.symbol(fieldsOf(request.params) ?? {}, 'symbol');
   const word = reader.optionalWord(fieldsOf(request.query) ?? {}, 'timeWindow', WINDOW_WORDS) ?? '24h';
   if (reader.failed || symbol === null) return reader.problem();
-  const average = await analytics.vwap(await windowRange(cache, WINDOWS[word]), symbol);
+  const range = await windowRange(cache, WINDOWS[word]);
+  if (range === null) return noMarketTime();
+  const average = await analytics.vwap(range, symbol);
   const text = average === null ? null : formatDecimal(average);
   return { kind: 'json', status: 200, body: { symbol, vwap: text, timeWindow: word } };
 }
@@ -135,6 +139,7 @@ async function bars(
   if (reader.failed || symbol === null) return reader.problem();
   const intervalMs = TIMEFRAMES[timeframe];
   const endMs = end ?? (await endOfMarketTime(cache));
+  if (endMs === null) return noMarketTime();
   // Without a start: what the limit can hold before the end, from a whole interval on.
   const startMs = start ?? Math.max(0, Math.ceil(endMs / intervalMs) - limit) * intervalMs;
   const found = await analytics.bars({ startMs, endMs: Math.max(startMs, endMs) }, symbol, intervalMs, limit);
@@ -158,11 +163,18 @@ async function bars(
 }
 
 /** Exclusive, so that a trade at market time itself is inside. */
-async function endOfMarketTime(cache: Cache): Promise<number> {
-  return Math.min(MAX_TIMESTAMP_MS, ((await cache.prices.latestFeedTimestampMs()) ?? 0) + 1);
+async function endOfMarketTime(cache: Cache): Promise<number | null> {
+  const latestMs = await cache.prices.latestFeedTimestampMs();
+  return latestMs === null ? null : Math.min(MAX_TIMESTAMP_MS, latestMs + 1);
 }
 
-async function windowRange(cache: Cache, windowMs: number): Promise<TimeRange> {
+async function windowRange(cache: Cache, windowMs: number): Promise<TimeRange | null> {
   const endMs = await endOfMarketTime(cache);
-  return { startMs: endMs - windowMs, endMs };
+  return endMs === null ? null : { startMs: endMs - windowMs, endMs };
+}
+
+function noMarketTime(): HttpResult {
+  const detail =
+    'There is no market time: no price has come from the feed yet, or the prices are being filled in again.';
+  return problemResult('NOT_READY', detail, { retryAfterSeconds: 1 });
 }

@@ -83,6 +83,20 @@ test('windows end at market time, with the trade at that very moment inside', as
   assert.deepEqual(vwap, { symbol: 'AAPL', vwap: '11.5', timeWindow: '1h' });
 });
 
+test('without market time there is no window, which is not the same as no trades', async () => {
+  const context = testContext();
+  const empty = openMemoryCache({ runtime: context.runtime });
+  const service = createQueryService(context, { history, analytics, cache: empty }, configured(queryOptions));
+  const ask = callerOf([service]);
+  for (const path of ['/v1/analytics/volume', '/v1/symbols/AAPL/vwap', '/v1/symbols/AAPL/bars']) {
+    const answer = await ask('GET', path);
+    assert(answer.kind === 'problem', path);
+    assert.deepEqual([answer.problem.code, answer.problem.retryAfterSeconds], ['NOT_READY', 1]);
+  }
+  const query = { start: '2019-02-11T14:00:00Z', end: '2019-02-11T16:00:00Z' };
+  assert.equal(statusOf(await ask('GET', '/v1/symbols/AAPL/bars', { query })), 200);
+});
+
 test('bars are those of the trades executed here, oldest first', async () => {
   const answer = bodyOf(
     await call('GET', '/v1/symbols/AAPL/bars', { query: { timeframe: '1h', start: '2019-02-11T14:00:00Z' } }),

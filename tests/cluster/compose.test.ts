@@ -94,10 +94,17 @@ test('servers have exact versions and health checks; ours wait for them, write n
   assert.equal(compose.networks['inside']?.internal, true);
 });
 
-test('folders in memory can be written by the user of the image, which engines give to root', () => {
+/** They fill stores from the log, and note what a store consists of. */
+const FILLING = ['portfolio', 'trade-persistence'];
+
+test('who fills stores keeps its notes of them over a restart; other data folders are in memory, for any user to write', () => {
   const withTradehall = containers.filter(([, { image }]) => image.startsWith('tradehall:'));
-  for (const [name, { tmpfs = [] }] of withTradehall) {
-    assert.deepEqual(tmpfs, ['/tmp', '/data:mode=1777'], name);
+  for (const [name, { tmpfs = [], volumes = [] }] of withTradehall) {
+    const keeps = FILLING.includes(name);
+    // Engines give a folder in memory to root.
+    assert.deepEqual(tmpfs, keeps ? ['/tmp'] : ['/tmp', '/data:mode=1777'], name);
+    // Without a name: each of several containers has one of its own.
+    assert.deepEqual(volumes, keeps ? ['/data'] : [], name);
   }
 });
 

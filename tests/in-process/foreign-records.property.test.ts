@@ -180,17 +180,17 @@ describe('a store takes what its projection makes of a record that can be read',
     });
     await fc.assert(
       fc.asyncProperty(records, async (written) => {
-        await reader.handle(
-          written.map(
-            (record, offset): LogRecord => ({
-              ...record,
-              topic: TOPIC.accountStates,
-              partition: 0,
-              offset,
-              appendedAtMs: 0,
-            }),
-          ),
+        const records = written.map(
+          (record, offset): LogRecord => ({
+            ...record,
+            topic: TOPIC.accountStates,
+            partition: 0,
+            offset,
+            appendedAtMs: 0,
+          }),
         );
+        const after = { topic: TOPIC.accountStates, partition: 0, offset: written.length };
+        await reader.store(await reader.read(records), [after]);
       }),
       RUNS,
     );

@@ -3,7 +3,7 @@
  * Amounts are decimal counts of 10⁻⁹ units in text, since JSON's numbers are floats.
  */
 import type { Price, Quantity } from '#domain/data/decimal.ts';
-import type { EventId, Symbol } from '#domain/data/identifiers.ts';
+import { type EventId, parseSymbol, type Symbol } from '#domain/data/identifiers.ts';
 import type { CachedPrice } from '../cache.ts';
 
 type Amount = string | null;
@@ -38,18 +38,29 @@ export function encodePrice(given: CachedPrice): string {
   return JSON.stringify(row);
 }
 
-/** Of one that `encodePrice` wrote. */
-export function decodePrice(json: string): CachedPrice {
-  return fromRow(JSON.parse(json) as Row);
+/** `null` for what `encodePrice` did not write: others may write to Redis too. */
+export function decodePrice(json: string): CachedPrice | null {
+  return fromRow(parsed(json));
 }
 
-/** Of a published message: an array of prices. */
-export function decodePrices(json: string): readonly CachedPrice[] {
-  return (JSON.parse(json) as readonly Row[]).map(fromRow);
+/** Of a published message: the prices, `null` for each that cannot be read. */
+export function decodePrices(json: string): readonly (CachedPrice | null)[] {
+  const rows = parsed(json);
+  return Array.isArray(rows) ? rows.map(fromRow) : [null];
 }
 
-function fromRow(row: Row): CachedPrice {
-  const [sequence, symbol, eventId, feedTimestampMs, price, bid, bidSize, ask, askSize, size, volume] = row;
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return null;
+  }
+}
+
+function fromRow(given: unknown): CachedPrice | null {
+  if (!isRow(given)) return null;
+  const [sequence, symbol, eventId, feedTimestampMs, price, bid, bidSize, ask, askSize, size, volume] = given;
   return {
     symbol: symbol as Symbol,
     price: BigInt(price) as Price,
@@ -63,6 +74,24 @@ function fromRow(row: Row): CachedPrice {
     eventId: eventId as EventId,
     feedTimestampMs,
   };
+}
+
+const ROW_LENGTH = 11;
+const AMOUNT = /^-?[0-9]{1,19}$/;
+
+function isRow(given: unknown): given is Row {
+  if (!Array.isArray(given) || given.length !== ROW_LENGTH) return false;
+  const [sequence, symbol, eventId, feedTimestampMs, price, ...amounts]: readonly unknown[] = given;
+  const isAmount = (value: unknown) => typeof value === 'string' && AMOUNT.test(value);
+  return (
+    Number.isSafeInteger(sequence) &&
+    typeof symbol === 'string' &&
+    parseSymbol(symbol) !== null &&
+    typeof eventId === 'string' &&
+    Number.isSafeInteger(feedTimestampMs) &&
+    isAmount(price) &&
+    amounts.every((value) => value === null || isAmount(value))
+  );
 }
 
 function text(value: bigint | null): Amount {

@@ -19,6 +19,8 @@ export interface PriceSubscriptionOptions {
   readonly calls: ServerCalls;
   readonly channel: string;
   all(): Promise<readonly CachedPrice[]>;
+  /** Of each published price that others than us have written. */
+  onUnreadable(): void;
   readonly connection: ConnectionContext;
 }
 
@@ -33,7 +35,14 @@ export class PriceSubscription {
   constructor(options: PriceSubscriptionOptions) {
     this.#options = options;
     const { subscriber } = options;
-    subscriber.on('message', (_channel, message) => this.#hear(decodePrices(message)));
+    subscriber.on('message', (_channel, message) => {
+      const readable: CachedPrice[] = [];
+      for (const price of decodePrices(message)) {
+        if (price === null) options.onUnreadable();
+        else readable.push(price);
+      }
+      this.#hear(readable);
+    });
     afterEachConnection(subscriber, 'hear of prices again', options.connection, async () => {
       if (this.#subscribed === null) return;
       await this.#subscribe();

@@ -31,7 +31,7 @@ export interface RedisCacheOptions {
 
 const DEFAULT_MAX_SYMBOLS = 20_000;
 const DEFAULT_TIMEOUT_MS = 1_000;
-const LISTENING_CHECK_MS = 5_000;
+const LOOK_MS = 5_000;
 
 /** Throws an `OperatingError` for a server that cannot be reached, does not let us in, or is not fit. */
 export async function openRedisCache(options: RedisCacheOptions): Promise<Cache> {
@@ -48,8 +48,12 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     logger,
   });
   const closing = new AbortController();
-  const redis = connectionTo({ address, runtime, logger });
   const subscriber = connectionTo({ address, runtime, logger });
+  // Only who writes is told; both lead to the same server.
+  const onReplica = (): void => {
+    if (subscriber.status === 'ready') subscriber.disconnect(true);
+  };
+  const redis = connectionTo({ address, runtime, logger, onReplica });
   const disconnect = (): void => {
     redis.disconnect();
     subscriber.disconnect();
@@ -62,26 +66,36 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     disconnect();
     throw error;
   }
-  // The listening connection owes no answers, so only asking shows whether it still leads anywhere.
-  const stopChecking = runtime.timers.every(LISTENING_CHECK_MS, async () => {
-    if (subscriber.status !== 'ready') return;
-    try {
-      await calls.call('listening', () => subscriber.ping(), { repeatable: true });
-    } catch (error) {
-      if (!(error instanceof OperatingError)) throw error;
-      if (!closing.signal.aborted) subscriber.disconnect(true);
-    }
-  });
-
   const prices = new RedisPrices({
     redis,
     subscriber,
     calls,
+    metrics,
+    name,
     prefix,
     maxSymbols: options.maxSymbols ?? DEFAULT_MAX_SYMBOLS,
     runtime,
     logger,
     signal: closing.signal,
+  });
+  // The listening connection owes no answers, so only asking shows whether it still leads anywhere.
+  async function checkListening(): Promise<void> {
+    let asked = false;
+    const ping = (): Promise<unknown> => {
+      asked = true;
+      return subscriber.ping();
+    };
+    try {
+      await calls.call('listening', ping, { repeatable: true });
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error;
+      // One that was not asked, or refuses, may well lead somewhere.
+      if (asked && error.retry !== 'never' && !closing.signal.aborted) subscriber.disconnect(true);
+    }
+  }
+  const stopLooking = runtime.timers.every(LOOK_MS, async () => {
+    if (redis.status === 'ready') prices.lookForLoss();
+    if (subscriber.status === 'ready') await checkListening();
   });
   const rateLimits = redisRateLimits(redis, calls, prefix);
   const tickets = redisTickets(redis, calls, prefix);
@@ -100,7 +114,7 @@ export async function openRedisCache(options: RedisCacheOptions): Promise<Cache>
     ...whileOpen(ports, () => closing.signal.aborted),
     async close() {
       closing.abort();
-      stopChecking();
+      stopLooking();
       disconnect();
     },
   };

@@ -11,23 +11,29 @@ import { tlsOf } from '#infrastructure/common/server-tls.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { isFromReplica } from './redis-failures.ts';
 
 const CONNECT_MS = 3_000;
 const RECONNECT_MAX_MS = 2_000;
 /** A connection that owes an answer for this long is given up: the other side may be gone without a word. */
 const SILENT_MS = 5_000;
+/** Least time from one reconnection that a replica was the reason of to the next: its name may lead to it for a while. */
+const LEAVE_REPLICA_MS = 2_000;
 const OLDEST_VERSION = [6, 2] as const;
 
 export interface RedisConnectionOptions {
   readonly address: ServerAddress;
-  readonly runtime: Pick<Runtime, 'randomness'>;
+  readonly runtime: Pick<Runtime, 'clock' | 'randomness'>;
   readonly logger: Logger;
+  /** Called when a write met a replica, and the connection is left for one that the name leads to now. */
+  readonly onReplica?: () => void;
 }
 
-export function connectionTo({ address, runtime, logger }: RedisConnectionOptions): Redis {
+export function connectionTo({ address, runtime, logger, onReplica }: RedisConnectionOptions): Redis {
   const [{ host, port }] = address.hosts;
   const tls = tlsOf(address);
   let established = false;
+  let leftReplicaAtMs = Number.NEGATIVE_INFINITY;
   const redis = new Redis({
     host,
     port,
@@ -50,6 +56,16 @@ export function connectionTo({ address, runtime, logger }: RedisConnectionOption
       established
         ? backoffMs(attempt, { randomness: runtime.randomness, maxDelayMs: RECONNECT_MAX_MS })
         : null,
+    // A primary that became a replica lives on and keeps its connections: nothing else would end them.
+    reconnectOnError(error) {
+      if (!isFromReplica(error)) return false;
+      const nowMs = runtime.clock.monotonicMs();
+      if (nowMs - leftReplicaAtMs < LEAVE_REPLICA_MS) return false;
+      leftReplicaAtMs = nowMs;
+      logger.warn({}, 'Redis has become a replica: connecting anew');
+      onReplica?.();
+      return true;
+    },
   });
   redis.once('ready', () => {
     established = true;
@@ -100,28 +116,39 @@ export interface ConnectionContext {
 }
 
 /**
- * Runs `task` whenever the connection is there again, until it works: the breaker may hold the first tries back. Once more
- * for a connection that came while it ran, since what it did before was done on one that is gone.
+ * Runs `task` whenever the connection is there again, and when the answer is called, until it works: the breaker may hold
+ * the first tries back, and what a server refuses somebody may permit again. Once more for a connection that came while it
+ * ran, since what it did before was done on one that is gone.
  */
 export function afterEachConnection(
   redis: Redis,
   what: string,
   { runtime, logger, signal }: ConnectionContext,
   task: () => Promise<void>,
-): void {
+): () => void {
   const { timers, randomness } = runtime;
   let running = false;
   let due = false;
-  redis.on('ready', async () => {
+  const run = async (): Promise<void> => {
     due = true;
     if (running) return;
     running = true;
     while (due && !signal.aborted) {
       due = false;
-      await retryForever(task, { timers, randomness, signal, logger, what, retryUnknown: true });
+      await retryForever(task, {
+        timers,
+        randomness,
+        signal,
+        logger,
+        what,
+        retryUnknown: true,
+        retryNever: true,
+      });
     }
     running = false;
-  });
+  };
+  redis.on('ready', run);
+  return () => void run();
 }
 
 /** Throws an `OperatingError` for a server that is too old, or that may throw away what must be kept. */

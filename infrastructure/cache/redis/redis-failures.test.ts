@@ -50,3 +50,10 @@ test('nothing that a reply quotes is passed on, since it may be a key or a ticke
   const failure = classifyRedisError(new ReplyError("ERR unknown command 'geheim'"));
   assert.doesNotMatch(failure?.reason ?? '', /geheim/);
 });
+
+test('a write that it has no room for is no outage; a replica in the place of the primary is one', () => {
+  const answered = (reply: string) => classifyRedisError(new ReplyError(reply))?.answered ?? false;
+  assert.equal(answered("OOM command not allowed when used memory > 'maxmemory'."), true);
+  assert.equal(answered('MISCONF Errors writing to the AOF file: No space left on device'), true);
+  assert.equal(answered("READONLY You can't write against a read only replica."), false);
+});

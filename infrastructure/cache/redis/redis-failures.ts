@@ -10,13 +10,10 @@ export const TOO_MANY_SYMBOLS = 'TRADEHALL_TOO_MANY_SYMBOLS';
 /** By the first word of an error reply. */
 const REPLIES: Readonly<Record<string, ServerFailure>> = {
   [TOO_MANY_SYMBOLS]: { code: 'CACHE_FULL', reason: 'has as many symbols as it may hold', retry: 'never' },
-  OOM: { code: 'CACHE_FULL', reason: 'has no memory left (its maxmemory is reached)', retry: 'retry' },
-  MISCONF: {
-    code: 'CACHE_FULL',
-    reason:
-      'cannot save to its disk and takes no writes until it can (MISCONF): look at its disk and its log',
-    retry: 'retry',
-  },
+  OOM: full('has no memory left (its maxmemory is reached)'),
+  MISCONF: full(
+    'cannot save to its disk and takes no writes until it can (MISCONF): look at its disk and its log',
+  ),
   WRONGPASS: credentials('does not accept the user or password'),
   NOAUTH: credentials('asks for a password'),
   NOPERM: credentials('does not permit this user what the cache needs'),
@@ -24,8 +21,11 @@ const REPLIES: Readonly<Record<string, ServerFailure>> = {
   MASTERDOWN: down('has lost its primary'),
   READONLY: down('is a replica, which cannot be written to'),
   BUSY: down('is busy with a script'),
-  NOREPLICAS: down('has too few replicas to take writes'),
-  WRONGTYPE: down('has something else under a key of the cache, which somebody has to delete'),
+  NOREPLICAS: { ...down('has too few replicas to take writes'), answered: true },
+  WRONGTYPE: {
+    ...down('has something else under a key of the cache, which somebody has to delete'),
+    answered: true,
+  },
 };
 
 /** Replies that begin with nothing but ERR. */
@@ -43,6 +43,10 @@ function credentials(reason: string): ServerFailure {
     reason: `${reason}: correct the URL, or the file that cache_password_file names`,
     retry: 'never',
   };
+}
+
+function full(reason: string): ServerFailure {
+  return { code: 'CACHE_FULL', reason, retry: 'retry', answered: true };
 }
 
 function down(reason: string): ServerFailure {
@@ -66,11 +70,20 @@ export function classifyRedisError(error: unknown): ServerFailure | null {
   return null;
 }
 
-function classifyReply(message: string): ServerFailure {
+/** Whether it is the answer of a replica to a write. */
+export function isFromReplica({ message }: Error): boolean {
+  return wordOf(message) === 'READONLY';
+}
+
+function wordOf(message: string): string {
   const [first = ''] = message.split(' ', 1);
   // Before version 7 what a script meets stands within its own error.
-  const word = first === 'ERR' ? (/ -([A-Z_]+)\b/.exec(message)?.[1] ?? first) : first;
+  return first === 'ERR' ? (/ -([A-Z_]+)\b/.exec(message)?.[1] ?? first) : first;
+}
+
+function classifyReply(message: string): ServerFailure {
+  const word = wordOf(message);
   const known = REPLIES[word] ?? ERRORS.find(([pattern]) => pattern.test(message))?.[1];
   // It decides nothing, so that what it says is no reason to end the process.
-  return known ?? down(`answers with an error (${/^[A-Z]{1,20}$/.test(first) ? first : 'unknown'})`);
+  return known ?? down(`answers with an error (${/^[A-Z]{1,20}$/.test(word) ? word : 'unknown'})`);
 }

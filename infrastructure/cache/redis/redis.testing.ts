@@ -1,5 +1,9 @@
 /** Caches on the Redis of the tests, and what stands behind them. */
+import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
+import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { sharedServer } from '#tests/support/servers.ts';
 import { serverOptions } from '#tests/support/store-faults.ts';
 import type { Cache } from '../cache.ts';
@@ -22,4 +26,40 @@ export async function directly<Value>(
   } finally {
     redis.disconnect();
   }
+}
+
+export function removeKeys(prefix: string): Promise<void> {
+  return directly(async (redis) => {
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+  });
+}
+
+const runtime = createSystemRuntime();
+
+/** Tries until it works; the runner's time limit ends it otherwise. */
+export async function eventually<Value>(attempt: () => Promise<Value>): Promise<Value> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof OperatingError || error instanceof assert.AssertionError)) throw error;
+      await runtime.timers.sleep(20);
+    }
+  }
+}
+
+/** What a cache does now and then is done when `look` is called. */
+export function lookingOnDemand(): { readonly runtime: Runtime; look(): Promise<void> } {
+  const tasks: (() => void | Promise<void>)[] = [];
+  const every: Runtime['timers']['every'] = (_periodMs, task) => {
+    tasks.push(task);
+    return () => {};
+  };
+  return {
+    runtime: { ...runtime, timers: { ...runtime.timers, every } },
+    async look() {
+      for (const task of tasks) await task();
+    },
+  };
 }

@@ -37,11 +37,11 @@ export function classifyDynamoDbError(error: unknown): ServerFailure | null {
   const named = (known: ReadonlySet<string>) => names.find((name) => known.has(name));
   const throttled = named(THROTTLED);
   if (throttled !== undefined) {
-    return { code: 'STORE_BUSY', reason: `takes no more calls for now (${throttled})`, retry: 'retry' };
+    return busy(`takes no more calls for now (${throttled})`);
   }
   const inTheWay = named(IN_THE_WAY);
   if (inTheWay !== undefined) {
-    return { code: 'STORE_BUSY', reason: `has another write in the way (${inTheWay})`, retry: 'retry' };
+    return busy(`has another write in the way (${inTheWay})`);
   }
   const notAllowed = named(NOT_ALLOWED);
   if (notAllowed !== undefined) {
@@ -86,6 +86,10 @@ export function classifyDynamoDbError(error: unknown): ServerFailure | null {
     reason: `refuses the call (${error.name}: ${error.message})`,
     retry: 'never',
   };
+}
+
+function busy(reason: string): ServerFailure {
+  return { code: 'STORE_BUSY', reason, retry: 'retry', answered: true };
 }
 
 /** The error's own name and code, the reasons of a cancelled transaction, and the same of what caused it. */

@@ -12,6 +12,7 @@ import assert from 'node:assert';
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
+  ProvisionedThroughputExceededException,
   PutItemCommand,
   ScanCommand,
   TransactGetItemsCommand,
@@ -255,7 +256,7 @@ class DynamoDbPortfolios implements PortfolioStore {
     return userIds.map((userId) => found.get(userId) ?? null);
   }
 
-  /** DynamoDB leaves out what is over its 16 MB an answer, and what is over its rate; all of it, it says as an error. */
+  /** DynamoDB leaves out what is over its 16 MB an answer, and what is over its rate: all of it is being throttled. */
   async #readSome(
     keys: readonly Item[],
     abortSignal: AbortSignal,
@@ -267,9 +268,7 @@ class DynamoDbPortfolios implements PortfolioStore {
     const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
     const unread = UnprocessedKeys?.[name]?.Keys ?? [];
     if (unread.length < keys.length) return { items: Responses?.[name] ?? [], unread };
-    throw new OperatingError('STORE_BUSY', `The portfolio table ${name} takes no more reads for now.`, {
-      retry: 'retry',
-    });
+    throw new ProvisionedThroughputExceededException({ message: 'nothing was read', $metadata: {} });
   }
 
   async #readTogether(userId: AccountId, parts: number): Promise<readonly [Item, ...Item[]]> {

@@ -111,11 +111,14 @@ describe('what DynamoDB answers when it cannot take a write', () => {
     });
   });
 
-  test('who is throttled for too long is told that nothing happened', async () => {
+  test('who is throttled for too long is told that nothing happened, and others are served meanwhile', async () => {
     const runtime = { ...createSystemRuntime(), randomness: { bytes: randomBytes, fraction: () => 0 } };
     await withAnswers(
       Array.from({ length: 5 }, () => failWith(throttled)),
-      (store) => assert.rejects(store.put([portfolio(1, 1)]), { retry: 'retry' }),
+      async (store) => {
+        await assert.rejects(store.put([portfolio(1, 1)]), { code: 'STORE_BUSY', retry: 'retry' });
+        assert.equal(await store.get(portfolio(2, 1).userId), null);
+      },
       runtime,
     );
   });

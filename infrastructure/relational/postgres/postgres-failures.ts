@@ -25,20 +25,25 @@ const STATES: Readonly<Record<string, ServerFailure>> = {
     reason: 'does not permit this user to make and change tables: GRANT it, or use another user',
     retry: 'never',
   },
-  '53300': { code: 'STORE_BUSY', reason: 'has no connection left (max_connections)', retry: 'retry' },
-  '53': { code: 'STORE_FULL', reason: 'has no disk or memory left', retry: 'retry' },
+  '53300': busy('has no connection left (max_connections)'),
+  '53': { ...busy('has no disk or memory left'), code: 'STORE_FULL' },
   '57P03': { code: UNAVAILABLE, reason: 'is starting or shutting down', retry: 'retry' },
   // The statement was given up and its transaction with it.
   '57014': { code: UNAVAILABLE, reason: 'took too long and gave up (statement_timeout)', retry: 'retry' },
   '57': { code: UNAVAILABLE, reason: 'shut down', retry: 'unknown' },
   '08': { code: UNAVAILABLE, reason: 'lost the connection', retry: 'unknown' },
   // Deadlocks and serialisation failures take everything back.
-  '40': { code: 'STORE_BUSY', reason: 'met another writer of the same rows', retry: 'retry' },
-  '55P03': { code: 'STORE_BUSY', reason: 'is locked by another (lock_timeout)', retry: 'retry' },
+  '40': busy('met another writer of the same rows'),
+  '55P03': busy('is locked by another (lock_timeout)'),
   '25006': { code: 'STORE_READ_ONLY', reason: 'is a standby, which cannot be written to', retry: 'retry' },
   '22': { code: 'STORE_FAILED', reason: 'refused a value', retry: 'never' },
   '23': { code: 'STORE_FAILED', reason: 'refused a row that breaks a rule of its table', retry: 'never' },
 };
+
+/** Other statements than this one it may well take. */
+function busy(reason: string): ServerFailure {
+  return { code: 'STORE_BUSY', reason, retry: 'retry', answered: true };
+}
 
 /** `null` for what no server did. */
 export function classifyPostgresError(error: unknown): ServerFailure | null {

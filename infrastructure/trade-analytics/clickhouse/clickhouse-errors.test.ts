@@ -15,3 +15,14 @@ test('one that does not know what the queries ask for is too old, and says which
     assert.match(failure?.reason ?? '', /^is too old: version 22\.11 or newer is needed/);
   }
 });
+
+test('one that has no room for a query is no outage, so that others are put to it', () => {
+  for (const [code, type] of [
+    ['202', 'TOO_MANY_SIMULTANEOUS_QUERIES'],
+    ['241', 'MEMORY_LIMIT_EXCEEDED'],
+    ['252', 'TOO_MANY_PARTS'],
+  ] as const) {
+    const failure = classifyClickHouseError(new ClickHouseError({ code, type, message: 'said so' }));
+    assert.deepEqual([failure?.retry, failure?.answered], ['retry', true], type);
+  }
+});

@@ -3,16 +3,14 @@ import { ClickHouseError } from '@clickhouse/client';
 import { classifyConnectionError } from '#infrastructure/common/connection-errors.ts';
 import type { ServerFailure } from '#infrastructure/common/server-calls.ts';
 
-type Told = Omit<ServerFailure, 'reason'> & { readonly reason: string };
-
-const TOO_OLD: Told = {
+const TOO_OLD: ServerFailure = {
   code: 'STORE_VERSION',
   reason: 'is too old: version 22.11 or newer is needed',
   retry: 'never',
 };
 
 /** By the server's own numbers. */
-const BY_CODE: Readonly<Record<string, Told>> = {
+const BY_CODE: Readonly<Record<string, ServerFailure>> = {
   '60': missing(
     'has lost its table: it is made and filled from the log within seconds, or at the next start',
   ),
@@ -28,26 +26,26 @@ const BY_CODE: Readonly<Record<string, Told>> = {
   '115': TOO_OLD,
   '46': TOO_OLD,
   '164': { code: 'STORE_READ_ONLY', reason: 'lets this user only read', retry: 'never' },
-  '202': { code: 'STORE_BUSY', reason: 'has too many queries at once', retry: 'retry' },
-  '241': {
-    code: 'STORE_OUT_OF_MEMORY',
-    reason: 'needs more memory than it may take: ask for a smaller range, or raise its limit',
-    retry: 'retry',
-  },
-  '242': { code: 'STORE_UNAVAILABLE', reason: 'is a replica that cannot write for now', retry: 'retry' },
-  '243': { code: 'STORE_FULL', reason: 'has no space left on its disk', retry: 'retry' },
-  '252': {
-    code: 'STORE_BUSY',
-    reason: 'has too many parts to merge and takes no more for now',
-    retry: 'retry',
-  },
+  '202': forNow('STORE_BUSY', 'has too many queries at once'),
+  '241': forNow(
+    'STORE_OUT_OF_MEMORY',
+    'needs more memory than it may take: ask for a smaller range, or raise its limit',
+  ),
+  '242': forNow('STORE_UNAVAILABLE', 'is a replica that cannot write for now'),
+  '243': forNow('STORE_FULL', 'has no space left on its disk'),
+  '252': forNow('STORE_BUSY', 'has too many parts to merge and takes no more for now'),
 };
 
-function missing(reason: string): Told {
+/** Other calls than this one it may well answer. */
+function forNow(code: string, reason: string): ServerFailure {
+  return { code, reason, retry: 'retry', answered: true };
+}
+
+function missing(reason: string): ServerFailure {
   return { code: 'STORE_MISSING', reason, retry: 'never' };
 }
 
-function notAllowed(reason: string): Told {
+function notAllowed(reason: string): ServerFailure {
   return { code: 'STORE_NOT_ALLOWED', reason, retry: 'never' };
 }
 

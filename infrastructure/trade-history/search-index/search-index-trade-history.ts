@@ -27,7 +27,16 @@ import {
   type TradeQuery,
 } from '../trade-history.ts';
 import { type SearchIndexOptions, type SearchServer, SearchServerError } from './search-server.ts';
-import { DEFAULT_ALIAS, dropMonthsBefore, indexOf, monthsOf, prepareIndices } from './trade-indices.ts';
+import {
+  DEFAULT_ALIAS,
+  dropMonthsBefore,
+  indexOf,
+  makeIndex,
+  monthsOf,
+  notBehind,
+  requireFitting,
+  writeAliasOf,
+} from './trade-indices.ts';
 import { fromStored, type StoredTrade, toStored } from './trade-mapping.ts';
 
 export async function openSearchIndexTradeHistory(
@@ -37,7 +46,7 @@ export async function openSearchIndexTradeHistory(
   const { path, parameters } = options.address;
   const alias = path === '' ? DEFAULT_ALIAS : path;
   try {
-    await prepareIndices(server, alias);
+    await requireFitting(server, alias);
     const days = parameters['retentionDays'];
     const endKeeping = await keepFor(days, 'old trades of the history', options, (beforeMs) =>
       dropMonthsBefore(server, alias, beforeMs, options.logger),
@@ -131,15 +140,28 @@ class SearchIndexTradeHistory implements TradeHistory {
   }
 
   async #indexSome(trades: readonly TradeDocument[]): Promise<void> {
-    const lines = trades.flatMap((trade) => [
-      JSON.stringify({
-        create: { _index: indexOf(this.#alias, trade.executionTimestampMs), _id: trade.eventId },
-      }),
+    const missing = await this.#write(trades);
+    for (const index of missing) await makeIndex(this.#server, this.#alias, index);
+    const [still] = missing.length === 0 ? [] : await this.#write(trades);
+    if (still !== undefined) throw notBehind(writeAliasOf(still), still);
+  }
+
+  /** Answers which indices are missing: of their trades none was written. */
+  async #write(trades: readonly TradeDocument[]): Promise<readonly string[]> {
+    const indices = trades.map(({ executionTimestampMs }) => indexOf(this.#alias, executionTimestampMs));
+    const lines = trades.flatMap((trade, at) => [
+      JSON.stringify({ create: { _index: writeAliasOf(indices[at] ?? ''), _id: trade.eventId } }),
       JSON.stringify(toStored(trade)),
     ]);
     const refresh = trades.length >= LARGE_WRITE ? 'true' : 'wait_for';
-    const request = { method: 'POST', path: '/_bulk', query: { refresh }, lines } as const;
-    await this.#server.request('history.index', request, requireIndexed, 'long');
+    const request = {
+      method: 'POST',
+      path: '/_bulk',
+      query: { refresh, require_alias: 'true' },
+      lines,
+    } as const;
+    const missing = await this.#server.request('history.index', request, readMissing, 'long');
+    return [...new Set(missing.map((at) => indices[at] ?? ''))];
   }
 
   async #search(
@@ -194,15 +216,23 @@ interface BulkAnswer {
 }
 
 const REPEAT = 409;
+const NO_INDEX = 'index_not_found_exception';
 
-/** A document that is there already is a repeat. With any other failure the whole write is tried again. */
-function requireIndexed(answer: unknown): void {
+/**
+ * The places of those whose index is missing. A document that is there already is a repeat. With any other failure the whole
+ * write is tried again.
+ */
+function readMissing(answer: unknown): readonly number[] {
   const { errors, items } = answer as BulkAnswer;
-  if (!errors) return;
-  for (const { create } of items) {
+  if (!errors) return [];
+  const missing: number[] = [];
+  for (const [at, { create }] of items.entries()) {
     if (create.error === undefined || create.status === REPEAT) continue;
-    throw new SearchServerError(create.status, create.error.type, create.error.reason ?? '', create.error);
+    if (create.error.type !== NO_INDEX)
+      throw new SearchServerError(create.status, create.error.type, create.error.reason ?? '', create.error);
+    missing.push(at);
   }
+  return missing;
 }
 
 interface Found {

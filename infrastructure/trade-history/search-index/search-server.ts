@@ -52,7 +52,7 @@ export interface SearchIndexOptions {
   readonly logger: Logger;
   /** Where its parts are noted (store-losses.ts). */
   readonly noteFile?: string;
-  /** For one attempt of a search; writes and scans get six times as long. Default 5,000. */
+  /** For one attempt of a search; writes and scans get three times as long. Default 5,000. */
   readonly timeoutMs?: number;
 }
 
@@ -72,8 +72,11 @@ export interface SearchServer {
 
 const TIMEOUT_MS = 5_000;
 const SHOWN_MAX = 200;
-/** For writes, which may make an index first and wait for a refresh, and for verification: nobody else waits for them. */
-const LONG_FACTOR = 6;
+/**
+ * For writes, which may make an index first and wait for a refresh, and for verification: nobody else waits for them. A
+ * write that was caught on a dead connection must end, and be repeated, within 30 s of the server's return.
+ */
+const LONG_FACTOR = 3;
 
 export function connectSearchServer(
   product: 'Elasticsearch' | 'OpenSearch',
@@ -121,13 +124,15 @@ export function classifySearchError(error: unknown): ServerFailure | null {
   if (status === 401) return { code: 'STORE_NOT_ALLOWED', reason: 'refuses the credentials', retry: 'never' };
   // A disk above its watermark makes indices read-only; that is no matter of rights, nor of too many requests.
   if (type === 'cluster_block_exception' && (status === 403 || status === 429)) {
-    return { code: 'STORE_FULL', reason: `takes no writes (${said})`, retry: 'retry' };
+    return { code: 'STORE_FULL', reason: `takes no writes (${said})`, retry: 'retry', answered: true };
   }
   if (status === 403) {
     return { code: 'STORE_NOT_ALLOWED', reason: `does not let this user do that (${said})`, retry: 'never' };
   }
   if (status === 408 || status === 429 || status >= 500) {
-    return { code: 'STORE_UNAVAILABLE', reason: `cannot do it for now (${said})`, retry: 'unknown' };
+    const reason = `cannot do it for now (${said})`;
+    // Too many calls at once, or one that needs too much memory.
+    return { code: 'STORE_UNAVAILABLE', reason, retry: 'unknown', answered: status === 429 };
   }
   return { code: 'STORE_FAILED', reason: `refuses the call (${said})`, retry: 'never' };
 }

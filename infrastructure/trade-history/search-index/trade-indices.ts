@@ -1,12 +1,16 @@
 /**
- * The monthly indices `<alias>-2019-02` behind one alias: their template, and whether those that are there are as this
+ * The monthly indices `<alias>-2019-02` behind one alias: how they are made, and whether those that are there are as this
  * version needs them. A month that is not needed any more is dropped whole.
+ *
+ * They are made by us, with all that belongs to them, and written to by an alias of each one's own: a server makes no index
+ * by itself for a write that requires an alias. So nothing else that a server may lose, or others may put there, such as
+ * templates, decides what they are like.
  */
 import type { StorePart } from '#infrastructure/common/store-losses.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { TRADE_PAGE_LIMIT_MAX } from '../trade-history.ts';
-import type { SearchServer } from './search-server.ts';
+import { type SearchServer, SearchServerError } from './search-server.ts';
 import { PROPERTIES } from './trade-mapping.ts';
 
 export const DEFAULT_ALIAS = 'trading_trades';
@@ -18,30 +22,34 @@ export function indexOf(alias: string, timeMs: number): string {
   return `${alias}-${new Date(timeMs).toISOString().slice(0, 7)}`;
 }
 
-/** Throws an `OperatingError` (`STORE_VERSION`) that names the first index that does not fit. */
-export async function prepareIndices(server: SearchServer, alias: string): Promise<void> {
-  await requireFitting(server, alias);
-  const template = {
+/** What is written to in place of the index: there only for one that was made by `makeIndex`. */
+export function writeAliasOf(index: string): string {
+  return `${index}-write`;
+}
+
+/** One that is there already stays as it is. */
+export async function makeIndex(server: SearchServer, alias: string, index: string): Promise<void> {
+  const request = {
     method: 'PUT',
-    path: `/_index_template/${alias}`,
+    path: `/${index}`,
     body: {
-      index_patterns: [`${alias}-*`],
-      // Over a catch-all that a cluster may have.
-      priority: 500,
-      template: {
-        settings: {
-          index: {
-            // What a small write waits for until it can be found (search-index-trade-history.ts).
-            refresh_interval: '250ms',
-            max_result_window: TRADE_PAGE_LIMIT_MAX + 1,
-          },
+      settings: {
+        index: {
+          // What a small write waits for until it can be found (search-index-trade-history.ts).
+          refresh_interval: '250ms',
+          max_result_window: TRADE_PAGE_LIMIT_MAX + 1,
         },
-        mappings: { dynamic: 'strict', properties: PROPERTIES },
-        aliases: { [alias]: {} },
       },
+      mappings: { dynamic: 'strict', properties: PROPERTIES },
+      aliases: { [alias]: {}, [writeAliasOf(index)]: {} },
     },
   } as const;
-  await server.request('history.template', template, done, 'long');
+  try {
+    await server.request('history.make', request, done, 'long');
+  } catch (error) {
+    if (!(error instanceof OperatingError && error.cause instanceof SearchServerError)) throw error;
+    if (error.cause.type !== 'resource_already_exists_exception') throw error;
+  }
 }
 
 function done(): void {
@@ -60,7 +68,11 @@ interface Mapping {
   readonly properties?: Readonly<Record<string, { readonly type?: unknown; readonly fields?: unknown }>>;
 }
 
-async function requireFitting(server: SearchServer, alias: string): Promise<ReadonlyMap<string, Index>> {
+/** Throws an `OperatingError` (`STORE_VERSION`) that names the first index that does not fit. */
+export async function requireFitting(
+  server: SearchServer,
+  alias: string,
+): Promise<ReadonlyMap<string, Index>> {
   const indices = await describe(server, alias);
   for (const [index, { mappings = {}, aliases = {} }] of indices) {
     if (!index.startsWith(`${alias}-`)) {
@@ -70,14 +82,13 @@ async function requireFitting(server: SearchServer, alias: string): Promise<Read
     if (difference !== null) {
       throw stale(`The index ${index} of the trade history is not as this version makes it: ${difference}`);
     }
-    if (!Object.hasOwn(aliases, alias)) {
-      throw stale(`The index ${index} of the trade history is not behind its alias ${alias}`);
-    }
+    const missing = [alias, writeAliasOf(index)].find((name) => !Object.hasOwn(aliases, name));
+    if (missing !== undefined) throw notBehind(missing, index);
   }
   return indices;
 }
 
-/** The months as parts that may be lost. Throws as `prepareIndices` does. */
+/** The months as parts that may be lost. Throws as `requireFitting` does. */
 export async function monthsOf(
   server: SearchServer,
   alias: string,
@@ -117,6 +128,10 @@ function differenceOf({ dynamic, properties = {} }: Mapping): string | null {
     if ('fields' in expected && found.fields === undefined) return `its ${name} has no number`;
   }
   return null;
+}
+
+export function notBehind(alias: string, index: string): OperatingError {
+  return stale(`The index ${index} of the trade history is not behind its alias ${alias}`);
 }
 
 function stale(what: string): OperatingError {
