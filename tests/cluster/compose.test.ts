@@ -19,6 +19,7 @@ interface Container {
   readonly restart?: string;
   readonly tmpfs?: readonly string[];
   readonly networks: readonly string[];
+  readonly ports?: readonly string[];
   readonly secrets?: readonly unknown[];
 }
 
@@ -71,6 +72,12 @@ test('gateways name every service that is reached, by the container that runs it
   for (const [target, variable] of Object.entries(REACHED)) {
     assert.equal(gateway?.environment?.[variable], `http://${target}:8080`);
     assert.ok(target in compose.services);
+  }
+});
+
+test('what believes X-Forwarded-For is reached from this machine only, and so by others through a proxy', () => {
+  for (const [name, { ports = [] }] of containers) {
+    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, name);
   }
 });
 
