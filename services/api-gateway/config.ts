@@ -167,7 +167,7 @@ export const apiGatewayOptions = {
     minimum: 0,
     maximum: 60_000,
     sentence:
-      'How long requests wait for a service in other processes that was ready a moment ago, as in a restart.',
+      'How long a request waits to be taken by a service in another process: one that was ready a moment ago, as in a restart, or whose connections are all busy.',
   }),
 };
 

@@ -117,6 +117,7 @@ function validated(validators: Validators, request: FastifyRequest): HttpRequest
     principal: request.principal,
     requestId: request.id,
     traceparent: headers['traceparent'] as string | undefined,
+    isAbandoned: () => request.raw.socket.destroyed,
   };
 }
 

@@ -22,7 +22,7 @@ import type { Upstream } from './upstream.ts';
 
 export interface ProxiedSocketParts {
   readonly declaration: SocketDeclaration;
-  readonly upstream: Pick<Upstream, 'name' | 'pick'>;
+  readonly upstream: Pick<Upstream, 'name' | 'candidates'>;
   readonly signer: CallerSigner;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -31,7 +31,6 @@ export interface ProxiedSocketParts {
 
 const PROTOCOL = 'phoenix';
 const HANDSHAKE_TIMEOUT_MS = 5_000;
-const MAX_ATTEMPTS = 3;
 /** What a client may have sent before its instance is reached. */
 const MAX_WAITING_FRAMES = 256;
 /** Frames of a service are larger than a client's: a snapshot holds many. */
@@ -89,17 +88,14 @@ class ProxiedSocket implements SocketHandler {
     const { upstream, logger } = this.#parts;
     const { principal } = this.#connection;
     const affinity = principal?.kind === 'api-key' ? principal.accountId : this.#parts.runtime.ids.uuid();
-    for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#over; attempt += 1) {
-      const instance = await upstream.pick(affinity);
-      if (instance === null) break;
+    for await (const instance of upstream.candidates(affinity)) {
+      if (this.#over) return;
       const opened = await this.#open(instance);
-      if (opened === 'opened') return;
+      if (opened === 'opened' || this.#over) return;
       logger.warn(
         { service: upstream.name, address: instance.address.origin, reason: opened },
         'a socket was not taken',
       );
-      // It may have started anew, or gone: the next pick goes by what this finds.
-      await instance.probe();
     }
     this.#end(CLOSE_TRY_AGAIN, `the ${upstream.name} service cannot be reached`);
   }
