@@ -104,7 +104,8 @@ export function post(address: string, target: string, body: unknown, headers: Re
 
 export interface Health {
   readonly status: number;
-  readonly instanceId: string;
+  /** `null`: what answers there is no instance. */
+  readonly instanceId: string | null;
 }
 
 /** Instances by number, from 1 on. All commands to them, counted from 1 on, are answered by `answer`. */
@@ -119,7 +120,7 @@ export async function instances(
     const server = createServer((request, response) => {
       if (request.url === '/readyz') {
         const { status, instanceId } = health(instance);
-        response.writeHead(status, { [INSTANCE_HEADER]: instanceId });
+        response.writeHead(status, instanceId === null ? {} : { [INSTANCE_HEADER]: instanceId });
         response.end('{}');
         return;
       }

@@ -196,6 +196,7 @@ export class Upstream {
             break;
           }
           await instance.probe();
+          if (instance.state === 'down') break;
           if (instance.instanceId === sent.instanceId) {
             journey.isRefused = true;
             this.#disbelieves(instance);

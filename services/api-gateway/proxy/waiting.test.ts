@@ -51,6 +51,30 @@ test('an instance that believes no signature is told of at once, and logged when
   assert.equal(errorsIn(gateway.logged).length, 2);
 });
 
+test('an instance that refuses and then cannot be asked who it is may be another by now: it is waited for', {
+  timeout: 30_000,
+}, async () => {
+  let instanceId: string | null = 'before';
+  const { addresses } = await instances(
+    1,
+    (command, response) => {
+      if (command > 1) return response.end('{}');
+      instanceId = null;
+      return response.writeHead(401).end('{"code":"CALLER_NOT_BELIEVED"}');
+    },
+    () => {
+      const health = { status: instanceId === null ? 503 : 200, instanceId };
+      instanceId ??= 'after';
+      return health;
+    },
+  );
+  const gateway = await gatewayTo(addresses, [tell('far')], {
+    config: { upstreamPatienceMs: FOR_EVER_MS },
+  });
+  assert.equal((await post(gateway.address, '/v1/tell/1', {})).status, 200);
+  assert.deepEqual(errorsIn(gateway.logged), []);
+});
+
 test('while one instance believes no signature the other takes all', async () => {
   let disbelieving = 0;
   const { addresses } = await instances(2, (_command, response, instance) => {
