@@ -24,6 +24,8 @@ export interface HttpRequest<Params = unknown, Query = unknown, Body = unknown> 
   readonly requestId: string;
   /** W3C traceparent, when the caller sent one. */
   readonly traceparent: string | undefined;
+  /** Whether the caller has hung up, so that nobody would read the answer. */
+  readonly isAbandoned: () => boolean;
 }
 
 export type HttpResult =

@@ -13,6 +13,12 @@ export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^(::ffff:)?127\./.test(address);
 }
 
+/** Of this machine, by its connection: a header can say anything. */
+function isLocal({ ip, ips }: FastifyRequest): boolean {
+  const forwarded = ips !== undefined && ips.length > 1;
+  return !forwarded && isLoopback(ip);
+}
+
 export interface AdmissionParts {
   readonly verifier: KeyVerifier;
   readonly rateLimits: RateLimits;
@@ -61,7 +67,7 @@ export function createAdmission(
   }
 
   return (route, request) => {
-    if (config.rateLimitPerAddress === 0 || isLoopback(request.ip)) return identify(route, request);
+    if (config.rateLimitPerAddress === 0 || isLocal(request)) return identify(route, request);
     return rateLimits
       .take(`address:${request.ip}`, config.rateLimitPerAddress, WINDOW_MS)
       .then((decision) =>

@@ -61,7 +61,7 @@ export const apiGatewayOptions = {
     name: 'behind_proxy',
     default: 'false',
     sentence:
-      'A proxy in front ends TLS and sets X-Forwarded-For, -Host and -Proto, which are then believed.',
+      'One proxy in front ends TLS and adds to X-Forwarded-For, whose last address is then the client, and sets -Host and -Proto. Without one, clients could choose their address.',
   }),
   rateLimitPerKey: integerOption({
     name: 'rate_limit_per_key',
@@ -78,7 +78,7 @@ export const apiGatewayOptions = {
     minimum: 0,
     maximum: 1_000_000,
     sentence:
-      'Requests one network address may make per second; loopback addresses are not limited; 0 limits none.',
+      'Requests one network address may make per second; connections from loopback that no proxy passes on are not limited; 0 limits none.',
   }),
   maxBodyBytes: integerOption({
     name: 'max_body_bytes',
@@ -167,7 +167,7 @@ export const apiGatewayOptions = {
     minimum: 0,
     maximum: 60_000,
     sentence:
-      'How long requests wait for a service in other processes that was ready a moment ago, as in a restart.',
+      'How long a request waits to be taken by a service in another process: one that was ready a moment ago, as in a restart, or whose connections are all busy.',
   }),
 };
 

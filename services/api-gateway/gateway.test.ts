@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { Type } from 'typebox';
 import type { Route } from '#infrastructure/core/http.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { ACCOUNT, CREDENTIALS, type Gateway, KEY_ID, SECRET, startGateway } from './gateway.testing.ts';
 
 interface ProblemBody {
@@ -247,6 +248,29 @@ describe('an address that is wrong', () => {
     assert.match(text, /^HTTP\/1\.1 400 /);
     assert.match(text, /"code":"MALFORMED_REQUEST"/);
   });
+});
+
+test('a handler can see that its client has hung up, and not before', { timeout: 30_000 }, async () => {
+  const { timers } = createSystemRuntime();
+  const asked = Promise.withResolvers<boolean>();
+  const abandoned = Promise.withResolvers<void>();
+  const waiting: Route = {
+    ...failing('/v1/waiting', null),
+    async handle({ isAbandoned }) {
+      asked.resolve(isAbandoned());
+      while (!isAbandoned()) await timers.yieldTurn();
+      abandoned.resolve();
+      return { kind: 'json', status: 200, body: {} };
+    },
+  };
+  const own = await startGateway({ routes: [waiting] });
+  const hangUp = new AbortController();
+  const answer = fetch(`${own.address}/v1/waiting`, { signal: hangUp.signal });
+  assert.equal(await asked.promise, false);
+  hangUp.abort();
+  await assert.rejects(answer);
+  await abandoned.promise;
+  await own.stop();
 });
 
 describe('failures behind the gateway', () => {

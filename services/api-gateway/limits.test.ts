@@ -33,12 +33,34 @@ test('one request above the limit of a key is refused with the time to wait', as
   assert.equal(((await response.json()) as { code: string }).code, 'RATE_LIMITED');
 });
 
+/** The status of a request that came through a proxy in front with this X-Forwarded-For. */
+async function forwardedFor(gateway: Gateway, addresses: string): Promise<number> {
+  return (await fetch(`${gateway.address}/healthz`, { headers: { 'x-forwarded-for': addresses } })).status;
+}
+
 test('loopback addresses have no limit of their own; behind a proxy the client has one', async () => {
   const gateway = await start({ config: { rateLimitPerAddress: 1, behindProxy: true } });
   for (let i = 0; i < 3; i += 1) assert.equal((await fetch(`${gateway.address}/healthz`)).status, 200);
-  const remote = { headers: { 'x-forwarded-for': '203.0.113.9' } };
-  assert.equal((await fetch(`${gateway.address}/healthz`, remote)).status, 200);
-  assert.equal((await fetch(`${gateway.address}/healthz`, remote)).status, 429);
+  assert.equal(await forwardedFor(gateway, '203.0.113.9'), 200);
+  assert.equal(await forwardedFor(gateway, '203.0.113.9'), 429);
+});
+
+test('of X-Forwarded-For the address that the proxy in front added counts, not what the client wrote before it', async () => {
+  const gateway = await start({ config: { rateLimitPerAddress: 1, behindProxy: true } });
+  assert.equal(await forwardedFor(gateway, '198.51.100.1, 203.0.113.9'), 200);
+  assert.equal(await forwardedFor(gateway, '198.51.100.2, 203.0.113.9'), 429);
+  assert.equal(await forwardedFor(gateway, '127.0.0.1, 203.0.113.9'), 429);
+});
+
+test('an address that came by a header has a limit, also one that reads like loopback', async () => {
+  const gateway = await start({ config: { rateLimitPerAddress: 1, behindProxy: true } });
+  assert.equal(await forwardedFor(gateway, '127.0.0.1'), 200);
+  assert.equal(await forwardedFor(gateway, '127.0.0.1'), 429);
+});
+
+test('without a proxy in front X-Forwarded-For is not read', async () => {
+  const gateway = await start({ config: { rateLimitPerAddress: 1 } });
+  for (let i = 0; i < 3; i += 1) assert.equal(await forwardedFor(gateway, '203.0.113.9'), 200);
 });
 
 test('a key store that is down lets nobody in', async () => {

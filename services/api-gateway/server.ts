@@ -49,7 +49,8 @@ export interface ServerParts {
   readonly routes: readonly Route[];
   readonly maxBodyBytes: number;
   readonly maxJsonDepth: number;
-  readonly trustProxy: boolean;
+  /** Whether a proxy in front says who the client is: then what it added to the headers is believed, nothing before. */
+  readonly behindProxy: boolean;
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Authentication and rate limits; at once where it can be. */
   admit(route: Route, request: FastifyRequest): Admission | Promise<Admission>;
@@ -116,6 +117,7 @@ function validated(validators: Validators, request: FastifyRequest): HttpRequest
     principal: request.principal,
     requestId: request.id,
     traceparent: headers['traceparent'] as string | undefined,
+    isAbandoned: () => request.raw.socket.destroyed,
   };
 }
 
@@ -281,7 +283,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: 'idle' as const,
     return503OnClosing: false,
-    trustProxy: parts.trustProxy,
+    // Only the one that connects: what stands further left in X-Forwarded-For the client may have written itself.
+    trustProxy: parts.behindProxy && ((_address: string, hop: number) => hop === 0),
     routerOptions: { maxParamLength: LONGEST_PATH_PART },
     genReqId: (raw: { headers: Record<string, unknown> }) => requestIdOf(raw.headers['x-request-id']),
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: import('node:net').Socket) =>

@@ -113,7 +113,7 @@ export function createApiGatewayService(
       routes,
       maxBodyBytes: config.maxBodyBytes,
       maxJsonDepth: config.maxJsonDepth,
-      trustProxy: config.behindProxy,
+      behindProxy: config.behindProxy,
       observe: (route, status, durationMs) =>
         durations.observe(durationMs / 1_000, {
           method: route.method,

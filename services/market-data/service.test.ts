@@ -29,6 +29,7 @@ async function get(service: Service, path: string, params: object, query: object
     requestId: 'request',
     target: '/',
     traceparent: undefined,
+    isAbandoned: () => false,
   });
 }
 

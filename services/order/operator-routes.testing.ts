@@ -19,6 +19,7 @@ export async function callRoute(
     requestId: 'r',
     target: route.path,
     traceparent: undefined,
+    isAbandoned: () => false,
   };
   return route.handle(request as HttpRequest<never, never, never>);
 }

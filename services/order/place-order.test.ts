@@ -99,6 +99,7 @@ async function door(
       requestId: 'r',
       target: '/v1/orders',
       traceparent: undefined,
+      isAbandoned: () => false,
     });
   return { place, state, appended, indexed, recent, cache };
 }

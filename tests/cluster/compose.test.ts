@@ -21,6 +21,7 @@ interface Container {
   readonly volumes?: readonly string[];
   readonly profiles?: readonly string[];
   readonly networks: readonly string[];
+  readonly ports?: readonly string[];
   readonly secrets?: readonly unknown[];
 }
 
@@ -77,6 +78,12 @@ test('gateways name every service that is reached, by the container that runs it
   }
 });
 
+test('what believes X-Forwarded-For is reached from this machine only, and so by others through a proxy', () => {
+  for (const [name, { ports = [] }] of containers) {
+    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, name);
+  }
+});
+
 test('servers have exact versions and health checks; ours wait for them, write nowhere and are alone with them', () => {
   for (const [name, { image, healthcheck }] of servers) {
     assert.match(image, /:[0-9]+\.[0-9.]+[a-z0-9.-]*$/, `${name}: ${image}`);
@@ -98,7 +105,9 @@ test('servers have exact versions and health checks; ours wait for them, write n
 const FILLING = ['portfolio', 'trade-persistence'];
 
 test('who fills stores keeps its notes of them over a restart; other data folders are in memory, for any user to write', () => {
-  const withTradehall = containers.filter(([, { image }]) => image.startsWith('tradehall:'));
+  const withTradehall = containers.filter(
+    ([, { image, profiles }]) => image.startsWith('tradehall:') && profiles === undefined,
+  );
   for (const [name, { tmpfs = [], volumes = [] }] of withTradehall) {
     const keeps = FILLING.includes(name);
     // Engines give a folder in memory to root.

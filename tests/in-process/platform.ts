@@ -151,6 +151,7 @@ export function callerOf(services: readonly Pick<Service, 'routes'>[]): Caller {
         requestId: 'test',
         target: '/',
         traceparent: undefined,
+        isAbandoned: () => false,
       });
     }
     throw new Error(`no route ${method} ${path}`);

@@ -1,11 +1,15 @@
 /**
  * One process that answers for a service: its connections, its health, and one request to it.
  *
+ * A request waits here until a connection is free, and is signed then: what waits was not sent, and no signature ages.
+ *
  *   unknown ──probe──▶ ready ◀──▶ unready (alive, and says that it is not ready)
  *                        └──────▶ down (draining, or not there)
  */
 import { errors, Pool } from 'undici';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
 import { INSTANCE_HEADER } from './caller-signature.ts';
+import { Turns } from './turns.ts';
 import type { Address } from './upstream-urls.ts';
 
 export type InstanceState = 'unknown' | 'ready' | 'unready' | 'down';
@@ -17,6 +21,14 @@ export interface InstanceRequest {
   readonly body: string | null;
 }
 
+/** A request that any instance may be given. */
+export interface Unsent {
+  /** Gives the request for an instance, signed for it. */
+  readonly make: (instanceId: string) => InstanceRequest;
+  /** Whether nobody waits for the answer any more. */
+  readonly isAbandoned: () => boolean;
+}
+
 export interface InstanceAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -24,9 +36,12 @@ export interface InstanceAnswer {
 }
 
 export type Sent =
-  | { readonly kind: 'answered'; readonly answer: InstanceAnswer }
-  /** No connection: the request was not sent. */
+  /** By whoever has this id, if it is still there: the request was signed for it. */
+  | { readonly kind: 'answered'; readonly answer: InstanceAnswer; readonly instanceId: string }
+  /** No connection, or nobody waits for the answer: the request was not sent. */
   | { readonly kind: 'not-sent'; readonly reason: string }
+  /** All connections are busy, and as many wait for one as may, or it waited as long as it may: it was not sent. */
+  | { readonly kind: 'full' }
   /** The request may have been worked on: no answer came, or none in time. */
   | { readonly kind: 'unknown'; readonly reason: string; readonly late: boolean };
 
@@ -38,6 +53,8 @@ export interface InstanceLimits {
 const CONNECT_TIMEOUT_MS = 2_000;
 const PROBE_TIMEOUT_MS = 2_000;
 const LONGEST_ANSWER_BYTES = 32 * 1024 * 1024;
+/** For a connection; as many as wait for a service that restarts, since then they all come at once. */
+const MAX_WAITING = 2_000;
 
 /** Nothing of the request has left when these happen. */
 const NOT_SENT = new Set([
@@ -58,13 +75,15 @@ export class Instance {
   readonly #pool: Pool;
   /** A connection of its own, so that its health does not wait behind the requests. */
   readonly #probes: Pool;
+  /** At the connections, so that none of what the pool is given waits in there. */
+  readonly #turns: Turns;
   #state: InstanceState = 'unknown';
   #instanceId: string | null = null;
   #reason = 'not asked yet';
-  #inFlight = 0;
 
-  constructor(address: Address, limits: InstanceLimits) {
+  constructor(address: Address, limits: InstanceLimits, runtime: Pick<Runtime, 'clock' | 'timers'>) {
     this.address = address;
+    this.#turns = new Turns(limits.connections, runtime);
     const open = (connections: number, answerTimeoutMs: number): Pool =>
       new Pool(address.origin, {
         connections,
@@ -95,8 +114,9 @@ export class Instance {
     return this.#instanceId;
   }
 
+  /** Requests on their way and waiting for a connection. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#turns.inUse + this.#turns.waiting;
   }
 
   /** Asks for its readiness. */
@@ -121,8 +141,24 @@ export class Instance {
     this.#become('down', reason);
   }
 
-  async send(request: InstanceRequest): Promise<Sent> {
-    this.#inFlight += 1;
+  /** Sends it when a connection is free, if one is until then, by the monotonic clock. */
+  async send(unsent: Unsent, untilMs: number): Promise<Sent> {
+    if (this.#turns.waiting >= MAX_WAITING) return { kind: 'full' };
+    const turn = await this.#turns.take(untilMs);
+    if (turn === 'not-in-time') return { kind: 'full' };
+    if (turn === 'sent-away') return { kind: 'not-sent', reason: this.#reason };
+    try {
+      return await this.#sendNow(unsent);
+    } finally {
+      this.#turns.give();
+    }
+  }
+
+  async #sendNow({ make, isAbandoned }: Unsent): Promise<Sent> {
+    const instanceId = this.#instanceId;
+    if (instanceId === null) return { kind: 'not-sent', reason: this.#reason };
+    if (isAbandoned()) return { kind: 'not-sent', reason: 'nobody waits for the answer' };
+    const request = make(instanceId);
     try {
       const { statusCode, headers, body } = await this.#pool.request({
         method: request.method,
@@ -130,7 +166,8 @@ export class Instance {
         headers: request.headers,
         body: request.body,
       });
-      return { kind: 'answered', answer: { status: statusCode, headers, body: await body.text() } };
+      const answer = { status: statusCode, headers, body: await body.text() };
+      return { kind: 'answered', answer, instanceId };
     } catch (error) {
       const reason = reasonOf(error);
       const code = (error as NodeJS.ErrnoException).code ?? '';
@@ -141,18 +178,18 @@ export class Instance {
       const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
       if (!late) this.#become('down', reason);
       return { kind: 'unknown', reason, late };
-    } finally {
-      this.#inFlight -= 1;
     }
   }
 
   async close(): Promise<void> {
+    this.#become('down', 'not asked any more');
     await Promise.all([this.#pool.destroy(), this.#probes.destroy()]);
   }
 
   #become(state: InstanceState, reason: string): void {
     this.#state = state;
     this.#reason = reason;
+    if (state === 'down') this.#turns.sendAway();
   }
 }
 

@@ -4,7 +4,7 @@ import { problemResult } from '#infrastructure/core/problem.ts';
 import type { Ids } from '#infrastructure/core/runtime.ts';
 import { CALLER_HEADER, type CallerSigner } from './caller-signature.ts';
 import type { InstanceAnswer, InstanceRequest } from './instance.ts';
-import type { Upstream } from './upstream.ts';
+import type { Sending, Upstream } from './upstream.ts';
 
 export interface ProxyParts {
   readonly upstream: Pick<Upstream, 'name' | 'send'>;
@@ -49,36 +49,42 @@ async function passOn(
       headers: { ...headers, [CALLER_HEADER]: signer.sign(request.principal, signed, instanceId) },
     };
   };
-  // A repeated cancel is the same cancel, and with its key a repeated command the same command.
-  const repeatable = declaration.method !== 'POST' || headers[IDEMPOTENCY_HEADER] !== undefined;
-  const { principal } = request;
+  const key = takesKey(declaration) ? headers[IDEMPOTENCY_HEADER] : undefined;
+  const { principal, isAbandoned } = request;
   const affinity = principal?.kind === 'api-key' ? principal.accountId : request.requestId;
-  const outcome = await upstream.send({ make, repeatable, affinity });
+  const outcome = await upstream.send({ make, repeat: repeatOf(declaration, key), affinity, isAbandoned });
   switch (outcome.kind) {
     case 'answered':
       return resultOf(outcome.answer);
+    case 'abandoned':
     case 'unreachable':
       return problemResult(
         'DEPENDENCY_UNAVAILABLE',
-        `The ${upstream.name} service cannot be reached; nothing happened. Retry in a moment.`,
+        `The ${upstream.name} service does not answer; nothing happened. Retry in a moment.`,
         { retryAfterSeconds: 1 },
       );
     case 'overloaded':
-      return problemResult('OVERLOADED', `Too many requests wait for the ${upstream.name} service.`, {
-        retryAfterSeconds: 1,
-      });
+      return problemResult(
+        'OVERLOADED',
+        `Too many requests wait for the ${upstream.name} service; nothing happened.`,
+        { retryAfterSeconds: 1 },
+      );
     case 'unknown': {
-      const next =
-        request.headers[IDEMPOTENCY_HEADER] === undefined
-          ? 'Look what came of it before you do it again.'
-          : 'Retry with the same idempotency key.';
+      const advice =
+        key === undefined ? 'See what came of it before you repeat it' : 'Retry with this idempotency key';
       return problemResult(
         'OUTCOME_UNKNOWN',
-        `The ${upstream.name} service did not answer: it may have happened. ${next}`,
-        { retryAfterSeconds: 1 },
+        `The ${upstream.name} service did not answer: it may have happened. ${advice}.`,
+        { retryAfterSeconds: 1, ...(key === undefined ? {} : { extensions: { idempotencyKey: key } }) },
       );
     }
   }
+}
+
+/** A repeated cancel is the same cancel, and with its key a repeated command the same command. */
+function repeatOf({ method }: RouteDeclaration, key: string | undefined): Sending['repeat'] {
+  if (method === 'GET') return 'safe';
+  return method !== 'POST' || key !== undefined ? 'idempotent' : 'neither';
 }
 
 /**

@@ -5,7 +5,8 @@
  *       └── an instance that does not take it: the next
  *
  * A client that reads slowly slows its own instance down through this gateway, so that the instance conflates for it
- * as if it were connected directly. Nothing grows here: both directions are bounded.
+ * as if it were connected directly. A client whose instance does not read is closed, and so is one whose instance is
+ * silent: prices that stand still would look like prices. Nothing grows here: both directions are bounded.
  */
 import WebSocket from 'ws';
 import type {
@@ -22,7 +23,7 @@ import type { Upstream } from './upstream.ts';
 
 export interface ProxiedSocketParts {
   readonly declaration: SocketDeclaration;
-  readonly upstream: Pick<Upstream, 'name' | 'pick'>;
+  readonly upstream: Pick<Upstream, 'name' | 'candidates'>;
   readonly signer: CallerSigner;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -31,8 +32,9 @@ export interface ProxiedSocketParts {
 
 const PROTOCOL = 'phoenix';
 const HANDSHAKE_TIMEOUT_MS = 5_000;
-const MAX_ATTEMPTS = 3;
-/** What a client may have sent before its instance is reached. */
+/** An instance that is silent for two of these is taken for gone. */
+const PING_PERIOD_MS = 10_000;
+/** What a client may have sent before its instance is reached: so many frames, and no more than `FULL_BYTES`. */
 const MAX_WAITING_FRAMES = 256;
 /** Frames of a service are larger than a client's: a snapshot holds many. */
 const LARGEST_SERVICE_FRAME_BYTES = 16 * 1024 * 1024;
@@ -56,8 +58,11 @@ class ProxiedSocket implements SocketHandler {
   readonly #parts: ProxiedSocketParts;
   readonly #connection: SocketConnection;
   readonly #waiting: string[] = [];
+  #waitingBytes = 0;
   #service: WebSocket | null = null;
   #joined = false;
+  /** Since the last ping. */
+  #heard = true;
   #over = false;
 
   constructor(parts: ProxiedSocketParts, connection: SocketConnection) {
@@ -68,12 +73,17 @@ class ProxiedSocket implements SocketHandler {
 
   onMessage(text: string): void {
     if (this.#over) return;
-    if (this.#joined) {
-      this.#service?.send(text);
+    const { name } = this.#parts.upstream;
+    if (this.#joined && this.#service !== null) {
+      this.#service.send(text);
+      if (this.#service.bufferedAmount <= FULL_BYTES) return;
+      this.#end(CLOSE_TRY_AGAIN, `the ${name} service does not take what you send`);
+      this.#service.terminate();
       return;
     }
-    if (this.#waiting.length >= MAX_WAITING_FRAMES) {
-      this.#end(CLOSE_TRY_AGAIN, `the ${this.#parts.upstream.name} service is not reached yet`);
+    this.#waitingBytes += Buffer.byteLength(text);
+    if (this.#waiting.length >= MAX_WAITING_FRAMES || this.#waitingBytes > FULL_BYTES) {
+      this.#end(CLOSE_TRY_AGAIN, `the ${name} service is not reached yet`);
       return;
     }
     this.#waiting.push(text);
@@ -89,17 +99,14 @@ class ProxiedSocket implements SocketHandler {
     const { upstream, logger } = this.#parts;
     const { principal } = this.#connection;
     const affinity = principal?.kind === 'api-key' ? principal.accountId : this.#parts.runtime.ids.uuid();
-    for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#over; attempt += 1) {
-      const instance = await upstream.pick(affinity);
-      if (instance === null) break;
+    for await (const instance of upstream.candidates(affinity)) {
+      if (this.#over) return;
       const opened = await this.#open(instance);
-      if (opened === 'opened') return;
+      if (opened === 'opened' || this.#over) return;
       logger.warn(
         { service: upstream.name, address: instance.address.origin, reason: opened },
         'a socket was not taken',
       );
-      // It may have started anew, or gone: the next pick goes by what this finds.
-      await instance.probe();
     }
     this.#end(CLOSE_TRY_AGAIN, `the ${upstream.name} service cannot be reached`);
   }
@@ -127,6 +134,7 @@ class ProxiedSocket implements SocketHandler {
     this.#service = service;
     // Before it opens: its first message may come in the same read as its opening.
     service.on('message', (data) => {
+      this.#heard = true;
       this.#connection.send(data.toString());
       if (this.#connection.bufferedBytes() > FULL_BYTES) void this.#hold(service);
     });
@@ -142,13 +150,28 @@ class ProxiedSocket implements SocketHandler {
   }
 
   #join(service: WebSocket): void {
+    service.on('pong', () => {
+      this.#heard = true;
+    });
+    const stopPinging = this.#parts.runtime.timers.every(PING_PERIOD_MS, () => this.#ping(service));
     service.on('close', (code, reason) => {
+      stopPinging();
       const told = code !== CLOSE_NO_STATUS && code !== CLOSE_ABNORMAL;
       if (told) this.#end(code, reason.toString());
       else this.#end(CLOSE_SERVICE_RESTART, 'the service went away; connect again');
     });
     for (const text of this.#waiting.splice(0)) service.send(text);
     this.#joined = true;
+  }
+
+  #ping(service: WebSocket): void {
+    // While the client is waited for nothing is read here, pongs neither.
+    if (!this.#heard && !service.isPaused) {
+      service.terminate();
+      return;
+    }
+    this.#heard = service.isPaused;
+    service.ping();
   }
 
   /** Reads no more from the service until the client has taken what is queued for it. */

@@ -167,6 +167,8 @@ test('a body that is not the one that was signed is refused', async () => {
   const { address } = await gatewayTo(
     [`http://127.0.0.1:${(changing.address() as AddressInfo).port}`],
     [route],
+    // Told at once, not after so long.
+    { config: { upstreamPatienceMs: 3_600_000 } },
   );
   const answer = await post(address, '/v1/tell/1', { quantity: '1' });
   assert.equal(answer.status, 503);

@@ -3,6 +3,9 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { Type } from 'typebox';
 import type { Route } from '#infrastructure/core/http.ts';
+import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
+import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
+import { SILENT } from '#tests/support/silent-logger.ts';
 import type { ApiGatewayConfig } from '../config.ts';
 import {
   CREDENTIALS,
@@ -13,7 +16,9 @@ import {
 } from '../gateway.testing.ts';
 import { INSTANCE_HEADER } from './caller-signature.ts';
 import { KEYS, openServiceDoor } from './door.testing.ts';
+import type { InstanceRequest } from './instance.ts';
 import type { ServiceDoor } from './service-door.ts';
+import { type Sending, Upstream, type UpstreamOutcome, type UpstreamParts } from './upstream.ts';
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 
@@ -99,7 +104,8 @@ export function post(address: string, target: string, body: unknown, headers: Re
 
 export interface Health {
   readonly status: number;
-  readonly instanceId: string;
+  /** `null`: what answers there is no instance. */
+  readonly instanceId: string | null;
 }
 
 /** Instances by number, from 1 on. All commands to them, counted from 1 on, are answered by `answer`. */
@@ -114,7 +120,7 @@ export async function instances(
     const server = createServer((request, response) => {
       if (request.url === '/readyz') {
         const { status, instanceId } = health(instance);
-        response.writeHead(status, { [INSTANCE_HEADER]: instanceId });
+        response.writeHead(status, instanceId === null ? {} : { [INSTANCE_HEADER]: instanceId });
         response.end('{}');
         return;
       }
@@ -131,4 +137,49 @@ export async function instances(
     addresses.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
   return { commands, addresses };
+}
+
+/** Two instances, the first command to which is taken before the connection is cut. */
+export function cutters() {
+  return instances(2, (command, response) => {
+    if (command === 1) response.destroy();
+    else response.end('{}');
+  });
+}
+
+export function withoutKey(route: Route): Route {
+  const { headers: _headers, ...schema } = route.schema;
+  return { ...route, schema };
+}
+
+/** Started. */
+export async function upstreamTo(
+  addresses: readonly string[],
+  patienceMs: number,
+  changed: Partial<UpstreamParts> = {},
+): Promise<Upstream> {
+  const upstream = new Upstream({
+    name: 'order',
+    urls: addresses.map((address) => new URL(address)),
+    runtime: createSystemRuntime(),
+    logger: SILENT,
+    metrics: createPrometheusMetrics({ processFigures: false }),
+    resolve: async () => [],
+    limits: { connections: 1, answerTimeoutMs: 60_000 },
+    patienceMs,
+    ...changed,
+  });
+  cleanUpWith(() => upstream.close());
+  await upstream.start();
+  return upstream;
+}
+
+export function sendMany(
+  upstream: Upstream,
+  count: number,
+  changed: Partial<Sending> = {},
+): readonly Promise<UpstreamOutcome>[] {
+  const make = (): InstanceRequest => ({ method: 'POST', target: '/', headers: {}, body: null });
+  const sending: Sending = { make, repeat: 'neither', affinity: 'one', isAbandoned: () => false, ...changed };
+  return Array.from({ length: count }, () => upstream.send(sending));
 }

@@ -67,7 +67,7 @@ export function createServiceDoor(
         routes: [...healthRoutes(hall), ...routes],
         maxBodyBytes: config.maxBodyBytes,
         maxJsonDepth: config.maxJsonDepth,
-        trustProxy: false,
+        behindProxy: false,
         tls,
         isDraining: () => draining,
         admit,

@@ -3,23 +3,26 @@
  * ready: an account's always to the same one while it is there, since that one knows the account's last requests.
  *
  * What an instance did not take (no connection, or it is draining) goes to the next. What it may have taken is sent
- * again only when a repeat is harmless. While a service that was ready a moment ago is not, as in a restart, requests
- * wait for it; when that takes long they go to one that is alive but not ready, which answers for itself, or are refused.
+ * again only when a repeat is harmless, and then only an answer to the repeat says what happened: a refusal does not.
+ * While a service that was ready a moment ago is not, as in a restart, requests wait for it, each for so long from its
+ * start; then they go to one that is alive but not ready, which answers for itself, or are refused.
  */
 import { hash } from 'node:crypto';
 import type { ResolveHost } from '#infrastructure/core/host-names.ts';
 import type { Logger } from '#infrastructure/core/log.ts';
 import type { Metrics } from '#infrastructure/core/metrics.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
-import type { Instance, InstanceAnswer, InstanceLimits, InstanceRequest, InstanceState } from './instance.ts';
+import type { Instance, InstanceAnswer, InstanceLimits, InstanceState, Unsent } from './instance.ts';
 import { resolveUrls } from './upstream-urls.ts';
 
 export type UpstreamOutcome =
   | { readonly kind: 'answered'; readonly answer: InstanceAnswer }
-  /** No instance took it: nothing happened. */
+  /** No instance took it, or none answered what changes nothing: nothing happened. */
   | { readonly kind: 'unreachable' }
   /** Too many requests are on their way or waiting: nothing happened. */
   | { readonly kind: 'overloaded' }
+  /** Nobody waits for the answer any more, and no instance had taken it: nothing happened. */
+  | { readonly kind: 'abandoned' }
   /** It may have happened. */
   | { readonly kind: 'unknown' };
 
@@ -32,7 +35,7 @@ export interface UpstreamParts {
   readonly metrics: Metrics;
   readonly resolve: ResolveHost;
   readonly limits: InstanceLimits;
-  /** How long after it was last seen ready a service is waited for. */
+  /** How long a request waits to be taken by an instance, and how long after it was last ready a service is waited for. */
   readonly patienceMs: number;
 }
 
@@ -43,13 +46,21 @@ export interface UpstreamView {
   readonly inFlight: number;
 }
 
-export interface Sending {
-  /** Gives the request for an instance, signed for it. */
-  readonly make: (instanceId: string) => InstanceRequest;
-  /** Whether an unknown outcome may be tried again elsewhere. */
-  readonly repeatable: boolean;
+export interface Sending extends Unsent {
+  /** `safe`: it changes nothing. `idempotent`: sent twice it is the same request. `neither`: it would be another one. */
+  readonly repeat: 'safe' | 'idempotent' | 'neither';
   /** Requests of one affinity go to one instance. */
   readonly affinity: string;
+}
+
+/** A request until its outcome is there. */
+interface Journey extends Sending {
+  /** When it has waited long enough. */
+  readonly deadlineMs: number;
+  /** An instance may have done what it asks for. */
+  mayHaveHappened: boolean;
+  /** An instance that is there does not believe this gateway. */
+  isRefused: boolean;
 }
 
 const PROBE_PERIOD_MS = 250;
@@ -57,9 +68,10 @@ const RESOLVE_PERIOD_MS = 5_000;
 /** The system's resolver has no limit of its own. */
 const RESOLVE_TIMEOUT_MS = 5_000;
 const MAX_WAITING = 2_000;
-const MAX_IN_FLIGHT = 10_000;
 /** Answers that say: not taken, ask another. */
 const NOT_TAKEN = new Set(['SHUTTING_DOWN', 'CALLER_NOT_BELIEVED']);
+const NOT_BELIEVED =
+  'does not believe this gateway: service_keys must hold the same keys on both, and their clocks must agree';
 
 export class Upstream {
   readonly name: string;
@@ -67,11 +79,12 @@ export class Upstream {
   readonly #instances = new Map<string, Instance>();
   /** Those that are being asked how they are. */
   readonly #asked = new Set<Instance>();
+  /** Those that refused the last signature. */
+  readonly #disbelieving = new Set<Instance>();
   readonly #outcomes;
   readonly #closing = new AbortController();
   #loop: Promise<void> | null = null;
   #waiting = 0;
-  #inFlight = 0;
   #lastReadyMs = Number.NEGATIVE_INFINITY;
   #changed = Promise.withResolvers<void>();
 
@@ -98,31 +111,43 @@ export class Upstream {
   }
 
   view(): readonly UpstreamView[] {
-    return [...this.#instances.values()].map(({ address, state, reason, inFlight }) => ({
-      address: address.origin,
-      state,
-      reason,
-      inFlight,
+    return [...this.#instances.values()].map((instance) => ({
+      address: instance.address.origin,
+      state: instance.state,
+      reason: this.#disbelieving.has(instance) ? NOT_BELIEVED : instance.reason,
+      inFlight: instance.inFlight,
     }));
   }
 
   async send(sending: Sending): Promise<UpstreamOutcome> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) return this.#count({ kind: 'overloaded' });
-    this.#inFlight += 1;
-    try {
-      return this.#count(await this.#sendPatiently(sending));
-    } finally {
-      this.#inFlight -= 1;
-    }
+    const deadlineMs = this.#deadlineMs();
+    const journey: Journey = { ...sending, deadlineMs, mayHaveHappened: false, isRefused: false };
+    const outcome = await this.#sendPatiently(journey);
+    const isSettled = outcome.kind === 'answered' && outcome.answer.status < 500;
+    return this.#count(journey.mayHaveHappened && !isSettled ? { kind: 'unknown' } : outcome);
   }
 
-  /** An instance to connect a socket to, waited for as a request would. */
-  async pick(affinity: string): Promise<Instance | null> {
-    for (;;) {
-      const ready = this.#next('ready', new Set(), affinity);
-      if (ready !== null) return ready;
-      if (!(await this.#waitForReady())) return this.#next('unready', new Set(), affinity);
-    }
+  /**
+   * Instances to connect a socket to, the best first, waited for as a request would: asking for the next one says that
+   * the last one did not take it.
+   */
+  async *candidates(affinity: string): AsyncGenerator<Instance, void> {
+    const deadlineMs = this.#deadlineMs();
+    const tried = new Set<Instance>();
+    do {
+      for (;;) {
+        const instance = this.#next('ready', tried, affinity);
+        if (instance === null) break;
+        tried.add(instance);
+        const { instanceId } = instance;
+        yield instance;
+        await instance.probe();
+        const isAnother = instance.state !== 'ready' || instance.instanceId !== instanceId;
+        if (isAnother && this.#parts.runtime.clock.monotonicMs() < deadlineMs) tried.delete(instance);
+      }
+    } while (!this.ready && (await this.#waitForReady(deadlineMs)));
+    const unready = this.#next('unready', tried, affinity);
+    if (unready !== null) yield unready;
   }
 
   async close(): Promise<void> {
@@ -132,64 +157,90 @@ export class Upstream {
     await Promise.all([...this.#instances.values()].map((instance) => instance.close()));
   }
 
-  async #sendPatiently(sending: Sending): Promise<UpstreamOutcome> {
+  #deadlineMs(): number {
+    return this.#parts.runtime.clock.monotonicMs() + this.#parts.patienceMs;
+  }
+
+  async #sendPatiently(journey: Journey): Promise<UpstreamOutcome> {
     for (;;) {
-      const outcome = await this.#tryEach('ready', sending);
+      const outcome = await this.#tryEach('ready', journey);
       if (outcome !== null) return outcome;
+      // Neither keys nor clocks are mended while it waits.
+      if (journey.isRefused) break;
       if (this.#waiting >= MAX_WAITING) return { kind: 'overloaded' };
-      if (!(await this.#waitForReady())) break;
+      if (!(await this.#waitForReady(journey.deadlineMs))) break;
     }
-    return (await this.#tryEach('unready', sending)) ?? { kind: 'unreachable' };
+    return (await this.#tryEach('unready', journey)) ?? { kind: 'unreachable' };
   }
 
   /** `null` when no instance in that state took it. */
-  async #tryEach(
-    state: InstanceState,
-    { make, repeatable, affinity }: Sending,
-  ): Promise<UpstreamOutcome | null> {
+  async #tryEach(state: InstanceState, journey: Journey): Promise<UpstreamOutcome | null> {
     const tried = new Set<Instance>();
+    const startedAnew = new Set<Instance>();
+    let isFull = false;
     for (;;) {
-      const instance = this.#next(state, tried, affinity);
-      const instanceId = instance?.instanceId ?? null;
-      if (instance === null || instanceId === null) return null;
+      if (journey.isAbandoned()) return { kind: 'abandoned' };
+      const instance = this.#next(state, tried, journey.affinity);
+      if (instance === null) return isFull ? { kind: 'overloaded' } : null;
       tried.add(instance);
-      const sent = await instance.send(make(instanceId));
+      const sent = await instance.send(journey, journey.deadlineMs);
       switch (sent.kind) {
         case 'answered': {
           const refusal = notTakenCode(sent.answer);
-          if (refusal === null) return { kind: 'answered', answer: sent.answer };
-          await this.#learnFrom(instance, refusal);
-          // Started anew since it was asked: it can be asked again as the one it is now.
-          if (refusal === 'CALLER_NOT_BELIEVED' && instance.instanceId !== instanceId) tried.delete(instance);
+          if (refusal === null) {
+            this.#believes(instance);
+            return { kind: 'answered', answer: sent.answer };
+          }
+          if (refusal === 'SHUTTING_DOWN') {
+            instance.markDown('shutting down');
+            break;
+          }
+          await instance.probe();
+          if (instance.state === 'down') break;
+          if (instance.instanceId === sent.instanceId) {
+            journey.isRefused = true;
+            this.#disbelieves(instance);
+          } else if (!startedAnew.has(instance)) {
+            // It can be asked again as the one that it is now; once, since its address may stand for many.
+            startedAnew.add(instance);
+            tried.delete(instance);
+          }
           break;
         }
         case 'not-sent':
+          break;
+        case 'full':
+          isFull = true;
           break;
         case 'unknown':
           this.#parts.logger.warn(
             { service: this.name, address: instance.address.origin, reason: sent.reason },
             'an instance did not answer',
           );
-          if (!repeatable || sent.late) return { kind: 'unknown' };
+          journey.mayHaveHappened ||= journey.repeat !== 'safe';
+          // `send` makes of this what it means. Late: it may be slow, and so would the next one be.
+          if (sent.late || journey.repeat === 'neither') return { kind: 'unreachable' };
           break;
       }
     }
   }
 
-  async #learnFrom(instance: Instance, refusal: string): Promise<void> {
-    if (refusal === 'SHUTTING_DOWN') {
-      instance.markDown('shutting down');
-      return;
-    }
-    const before = instance.instanceId;
-    await instance.probe();
-    if (instance.instanceId === before) {
-      instance.markDown('does not believe this gateway: compare service_keys and the clocks');
-      this.#parts.logger.error(
-        { service: this.name, address: instance.address.origin },
-        'an instance does not believe this gateway: service_keys must hold the same keys on both, and their clocks must agree',
-      );
-    }
+  #disbelieves(instance: Instance): void {
+    instance.markDown(NOT_BELIEVED);
+    if (this.#disbelieving.has(instance)) return;
+    this.#disbelieving.add(instance);
+    this.#parts.logger.error(
+      { service: this.name, address: instance.address.origin },
+      `an instance ${NOT_BELIEVED}`,
+    );
+  }
+
+  #believes(instance: Instance): void {
+    if (!this.#disbelieving.delete(instance)) return;
+    this.#parts.logger.info(
+      { service: this.name, address: instance.address.origin },
+      'an instance believes this gateway again',
+    );
   }
 
   /** By rendezvous hashing: when an instance comes or goes, only its own accounts move. */
@@ -207,9 +258,10 @@ export class Upstream {
   }
 
   /** False when there is nothing to wait for: no instance was ready for too long, or this is closing. */
-  async #waitForReady(): Promise<boolean> {
+  async #waitForReady(deadlineMs: number): Promise<boolean> {
     const { clock, timers } = this.#parts.runtime;
-    const leftMs = this.#lastReadyMs + this.#parts.patienceMs - clock.monotonicMs();
+    const untilMs = Math.min(deadlineMs, this.#lastReadyMs + this.#parts.patienceMs);
+    const leftMs = untilMs - clock.monotonicMs();
     if (leftMs <= 0 || this.#closing.signal.aborted) return false;
     this.#waiting += 1;
     const enough = new AbortController();
@@ -258,14 +310,14 @@ export class Upstream {
   }
 
   async #resolve(): Promise<void> {
-    const { urls, limits, logger } = this.#parts;
+    const { urls, limits, logger, runtime } = this.#parts;
     const { addresses, unresolved } = await resolveUrls(urls, (host) => this.#resolveInTime(host));
     // Its HTTP client takes a tenth of a second to load, and a process with all targets has no other to ask.
     const { Instance } = await import('./instance.ts');
     if (this.#closing.signal.aborted) return;
     for (const address of addresses) {
       if (!this.#instances.has(address.origin))
-        this.#instances.set(address.origin, new Instance(address, limits));
+        this.#instances.set(address.origin, new Instance(address, limits, runtime));
     }
     if (unresolved.length > 0) {
       // What was known stays: a name server that fails for a moment must not take a service away.
@@ -276,6 +328,7 @@ export class Upstream {
     for (const [origin, instance] of this.#instances) {
       if (now.has(origin) || instance.inFlight > 0) continue;
       this.#instances.delete(origin);
+      this.#disbelieving.delete(instance);
       await instance.close();
     }
   }
