@@ -48,7 +48,7 @@ export async function restore(
     if (last !== null || unreadable.length > 0) {
       throw corrupt(partition, `is empty, but ${TOPIC.executionHeads} tells of commits`);
     }
-    await assertReadable(log, { partition, nextInputOffset: 0 });
+    await assertReadable(log, { partition, nextInputOffset: 0 }, null);
     return { state: createPartition(partition), nextInputOffset: 0, inputsApplied: 0, lastCommandId: null };
   }
   if (head.partition !== partition) throw corrupt(partition, 'has another head than its own');
@@ -78,7 +78,7 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
     );
   }
   const { last, unreadable } = await lastHeads(log, partition);
-  await assertReadable(log, head, unreadable[0]);
+  await assertReadable(log, head, last, unreadable[0]);
   if (
     last?.nextInputOffset !== nextInputOffset ||
     last.inputsApplied !== head.inputsApplied ||
@@ -94,12 +94,13 @@ async function checkAgainstLog(log: EventLog, head: PartitionHeadEntity): Promis
 
 /**
  * The group's position moves with every commit, and the former owner's last transaction has ended by now: what it is
- * beyond was committed, and is not there to be read. Where the last heads cannot be decoded it has to be there: a newer
+ * beyond was committed, and is not there to be read. A state that is behind the last head has no such excuse. Where the last heads cannot be decoded it has to be there: a newer
  * version may have written them.
  */
 async function assertReadable(
   log: EventLog,
   { partition, nextInputOffset }: Pick<PartitionHeadEntity, 'partition' | 'nextInputOffset'>,
+  last: ExecutionHead | null,
   undecoded?: UnreadableHead,
 ): Promise<void> {
   const [position] = await log.committedPositions(EXECUTION_GROUP, [{ topic: TOPIC.tradeOrders, partition }]);
@@ -108,7 +109,7 @@ async function assertReadable(
     const where = `${TOPIC.executionHeads} from offset ${record.offset} on (${failure.reason})`;
     throw corrupt(partition, `goes on at input ${nextInputOffset}, but the log does not: see ${where}`);
   }
-  if ((position?.offset ?? 0) <= nextInputOffset) return;
+  if ((position?.offset ?? 0) <= Math.max(nextInputOffset, last?.nextInputOffset ?? 0)) return;
   throw new OperatingError(
     'LOG_UNAVAILABLE',
     `Partition ${partition} was executed up to input ${position?.offset}, but what was committed after input ` +
