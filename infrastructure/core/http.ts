@@ -120,5 +120,8 @@ export interface SocketDeclaration {
 
 export interface SocketRoute extends SocketDeclaration {
   readonly maxFrameBytes: number;
+  /** Asked before a gateway's socket is opened, so that the gateway can ask another process. */
+  isFull(): boolean;
+  /** A client's socket that there is no room for is opened and closed with a code, which a page can read. */
   accept(connection: SocketConnection): SocketHandler;
 }

@@ -178,6 +178,7 @@ export function createApiGatewayService(
       maxSockets: config.maxSockets,
       maxSocketsPerKey: config.maxSocketsPerKey,
       maxSocketsUnauthenticated: config.maxSocketsUnauthenticated,
+      forGateways: false,
       behindProxy: config.behindProxy,
       isDraining: () => draining,
       onCount: (open) => socketCount.set(open),

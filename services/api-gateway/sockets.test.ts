@@ -18,6 +18,7 @@ let accepted: SocketConnection[];
 const echoRoute: SocketRoute = {
   path: PATH,
   maxFrameBytes: 100,
+  isFull: () => false,
   tokenIn: (text) => (text.startsWith('key ') ? text.slice('key '.length) : null),
   accept: (connection) => {
     accepted.push(connection);

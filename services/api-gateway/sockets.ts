@@ -43,6 +43,8 @@ export interface SocketParts {
   readonly maxSockets: number;
   readonly maxSocketsPerKey: number;
   readonly maxSocketsUnauthenticated: number;
+  /** Whether what opens sockets here is a gateway, which goes elsewhere when a route is full. */
+  readonly forGateways: boolean;
   readonly behindProxy: boolean;
   isDraining(): boolean;
   /** Those on the doorstep among them. */
@@ -190,6 +192,7 @@ export function createSockets(parts: SocketParts): Sockets {
     const known = identified.kind === 'known' ? identified.principal : null;
     if (
       openCount() >= parts.maxSockets ||
+      (parts.forGateways && found.route.isFull()) ||
       (known === null ? doorstep.sockets.size >= parts.maxSocketsUnauthenticated : isFull(known))
     ) {
       return reject(problem('LIMIT_REACHED', 'Too many sockets are open: close some first.'));

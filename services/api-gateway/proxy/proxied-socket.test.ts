@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 function socketRoute(accept: SocketRoute['accept']): SocketRoute {
-  return { path: '/v1/talk', maxFrameBytes: 1_000, tokenIn: () => null, accept };
+  return { path: '/v1/talk', maxFrameBytes: 1_000, tokenIn: () => null, isFull: () => false, accept };
 }
 
 async function openDoor(route: SocketRoute): Promise<ServiceDoor> {
@@ -113,6 +113,21 @@ test('a draining service sends its clients away, and the next one takes them', a
   await messages(again, 1);
   await doors[1]?.drain();
   assert.equal((await closed)[0], 1001);
+});
+
+test('a door of a service that is full refuses the socket before it is opened, and the next one takes it', async () => {
+  const asked: string[] = [];
+  const named = (name: string): SocketRoute => ({
+    ...socketRoute((connection) => {
+      connection.send(name);
+      return { onMessage() {}, onClose() {} };
+    }),
+    isFull: () => asked.push(name) === 1,
+  });
+  const doors = [await openDoor(named('one')), await openDoor(named('two'))];
+  const [said] = await messages(connect(await gatewayTo(doors, echoing())), 1);
+  assert.equal(new Set(asked).size, 2);
+  assert.equal(said, asked[1]);
 });
 
 test('a service that cannot be reached closes the socket with 1013', async () => {

@@ -50,6 +50,7 @@ export function proxiedSocket(parts: ProxiedSocketParts): SocketRoute {
   return {
     ...parts.declaration,
     maxFrameBytes: parts.maxFrameBytes,
+    isFull: () => false,
     accept: (connection) => new ProxiedSocket(parts, connection),
   };
 }

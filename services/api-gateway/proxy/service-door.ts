@@ -87,6 +87,7 @@ export function createServiceDoor(
         maxSockets: config.maxSockets,
         maxSocketsPerKey: config.maxSocketsPerKey,
         maxSocketsUnauthenticated: 0,
+        forGateways: true,
         behindProxy: false,
         isDraining: () => draining,
         onCount: () => undefined,

@@ -18,15 +18,18 @@ describe('limits refuse', () => {
   });
 
   test('sockets in total and per account; one that closes makes room', () => {
-    const { connect } = openHub({ maxSockets: 3, maxSocketsPerAccount: 2 });
+    const { connect, hub } = openHub({ maxSockets: 3, maxSocketsPerAccount: 2 });
     const first = connect();
     connect();
     assert.equal(connect().connection.closed?.code, 4014);
     const elsewhere = () =>
       connect(fakeConnection('2.0.0', { kind: 'api-key', keyId: 'key-2', accountId: 'another' }));
+    assert.equal(hub.route.isFull(), false);
     assert.equal(elsewhere().connection.closed, null);
+    assert.equal(hub.route.isFull(), true);
     assert.equal(elsewhere().connection.closed?.code, 4013);
     first.handler.onClose();
+    assert.equal(hub.route.isFull(), false);
     assert.equal(connect().connection.closed, null);
   });
 

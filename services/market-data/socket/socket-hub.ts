@@ -65,8 +65,16 @@ export class SocketHub implements TopicDirectory {
   }
 
   get route(): SocketRoute {
-    const { maxFrameBytes } = this.#options.limits;
-    return { ...MARKET_DATA_SOCKET, maxFrameBytes, accept: (connection) => this.accept(connection) };
+    return {
+      ...MARKET_DATA_SOCKET,
+      maxFrameBytes: this.#options.limits.maxFrameBytes,
+      isFull: () => this.isFull,
+      accept: (connection) => this.accept(connection),
+    };
+  }
+
+  get isFull(): boolean {
+    return this.#sessions.size >= this.#options.limits.maxSockets;
   }
 
   start(): void {
@@ -101,7 +109,7 @@ export class SocketHub implements TopicDirectory {
     if (version === null) return this.#turnAway(connection, CLOSE.unsupportedVersion);
     const owner = principal.kind === 'api-key' ? principal.accountId : OPERATOR;
     const ofOwner = this.#perAccount.get(owner) ?? 0;
-    if (this.#sessions.size >= limits.maxSockets) return this.#turnAway(connection, CLOSE.tooManySockets);
+    if (this.isFull) return this.#turnAway(connection, CLOSE.tooManySockets);
     if (ofOwner >= limits.maxSocketsPerAccount)
       return this.#turnAway(connection, CLOSE.tooManySocketsOfAccount);
     const outbox = new Outbox(connection, limits, {
