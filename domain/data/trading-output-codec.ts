@@ -58,13 +58,7 @@ const ORDER_STATUSES: readonly OrderUpdate['status'][] = [
   'DENIED',
 ];
 const UPDATES: readonly OrderUpdate['update'][] = [
-  'new',
-  'partial_fill',
-  'fill',
-  'canceled',
-  'expired',
-  'rejected',
-  'denied',
+  ...ORDER_STEPS,
   'cancel_rejected',
   'duplicate_conflict',
   'venue_event_ignored',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TOPIC } from '#domain/data/topics.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
+import type { Runtime } from '#infrastructure/core/runtime.ts';
 import {
   bodyOf,
   callerOf,
@@ -14,10 +15,43 @@ import {
 } from '#tests/in-process/platform.ts';
 import { SILENT } from '#tests/support/silent-logger.ts';
 import { accountRoutes } from './account-routes.ts';
-import { IndexLag, ORDER_INDEX_GROUP } from './index-lag.ts';
+import { IndexLag, type IndexLagOptions, ORDER_INDEX_GROUP } from './index-lag.ts';
 
 const GROUP = 'portfolio-statements';
 const ACCOUNT = '00000000-0000-4000-8000-000000000001';
+
+type Given = Pick<IndexLagOptions, 'log'> & Partial<IndexLagOptions>;
+
+function orderIndexLag(given: Given): IndexLag {
+  const { runtime } = testContext();
+  return new IndexLag({
+    name: 'the order index',
+    group: ORDER_INDEX_GROUP,
+    topic: TOPIC.tradeOrders,
+    positions: () => given.log.committedPositions(ORDER_INDEX_GROUP),
+    runtime,
+    logger: SILENT,
+    maxLag: 10,
+    onIndexed() {},
+    ...given,
+  });
+}
+
+/** Time passes by sleeping, and costs nothing. */
+function sleepingRuntime(): Runtime {
+  const { runtime } = testContext();
+  let nowMs = 0;
+  return {
+    ...runtime,
+    clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+    timers: {
+      ...runtime.timers,
+      sleep: async (durationMs) => {
+        nowMs += durationMs;
+      },
+    },
+  };
+}
 
 test('an index that is being built again, or has lost something, says so until it has what was there', async () => {
   const directory = temporaryDirectory();
@@ -25,18 +59,13 @@ test('an index that is being built again, or has lost something, says so until i
   try {
     const entry = { topic: TOPIC.ledgerEntries, partition: 0, key: ACCOUNT, value: Buffer.from('{}') };
     await log.append([entry, entry]);
-    const { runtime } = testContext();
     let held = [{ topic: TOPIC.ledgerEntries, partition: 0, offset: 2 }];
-    const lag = new IndexLag({
+    const lag = orderIndexLag({
       name: 'the index',
       group: GROUP,
       topic: TOPIC.ledgerEntries,
       log,
       positions: async () => held,
-      runtime,
-      logger: SILENT,
-      maxLag: 10,
-      onIndexed() {},
     });
     assert.match(lag.trouble() ?? '', /not known: the event log or the database does not answer/);
     await lag.look();
@@ -126,12 +155,8 @@ test('an order that another instance accepted is waited for until the index has 
     });
     await index.poll({ maxRecords: 10, signal: new AbortController().signal });
     let slept = 0;
-    const lag = new IndexLag({
-      name: 'the order index',
-      group: ORDER_INDEX_GROUP,
-      topic: TOPIC.tradeOrders,
+    const lag = orderIndexLag({
       log,
-      positions: () => log.committedPositions(ORDER_INDEX_GROUP),
       runtime: {
         ...runtime,
         timers: {
@@ -142,34 +167,11 @@ test('an order that another instance accepted is waited for until the index has 
           },
         },
       },
-      logger: SILENT,
-      maxLag: 10,
-      onIndexed() {},
     });
     assert.equal(await lag.reached(ACCOUNT), true);
     assert.equal(slept, 2);
     await log.append([submitted]);
-    let nowMs = 0;
-    const impatient = new IndexLag({
-      name: 'the order index',
-      group: ORDER_INDEX_GROUP,
-      topic: TOPIC.tradeOrders,
-      log,
-      positions: () => log.committedPositions(ORDER_INDEX_GROUP),
-      runtime: {
-        ...runtime,
-        clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
-        timers: {
-          ...runtime.timers,
-          sleep: async (durationMs) => {
-            nowMs += durationMs;
-          },
-        },
-      },
-      logger: SILENT,
-      maxLag: 10,
-      onIndexed() {},
-    });
+    const impatient = orderIndexLag({ log, runtime: sleepingRuntime() });
     assert.equal(await impatient.reached(ACCOUNT), false, 'nobody indexes, so the wait ends');
     await index.close();
   } finally {
@@ -192,31 +194,14 @@ test('while the database does not say how far it is, an order is not taken for o
     await index.poll({ maxRecords: 10, signal: new AbortController().signal });
     await index.commit([{ topic: TOPIC.tradeOrders, partition: 0, offset: 1 }]);
     await index.close();
-    const { runtime } = testContext();
-    let nowMs = 0;
     let isDown = false;
-    const lag = new IndexLag({
-      name: 'the order index',
-      group: ORDER_INDEX_GROUP,
-      topic: TOPIC.tradeOrders,
+    const lag = orderIndexLag({
       log,
       async positions() {
         if (isDown) throw new OperatingError('STORE_UNAVAILABLE', 'test', { retry: 'retry' });
         return [{ topic: TOPIC.tradeOrders, partition: 0, offset: 1 }];
       },
-      runtime: {
-        ...runtime,
-        clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
-        timers: {
-          ...runtime.timers,
-          sleep: async (durationMs) => {
-            nowMs += durationMs;
-          },
-        },
-      },
-      logger: SILENT,
-      maxLag: 10,
-      onIndexed() {},
+      runtime: sleepingRuntime(),
     });
     assert.equal(await lag.reached(ACCOUNT), true);
     isDown = true;
