@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { AccountId, Symbol } from '#domain/data/identifiers.ts';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import { createSystemRuntime } from '#infrastructure/core/system-runtime.ts';
 import { startServer } from '#tests/support/servers.ts';
 import { cachedPrice, registerCacheContract } from '../cache.contract.ts';
-import type { Cache, CachedPrice } from '../cache.ts';
-import { directly, eventually, openOn, removeKeys, sharedUrl } from './redis.testing.ts';
-import type { RedisCacheOptions } from './redis-cache.ts';
+import type { CachedPrice } from '../cache.ts';
+import { cachesOfEachTest, directly, eventually, openOn, removeKeys, sharedUrl } from './redis.testing.ts';
 
 const runtime = createSystemRuntime();
 
@@ -31,23 +30,10 @@ registerCacheContract('Redis', async () => {
 });
 
 describe('a shared Redis', () => {
-  let prefix: string;
-  const open: Cache[] = [];
-  const instance = async (options: Partial<RedisCacheOptions> = {}): Promise<Cache> => {
-    const cache = await openOn(sharedUrl, { prefix, ...options });
-    open.push(cache);
-    return cache;
-  };
-  beforeEach(() => {
-    prefix = `shared-${randomUUID()}:`;
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((cache) => cache.close()));
-    await removeKeys(prefix);
-  });
+  const caches = cachesOfEachTest();
 
   test('what one instance puts, the subscribers of every instance hear', async () => {
-    const [writer, one, other] = [await instance(), await instance(), await instance()];
+    const [writer, one, other] = [await caches.open(), await caches.open(), await caches.open()];
     const heard: string[] = [];
     await one.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => `one ${sequence}`)));
     await other.prices.subscribe((prices) =>
@@ -61,16 +47,16 @@ describe('a shared Redis', () => {
   });
 
   test('a halt that another version has written in words of its own halts the account', async () => {
-    const cache = await instance();
+    const cache = await caches.open();
     const accountId = '7d444840-9dc0-41d1-b245-5ffdce74fad2' as AccountId;
     for (const value of ['1', '', '0 BROKEN', '2 OPEN', '0 QUIET_PERIOD', '0 QUIET_PERIOD soon']) {
-      await directly((redis) => redis.hset(`${prefix}halts:1`, { all: '0', [accountId]: value }));
+      await directly((redis) => redis.hset(`${caches.prefix}halts:1`, { all: '0', [accountId]: value }));
       const found = await cache.halts.of(1, accountId);
       assert.deepEqual([found?.all, found?.account?.killSwitchEngaged], [false, true], value);
       assert.deepEqual((await cache.halts.get(1))?.accounts, [found?.account], value);
     }
     for (const value of ['2', 'no', '']) {
-      await directly((redis) => redis.hset(`${prefix}halts:1`, { all: value }));
+      await directly((redis) => redis.hset(`${caches.prefix}halts:1`, { all: value }));
       assert.equal((await cache.halts.of(1, accountId))?.all, true, value);
       assert.equal((await cache.halts.get(1))?.all, true, value);
     }
@@ -96,7 +82,7 @@ describe('a shared Redis', () => {
   });
 
   test('two instances share one bucket and one ticket', async () => {
-    const [one, other] = [await instance(), await instance()];
+    const [one, other] = [await caches.open(), await caches.open()];
     const kinds = await Promise.all(
       [one, other, one, other].map((cache) => cache.rateLimits.take('key', 3, 3_600_000)),
     );
@@ -110,14 +96,14 @@ describe('a shared Redis', () => {
   });
 
   test('every key has the prefix, and an end but for the prices, which are capped', async () => {
-    const cache = await instance();
+    const cache = await caches.open();
     await cache.prices.put([cachedPrice('AAPL', 1)]);
     await cache.rateLimits.take('key', 10, 60_000);
     await cache.tickets.put('t', 'value', 60_000);
     await cache.halts.put({ partition: 3, nextInputOffset: 0, all: true, unlisted: 0, accounts: [] }, 60_000);
-    const keys = (await directly((redis) => redis.keys(`${prefix}*`))).sort();
+    const keys = (await directly((redis) => redis.keys(`${caches.prefix}*`))).sort();
     assert.deepEqual(
-      keys.map((key) => key.slice(prefix.length)),
+      keys.map((key) => key.slice(caches.prefix.length)),
       ['halts:3', 'market-time', 'prices', 'rate:key', 'ticket:t'],
     );
     const ends = await directly((redis) => Promise.all(keys.map((key) => redis.pttl(key))));
@@ -128,7 +114,7 @@ describe('a shared Redis', () => {
   });
 
   test('a batch that would pass the cap on symbols is refused; known symbols go on', async () => {
-    const cache = await instance({ maxSymbols: 2 });
+    const cache = await caches.open({ maxSymbols: 2 });
     await cache.prices.put([cachedPrice('AAPL', 1)]);
     await assert.rejects(
       cache.prices.put([cachedPrice('AAPL', 2), cachedPrice('MSFT', 1), cachedPrice('IBM', 1)]),
@@ -143,10 +129,10 @@ describe('a shared Redis', () => {
   });
 
   test('a Redis that is emptied while it runs is filled again by the next put', async () => {
-    const [writer, reader] = [await instance(), await instance()];
+    const [writer, reader] = [await caches.open(), await caches.open()];
     const all = Array.from({ length: 1_234 }, (_, index) => cachedPrice(`S${index}`, 7));
     await writer.prices.put(all);
-    await removeKeys(prefix);
+    await removeKeys(caches.prefix);
     assert.deepEqual(await reader.prices.all(), []);
     await writer.prices.put([cachedPrice('S0', 8)]);
     const found = new Map((await reader.prices.all()).map((price) => [price.symbol, price]));

@@ -1,52 +1,36 @@
 /** Prices that Redis has lost, in part or whole, and values in their place that nobody of us has written. */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { Redis } from 'ioredis';
 import type { Symbol } from '#domain/data/identifiers.ts';
 import { createPrometheusMetrics } from '#infrastructure/core/prometheus-metrics.ts';
 import { cachedPrice } from '../cache.contract.ts';
-import type { Cache } from '../cache.ts';
-import { directly, eventually, lookingOnDemand, openOn, removeKeys, sharedUrl } from './redis.testing.ts';
-import type { RedisCacheOptions } from './redis-cache.ts';
+import { cachesOfEachTest, directly, eventually, lookingOnDemand, removeKeys } from './redis.testing.ts';
 
-let prefix: string;
-const open: Cache[] = [];
-const instance = async (options: Partial<RedisCacheOptions> = {}): Promise<Cache> => {
-  const cache = await openOn(sharedUrl, { prefix, ...options });
-  open.push(cache);
-  return cache;
-};
-beforeEach(() => {
-  prefix = `losses-${randomUUID()}:`;
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((cache) => cache.close()));
-  await removeKeys(prefix);
-});
+const caches = cachesOfEachTest();
 
 const MANY = Array.from({ length: 1_234 }, (_, index) => cachedPrice(`S${index}`, 7));
 
 describe('prices that are lost', { timeout: 60_000 }, () => {
   test('are put again by every writer that misses some, whoever has begun to', async () => {
-    const [writer, reader] = [await instance(), await instance()];
+    const [writer, reader] = [await caches.open(), await caches.open()];
     await writer.prices.put(MANY);
     // As another that puts leaves it when it is killed before all is back.
     const some = MANY.slice(10).map(({ symbol }) => symbol);
-    await directly((redis) => redis.hdel(`${prefix}prices`, ...some));
+    await directly((redis) => redis.hdel(`${caches.prefix}prices`, ...some));
     await writer.prices.put([cachedPrice('S0', 8)]);
     assert.equal((await reader.prices.all()).length, MANY.length);
   });
 
   test('come back within seconds although the feed is quiet', async () => {
     const { runtime, look } = lookingOnDemand();
-    const writer = await instance({ runtime });
+    const writer = await caches.open({ runtime });
     await writer.prices.put(MANY);
-    await removeKeys(prefix);
+    await removeKeys(caches.prefix);
     await look();
     await eventually(async () => assert.equal((await writer.prices.all()).length, MANY.length));
     assert.equal(await writer.prices.latestFeedTimestampMs(), MANY[0]?.feedTimestampMs);
-    await directly((redis) => redis.del(`${prefix}market-time`));
+    await directly((redis) => redis.del(`${caches.prefix}market-time`));
     await look();
     await eventually(async () =>
       assert.equal(await writer.prices.latestFeedTimestampMs(), MANY[0]?.feedTimestampMs),
@@ -59,9 +43,10 @@ describe('prices that are lost', { timeout: 60_000 }, () => {
       const monitor = await redis.monitor();
       const commands: string[] = [];
       monitor.on('monitor', (_time: string, [name = '', key = '']: readonly string[]) => {
-        if (key.startsWith(prefix)) commands.push(`${name.toLowerCase()} ${key.slice(prefix.length)}`);
+        if (key.startsWith(caches.prefix))
+          commands.push(`${name.toLowerCase()} ${key.slice(caches.prefix.length)}`);
       });
-      const end = `${prefix}end`;
+      const end = `${caches.prefix}end`;
       try {
         await work();
         await redis.get(end);
@@ -74,11 +59,11 @@ describe('prices that are lost', { timeout: 60_000 }, () => {
   }
 
   test('and market time is not told before all are there, at the first filling and at each later one', async () => {
-    const writer = await instance();
+    const writer = await caches.open();
     const fillings = [
       () => writer.prices.put(MANY),
       async () => {
-        await removeKeys(prefix);
+        await removeKeys(caches.prefix);
         await writer.prices.put([cachedPrice('S0', 8)]);
       },
     ];
@@ -96,12 +81,12 @@ describe('what somebody else has written', { timeout: 60_000 }, () => {
 
   test('on the channel of the prices is counted and passed over, and the next price is heard', async () => {
     const metrics = createPrometheusMetrics({ processFigures: false });
-    const cache = await instance({ metrics });
+    const cache = await caches.open({ metrics });
     const heard: number[] = [];
     await cache.prices.subscribe((prices) => heard.push(...prices.map(({ sequence }) => sequence)));
     const rows = ['[1,"AAPL"]', '[1,"AAPL","e",0,"1.5",0,0,0,0,0,0]', '[1,"AAPL","e",0,"1","x",0,0,0,0,0]'];
     for (const message of ['no JSON', '7', '[1]', ...rows.map((row) => `[${row}]`)]) {
-      await write((redis) => redis.publish(`${prefix}prices-put:0`, message));
+      await write((redis) => redis.publish(`${caches.prefix}prices-put:0`, message));
     }
     await cache.prices.put([cachedPrice('AAPL', 1)]);
     await eventually(async () => assert.deepEqual(heard, [1]));
@@ -110,8 +95,8 @@ describe('what somebody else has written', { timeout: 60_000 }, () => {
 
   test('in the place of a price is told with its key and field, and costs no other price', async () => {
     const { runtime, look } = lookingOnDemand();
-    const cache = await instance({ runtime });
-    const key = `${prefix}prices`;
+    const cache = await caches.open({ runtime });
+    const key = `${caches.prefix}prices`;
     await cache.prices.put([cachedPrice('AAPL', 1), cachedPrice('MSFT', 1)]);
     for (const value of ['rubbish', '[9,"AAPL"]', '{"price":1}']) {
       await write((redis) => redis.hset(key, 'AAPL', value));
@@ -138,13 +123,13 @@ describe('what somebody else has written', { timeout: 60_000 }, () => {
   });
 
   test('in the place of a price or of market time is overwritten by the next price', async () => {
-    const cache = await instance();
+    const cache = await caches.open();
     await cache.prices.put([cachedPrice('AAPL', 1)]);
-    await write((redis) => redis.hset(`${prefix}prices`, 'AAPL', 'rubbish'));
-    await write((redis) => redis.set(`${prefix}market-time`, 'noon'));
+    await write((redis) => redis.hset(`${caches.prefix}prices`, 'AAPL', 'rubbish'));
+    await write((redis) => redis.set(`${caches.prefix}market-time`, 'noon'));
     await assert.rejects(cache.prices.latestFeedTimestampMs(), {
       code: 'CACHE_DAMAGED',
-      message: new RegExp(`something in ${prefix}market-time that Tradehall did not write`),
+      message: new RegExp(`something in ${caches.prefix}market-time that Tradehall did not write`),
     });
     await cache.prices.put([cachedPrice('AAPL', 2)]);
     assert.deepEqual(await cache.prices.get('AAPL' as Symbol), cachedPrice('AAPL', 2));

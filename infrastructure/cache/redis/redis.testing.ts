@@ -1,5 +1,7 @@
 /** Caches on the Redis of the tests, and what stands behind them. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach } from 'node:test';
 import { Redis } from 'ioredis';
 import { OperatingError } from '#infrastructure/core/operating-error.ts';
 import type { Runtime } from '#infrastructure/core/runtime.ts';
@@ -60,6 +62,32 @@ export function lookingOnDemand(): { readonly runtime: Runtime; look(): Promise<
     runtime: { ...runtime, timers: { ...runtime.timers, every } },
     async look() {
       for (const task of tasks) await task();
+    },
+  };
+}
+
+/** Caches of one prefix for each test of the suite (or file) that calls this; closed, and their keys removed, after it. */
+export function cachesOfEachTest(): {
+  readonly prefix: string;
+  open(options?: Partial<RedisCacheOptions>): Promise<Cache>;
+} {
+  let prefix = '';
+  const opened: Cache[] = [];
+  beforeEach(() => {
+    prefix = `test-${randomUUID()}:`;
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((cache) => cache.close()));
+    await removeKeys(prefix);
+  });
+  return {
+    get prefix() {
+      return prefix;
+    },
+    async open(options = {}) {
+      const cache = await openOn(sharedUrl, { prefix, ...options });
+      opened.push(cache);
+      return cache;
     },
   };
 }
